@@ -1,0 +1,197 @@
+"""The whole of params.yaml as one frozen object."""
+
+import itertools
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import Field, model_validator
+
+from stages.config.run import Run
+from stages.config.schema import Count, Frozen, Name, NonNegative, Positive, Proportion, Seed, parse
+from stages.errors import UserError
+
+
+class DigitsSource(Frozen):
+    """scikit-learn's bundled 1,797 handwritten digits, 8 x 8."""
+
+    source: Literal["digits"]
+    test_fraction: Proportion
+    split_seed: Seed
+
+
+class TorchvisionSource(Frozen):
+    """A set that torchvision can load; fetched into `root` unless it lies there or under MLI_DATA_ROOT."""
+
+    source: Literal["mnist", "fashion_mnist", "cifar10", "cifar100"]
+    root: str
+    mean: tuple[float, ...] | None = None
+    std: tuple[Positive, ...] | None = None
+
+
+class ImageFolderSource(Frozen):
+    """Images of your own in torchvision's ImageFolder layout: one folder a class."""
+
+    source: Literal["image_folder"]
+    train: str
+    test: str
+    size: Count
+    mean: tuple[float, ...] | None = None
+    std: tuple[Positive, ...] | None = None
+
+
+Source = Annotated[DigitsSource | TorchvisionSource | ImageFolderSource, Field(discriminator="source")]
+
+
+class Alphas(Frozen):
+    """The grid of alpha along a line: `points` values from `start` to `stop`, both included."""
+
+    start: float
+    stop: float
+    points: Annotated[int, Field(ge=3)]
+
+    @model_validator(mode="after")
+    def _increasing(self) -> "Alphas":
+        if self.start >= self.stop:
+            raise ValueError(f"start below stop, {self.stop}")
+        return self
+
+
+class BatchNormStatistics(Frozen):
+    """How batch-norm statistics are re-estimated at each alpha, on the training split in its stored order."""
+
+    estimate: Literal["cumulative", "momentum", "batch"]
+    batch_size: Annotated[int, Field(ge=2)]
+    momentum: Proportion
+    examples: Annotated[int, Field(ge=2)] | None
+
+
+class Interpolate(Frozen):
+    """Group `interpolate`: how lines are evaluated."""
+
+    alphas: Alphas
+    batch_norm: BatchNormStatistics
+
+
+class Measure(Frozen):
+    """Group `measure`: how numbers are made from lines."""
+
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    bootstrap: Count
+    bootstrap_seed: Seed
+
+
+class Suite(Frozen):
+    """A named experiment: a grid of runs, the lines to evaluate on them, the loss that admits a run into tables."""
+
+    dataset: Name
+    runs: dict[str, object]
+    grids: dict[Name, dict[str, list]]
+    threshold: Positive
+    tolerance: NonNegative
+    gauss_examples: Count
+    path_examples: Annotated[int, Field(ge=0)]
+
+
+class Params(Frozen):
+    """The whole of params.yaml."""
+
+    datasets: dict[Name, Source]
+    interpolate: Interpolate
+    measure: Measure
+    plot: dict[str, tuple[Name, ...]]
+    suites: dict[Name, Suite]
+
+    def runs(self, suite: str) -> tuple[Run, ...]:
+        """Return the runs of a suite in the order of its grids, each once."""
+        return expand(suite, self.suite(suite))
+
+    def suite(self, name: str) -> Suite:
+        """Return a suite by its name.
+
+        Raises:
+            UserError: If there is none of that name.
+        """
+        if name not in self.suites:
+            raise UserError(f"suites.{name}: no such suite, expected one of {', '.join(self.suites)}")
+        return self.suites[name]
+
+
+def load(path: Path) -> Params:
+    """Read and check params.yaml, every suite's grid included.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The parameters.
+
+    Raises:
+        UserError: If the file is missing or no YAML, or any key is unknown, missing or ill-typed.
+    """
+    try:
+        values = yaml.safe_load(path.read_text())
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; run from the project's root") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not readable YAML: {' '.join(str(error).split())}") from error
+    params = parse(Params, values, "")
+    for name, suite in params.suites.items():
+        if suite.dataset not in params.datasets:
+            known = ", ".join(params.datasets)
+            raise UserError(f"suites.{name}.dataset: got {suite.dataset!r}, expected one of datasets: {known}")
+        expand(name, suite)
+    for name, suites in params.plot.items():
+        if not re.fullmatch(r"(figure_\d\d|table_\d)(_[a-z0-9_]+)?", name):
+            raise UserError(f"plot.{name}: expected a key such as figure_05, table_1 or figure_05_mine")
+        for suite in suites:
+            if suite not in params.suites:
+                raise UserError(f"plot.{name}: got {suite!r}, expected suites among {', '.join(params.suites)}")
+    return params
+
+
+def expand(name: str, suite: Suite) -> tuple[Run, ...]:
+    """Expand a suite's grids into runs: for each grid the product of its lists over the values of `runs`.
+
+    Args:
+        name: The suite's name, for messages.
+        suite: The suite.
+
+    Returns:
+        The runs in the order of the grids, each once.
+
+    Raises:
+        UserError: If a grid is empty, sets a key that `runs` sets too, or a combination is no valid run.
+    """
+    if not suite.grids:
+        raise UserError(f"suites.{name}.grids: got no grid, expected at least one")
+    runs: dict[str, Run] = {}
+    for grid_name, grid in suite.grids.items():
+        where = f"suites.{name}.grids.{grid_name}"
+        for key, choices in grid.items():
+            if not choices:
+                raise UserError(f"{where}.{key}: got an empty list, expected at least one value")
+            if key == "dataset" or key in suite.runs:
+                raise UserError(f"{where}.{key}: set elsewhere in the suite too; keep one of the two")
+        for values in itertools.product(*grid.values()):
+            chosen = dict(zip(grid, values, strict=True))
+            run = _run(name, grid_name, suite, chosen)
+            runs.setdefault(repr(run.spec()), run)
+    return tuple(runs.values())
+
+
+def _run(name: str, grid_name: str, suite: Suite, chosen: dict) -> Run:
+    if "dataset" in suite.runs:
+        raise UserError(f"suites.{name}.runs.dataset: the dataset is the suite's; set suites.{name}.dataset")
+    try:
+        return parse(Run, {"dataset": suite.dataset} | suite.runs | chosen, "")
+    except UserError as error:
+        field = re.match(r"\w+", str(error)).group()
+        if field in chosen:
+            place = f"suites.{name}.grids.{grid_name}"
+        elif field in Run.model_fields:
+            place = f"suites.{name}.runs"
+        else:
+            place = f"suites.{name}"
+        raise UserError(f"{place}.{error}") from None

@@ -1,0 +1,71 @@
+"""The base of every parameter object: frozen, strictly typed, no unknown keys, errors that name the full key."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stages.errors import UserError
+
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Proportion = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Frozen(BaseModel):
+    """Parameters: immutable, strict about types, closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+Model = TypeVar("Model", bound=Frozen)
+
+
+def parse(model: type[Model], values: object, key: str) -> Model:
+    """Build `model` from plain YAML values.
+
+    Args:
+        model: The class to build.
+        values: What YAML gave: mappings, lists, scalars.
+        key: The full key at which `values` stand in params.yaml, for the message.
+
+    Returns:
+        The checked object.
+
+    Raises:
+        UserError: If a key is unknown, missing or ill-typed: the full key, the value and what was expected.
+    """
+    try:
+        # JSON mode takes lists for tuples and is strict about every scalar.
+        return model.model_validate_json(json.dumps(values, default=str))
+    except ValidationError as error:
+        raise UserError(explain(error, key)) from None
+
+
+def explain(error: ValidationError, key: str) -> str:
+    """Put the first fault of a validation into one sentence."""
+    first = error.errors()[0]
+    where = ".".join([*([key] if key else []), *(str(part) for part in first["loc"])]) or "params.yaml"
+    if first["type"] == "extra_forbidden":
+        return f"{where}: unknown key; remove it or correct its spelling"
+    if first["type"] == "missing":
+        return f"{where}: this key is missing; add it"
+    value = first["input"]
+    shown = f"a mapping of {len(value)} keys" if isinstance(value, Mapping) else repr(value)
+    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    hint = ""
+    if isinstance(value, str) and _is_number(value):
+        hint = f" (YAML 1.1 reads {value} as text; write it with a decimal point and sign, as in 1.0e-3, or in full)"
+    return f"{where}: got {shown}, expected {message}{hint}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,5 @@
+"""What a user is told when something is wrong: one sentence that names the file or key and the remedy."""
+
+
+class UserError(Exception):
+    """A fault of the input or the machine, not of the code; its text is the whole message."""

@@ -1,0 +1,1 @@
+"""Figures and tables of the paper: tidy tables and curves in, a drawing and its data out."""

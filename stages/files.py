@@ -1,0 +1,144 @@
+"""Reading and writing files so that none is ever half-written, and the same content is the same bytes."""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import safetensors.numpy
+from safetensors import SafetensorError, safe_open
+
+from stages.errors import UserError
+
+SIGNIFICANT_DIGITS = 9  # of numbers in reports: more than float32 holds, few enough to read
+
+
+@contextmanager
+def replacing(path: Path) -> Generator[Path, None, None]:
+    """Yield a temporary path beside `path`; move it there on success, remove it on failure.
+
+    Raises:
+        UserError: If the folder cannot be written or the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}; free or unlock it and run again") from error
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path` in one step."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write `content` as indented JSON."""
+    write_bytes(path, (json.dumps(content, indent=2, allow_nan=True) + "\n").encode())
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Write a tidy table; numbers to `SIGNIFICANT_DIGITS`, missing ones empty, one line end on every system."""
+    text = frame.to_csv(index=False, float_format=f"%.{SIGNIFICANT_DIGITS}g", lineterminator="\n")
+    write_bytes(path, text.encode())
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a table that `write_csv` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The table; empty fields are missing values.
+
+    Raises:
+        UserError: If the file is missing or is no table.
+    """
+    try:
+        return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; run the stage that makes it (`dvc repro`)") from error
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a readable table ({error}); delete it and run `dvc repro`") from error
+
+
+def digest_arrays(arrays: dict[str, np.ndarray]) -> str:
+    """Return the SHA-256 of named arrays: names, types, shapes and values, whatever their order."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
+        digest.update(array.view(np.uint8).reshape(-1).data if array.size else b"")
+    return digest.hexdigest()
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray], about: dict) -> None:
+    """Write named arrays and a JSON header as safetensors, with a checksum of the arrays.
+
+    The header is one entry, because safetensors does not keep the order of several.
+    """
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    header = json.dumps(about | {"sha256": digest_arrays(arrays)}, sort_keys=True)
+    write_bytes(path, safetensors.numpy.save(arrays, metadata={"about": header}))
+
+
+def read_about(path: Path) -> dict:
+    """Return the JSON header that `write_arrays` wrote, without reading the arrays."""
+    with _opened(path) as file:
+        return _header(path, file)
+
+
+def read_arrays(path: Path, verify: bool = True) -> tuple[dict[str, np.ndarray], dict]:
+    """Read what `write_arrays` wrote.
+
+    Args:
+        path: A safetensors file.
+        verify: Whether to hold the arrays to the checksum in the header.
+
+    Returns:
+        The arrays by name, and the header.
+
+    Raises:
+        UserError: If the file is missing, truncated or not what was written.
+    """
+    with _opened(path) as file:
+        about = _header(path, file)
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
+    if verify and digest_arrays(arrays) != about["sha256"]:
+        raise UserError(f"{path} was changed after it was written (checksum differs); delete it and run `dvc repro`")
+    return arrays, about
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[safe_open, None, None]:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            yield file
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; run the stage that makes it (`dvc repro`)") from error
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete it and run `dvc repro`") from error
+
+
+def _header(path: Path, file: safe_open) -> dict:
+    try:
+        return json.loads((file.metadata() or {})["about"])
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{path} was not written by this pipeline; delete it and run `dvc repro`") from error

@@ -1,0 +1,1 @@
+"""Lines between weights: endpoints, the one sweep along them, and the curves it gives."""

@@ -1,0 +1,26 @@
+"""How far the endpoints of a line are from each other in weight space."""
+
+import numpy as np
+
+
+def distance(start: np.ndarray, end: np.ndarray) -> float:
+    """Return the Euclidean distance |theta_T - theta_0| of two vectors of trainable parameters.
+
+    Args:
+        start: theta_0, shape (D,): trainable parameters only, no batch-norm statistics or counters.
+        end: theta_T, shape (D,).
+
+    Returns:
+        Distance in the unit of the parameters.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    if start.shape != end.shape:
+        raise ValueError(f"want equal shapes, got {start.shape} and {end.shape}")
+    return float(np.linalg.norm(end.astype(np.float64) - start.astype(np.float64)))
+
+
+def norm(vector: np.ndarray) -> float:
+    """Return the Euclidean norm of a vector, in double precision."""
+    return float(np.linalg.norm(vector.astype(np.float64)))

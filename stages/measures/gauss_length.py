@@ -1,0 +1,86 @@
+"""Length under the Gauss map: how much a network's output turns along a line, by two estimators."""
+
+import numpy as np
+
+TINY = np.finfo(np.float64).tiny
+
+
+# Shape letters: A = alphas, G = examples, O = outputs of the network.
+def smooth(tangents_AGO: np.ndarray, accelerations_AGO: np.ndarray, alphas_A: np.ndarray) -> np.ndarray:
+    """Return the Gauss length of each curve by the trapezoid rule over the norm of the unit tangent's derivative.
+
+    With v = dz/dalpha and a = d2z/dalpha2, the unit tangent moves at the speed |a - (a.v)v / (v.v)| / |v| (Lucas et al.
+    2021, definition 2; the explicit form in their appendix A lacks one factor v.v). The derivative is taken at fixed
+    alpha, so the corners of piecewise smooth curves, as of ReLU networks, are not seen: `turning` sees them.
+
+    Args:
+        tangents_AGO: v, shape (A, G, O).
+        accelerations_AGO: a, shape (A, G, O).
+        alphas_A: Increasing alphas, shape (A,).
+
+    Returns:
+        Radians, shape (G,). Where the tangent is zero the unit tangent is undefined and counts as at rest. NaN for a
+        curve with a value that is not finite.
+
+    Raises:
+        ValueError: If the shapes do not agree or there are fewer than two alphas.
+    """
+    if tangents_AGO.shape != accelerations_AGO.shape or tangents_AGO.ndim != 3:
+        raise ValueError(f"want equal shapes (A, G, O), got {tangents_AGO.shape} and {accelerations_AGO.shape}")
+    if alphas_A.shape != tangents_AGO.shape[:1] or len(alphas_A) < 2:
+        raise ValueError(f"want {len(tangents_AGO)} >= 2 alphas, got shape {alphas_A.shape}")
+    v = tangents_AGO.astype(np.float64)
+    a = accelerations_AGO.astype(np.float64)
+    finite = np.isfinite(v).all(axis=(0, 2)) & np.isfinite(a).all(axis=(0, 2))
+    unit, length = _unit(np.where(finite[:, None], v, 0.0))
+    a = np.where(finite[:, None], a, 0.0)
+    across = a - (a * unit).sum(axis=2, keepdims=True) * unit
+    speed_AG = np.where(length > 0, np.linalg.norm(across, axis=2) / np.maximum(length, TINY), 0.0)
+    return np.where(finite, np.trapezoid(speed_AG, alphas_A, axis=0), np.nan)
+
+
+def turning(tangents_AGO: np.ndarray) -> np.ndarray:
+    """Return the total turning of each curve: the sum of the angles between consecutive unit tangents.
+
+    A lower bound of the Gauss length that converges to it from below as the grid gets finer, corners included; a corner
+    of angle phi adds phi. Theorem 3 of Lucas et al. (2021) is about this total.
+
+    Args:
+        tangents_AGO: dz/dalpha, shape (A, G, O), in the order of alpha.
+
+    Returns:
+        Radians, shape (G,). A zero tangent has no direction and is passed over; a curve with fewer than two others
+        turns by 0. NaN for a curve with a value that is not finite.
+
+    Raises:
+        ValueError: If `tangents_AGO` is not 3-D or has fewer than two alphas.
+    """
+    if tangents_AGO.ndim != 3 or len(tangents_AGO) < 2:
+        raise ValueError(f"want shape (A >= 2, G, O), got {tangents_AGO.shape}")
+    v = tangents_AGO.astype(np.float64)
+    finite = np.isfinite(v).all(axis=(0, 2))
+    unit_AGO, length_AG = _unit(np.where(finite[:, None], v, 0.0))
+    total = np.zeros(v.shape[1])
+    last = unit_AGO[0]
+    seen = length_AG[0] > 0
+    for unit, length in zip(unit_AGO[1:], length_AG[1:], strict=True):
+        moving = length > 0
+        # Twice the arc tangent of half-chords keeps its digits at small angles, where the arc cosine loses them.
+        half = 2 * np.arctan2(np.linalg.norm(unit - last, axis=1), np.linalg.norm(unit + last, axis=1))
+        total += np.where(moving & seen, half, 0.0)
+        last = np.where(moving[:, None], unit, last)
+        seen |= moving
+    return np.where(finite, total, np.nan)
+
+
+def fraction_below_half_pi(lengths: np.ndarray) -> float:
+    """Return the proportion of examples with a Gauss length below pi/2, the limit of theorem 3; NaN if any is NaN."""
+    return float(np.mean(lengths < np.pi / 2)) if np.isfinite(lengths).all() else float("nan")
+
+
+def _unit(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return unit vectors along the last axis (zero for zero vectors), and their lengths."""
+    scale = np.abs(vectors).max(axis=-1, keepdims=True)  # keeps squares from under- and overflow
+    scaled = vectors / np.where(scale > 0, scale, 1.0)
+    length = np.linalg.norm(scaled, axis=-1, keepdims=True)
+    return scaled / np.where(length > 0, length, 1.0), (length * scale)[..., 0]
