@@ -65,7 +65,6 @@ class Run(Frozen):
     order_seed: Seed | None = None
     """Seed of the data order."""
 
-
     @model_validator(mode="after")
     def _consistent(self) -> "Run":
         if self.network == "autoencoder" and self.loss != "squared_error":
