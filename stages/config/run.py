@@ -87,3 +87,13 @@ class Run(Frozen):
         if self.order_seed == self.seed:
             unused.add("order_seed")
         return self.model_dump(mode="json", exclude_defaults=True, exclude=unused)
+
+    @property
+    def order(self) -> int:
+        """Seed of the data order."""
+        return self.seed if self.order_seed is None else self.order_seed
+
+    @property
+    def data_key(self) -> tuple:
+        """What determines the training data beside the dataset."""
+        return self.train_size, self.label_corruption, self.data_seed

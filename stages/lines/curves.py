@@ -39,12 +39,12 @@ class Curves:
     paths: np.ndarray
     """(L, A, K, O) outputs for the first K training examples; K = 0 where the suite keeps none."""
     path_labels: np.ndarray
-    """(K,) classes of those examples."""
+    """(L, K) classes of those examples; -1 for a network that is not finite."""
 
     def where(self, keep: np.ndarray) -> "Curves":
         """Return the lines for which the boolean array `keep`, shape (L,), is true."""
         chosen = np.flatnonzero(keep)
-        shared = {"alphas", "path_labels"}
+        shared = {"alphas"}
         values = {}
         for field in fields(self):
             value = getattr(self, field.name)

@@ -1,0 +1,44 @@
+"""Stage `download`: make a dataset of params.yaml into one checked file of tensors."""
+
+from stages.command import Job, main
+from stages.config.params import DigitsSource, ImageFolderSource, Source
+from stages.datasets.dataset import Splits, save_dataset
+from stages.errors import UserError
+
+
+def download(job: Job) -> None:
+    """Load the dataset that is asked for and write it.
+
+    Args:
+        job: What is asked for.
+
+    Raises:
+        UserError: If there is no dataset of that name, or it cannot be loaded or written.
+    """
+    name = job.name
+    if name not in job.params.datasets:
+        raise UserError(f"datasets.{name}: no such dataset, expected one of {', '.join(job.params.datasets)}")
+    splits = load_source(name, job.params.datasets[name])
+    checksum = save_dataset(job.dataset_file(name), name, splits)
+    shape = "x".join(str(side) for side in splits.train_x.shape[1:])
+    print(
+        f"download {name}: {len(splits.train_x)} training and {len(splits.test_x)} test examples, {shape}, "
+        f"{splits.classes} classes, sha256 {checksum[:8]}…"
+    )
+
+
+def load_source(name: str, source: Source) -> Splits:
+    """Load a source; only what it needs is imported, since torchvision takes seconds and digits do without it."""
+    if isinstance(source, DigitsSource):
+        from stages.datasets.digits import load_digits
+
+        return load_digits(name, source)
+    from stages.datasets.vision import load_image_folder, load_torchvision
+
+    if isinstance(source, ImageFolderSource):
+        return load_image_folder(name, source)
+    return load_torchvision(name, source)
+
+
+if __name__ == "__main__":
+    main(download, "Load a dataset, downloading it if need be, and write its tensors.", per="dataset")

@@ -1,0 +1,76 @@
+"""The lines of a suite: which there are, and evaluating those that the store lacks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stages.config import Interpolate, Run
+from stages.lines.line import Line
+from stages.lines.sweep import NUMERICS, walk
+from stages.measures.distance import distance, norm
+from stages.networks.evaluation import task_of
+from stages.store import Store
+from stages.training.grid import cached_dataset
+from stages.training.run_files import RunFolder
+from stages.workers import device
+
+
+@dataclass(frozen=True)
+class Request:
+    """How the lines of a suite are evaluated."""
+
+    interpolate: Interpolate
+    gauss_examples: int
+    path_examples: int
+
+    def alphas(self) -> np.ndarray:
+        """Return the grid of alpha, both ends exact."""
+        grid = self.interpolate.alphas
+        return np.linspace(grid.start, grid.stop, grid.points)
+
+    def key(self, line: Line) -> str:
+        """Return the identity of a line so evaluated; its runs' identities hold their weights and data."""
+        content = {"interpolate": self.interpolate.model_dump(mode="json"), "numerics": NUMERICS}
+        content |= {"gauss_examples": self.gauss_examples, "path_examples": self.path_examples}
+        return Store.key(line.content() | content)
+
+
+def line_task(
+    lines: Sequence[tuple[Line, Run]], request: Request, dataset_path: Path, runs: RunFolder, store: Store
+) -> int:
+    """Evaluate lines and keep what was found.
+
+    Args:
+        lines: Lines, each with the run at its end.
+        request: How.
+        dataset_path: The suite's data.
+        runs: The weights.
+        store: Where to keep it.
+
+    Returns:
+        How many lines were evaluated.
+    """
+    dataset, place = cached_dataset(dataset_path), device()
+    for line, run in lines:
+        task = task_of(run, dataset, place)
+        start = runs.weights(line.start.run_id, line.start.point)
+        end = runs.weights(line.end.run_id, line.end.point)
+        alphas = torch.from_numpy(request.alphas()).to(torch.float32)
+        with torch.no_grad():
+            found = walk(
+                task,
+                torch.from_numpy(start).to(place),
+                torch.from_numpy(end).to(place),
+                alphas.to(place),
+                request.interpolate.batch_norm,
+                request.gauss_examples,
+                request.path_examples,
+            )
+        labels = task.train.labels if task.train.labels is not None else torch.zeros(0, dtype=torch.int64)
+        arrays = dict(vars(found)) | {"path_labels": labels[: request.path_examples].cpu().numpy()}
+        arrays |= {"distance": np.array(distance(start, end)), "start_norm": np.array(norm(start))}
+        store.put("lines", request.key(line), arrays, line.content())
+    return len(lines)

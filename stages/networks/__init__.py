@@ -1,0 +1,1 @@
+"""Networks as plain modules, their parameters as vectors, and their evaluation in stacks of many at once."""

@@ -1,0 +1,80 @@
+"""Batch normalisation whose statistics are inputs and outputs, not state."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+Statistics = dict[str, tuple[Tensor, Tensor]]
+"""Mean and unbiased variance of the channels, shape (C,) each, by the name of the layer."""
+
+
+class BatchNorm(nn.Module):
+    """Normalises each channel (dimension 1) over all other dimensions, then scales and shifts it.
+
+    As `torch.nn.BatchNorm1d` or `2d`, but written with means of the tensor: stacked networks then cost half of what
+    they do through the built-in kernel, and forward-mode derivatives pass through the statistics. It keeps no running
+    statistics; `with_statistics` and `given_statistics` read and set them around a call.
+    """
+
+    def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
+        """Start as the identity after normalisation: scale 1, shift 0."""
+        super().__init__()
+        self.epsilon = epsilon
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.given: tuple[Tensor, Tensor] | None = None
+        self.observing = False
+        self.observed: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise x, shape (N, C, ...), by its own statistics or by those given."""
+        shape = [1, -1] + [1] * (x.dim() - 2)
+        if self.given is None:
+            over = [0, *range(2, x.dim())]
+            mean = x.mean(over, keepdim=True)
+            centred = x - mean
+            variance = centred.square().mean(over, keepdim=True)
+            if self.observing:
+                count = x.numel() // x.shape[1]
+                self.observed = (mean.flatten(), variance.flatten() * (count / max(count - 1, 1)))
+        else:
+            mean, variance = (statistic.reshape(shape) for statistic in self.given)
+            centred = x - mean
+        scale = torch.rsqrt(variance + self.epsilon) * self.weight.reshape(shape)
+        return centred * scale + self.bias.reshape(shape)
+
+
+def batch_norms(network: nn.Module) -> dict[str, BatchNorm]:
+    """Return the batch-norm layers of a network by name."""
+    return {name: module for name, module in network.named_modules() if isinstance(module, BatchNorm)}
+
+
+def with_statistics(network: nn.Module, parameters: dict[str, Tensor], x: Tensor) -> tuple[Tensor, Statistics]:
+    """Return outputs with x normalised by its own statistics, and those statistics. Pure, so it can be transformed."""
+    with _set(network, observing=True) as layers:
+        outputs = functional_call(network, parameters, (x,))
+        return outputs, {name: layer.observed for name, layer in layers.items()}
+
+
+def given_statistics(network: nn.Module, parameters: dict[str, Tensor], statistics: Statistics, x: Tensor) -> Tensor:
+    """Return outputs with x normalised by the given statistics. Pure, so it can be transformed."""
+    with _set(network, given=statistics):
+        return functional_call(network, parameters, (x,))
+
+
+@contextmanager
+def _set(
+    network: nn.Module, observing: bool = False, given: Statistics | None = None
+) -> Generator[dict[str, BatchNorm], None, None]:
+    layers = batch_norms(network)
+    try:
+        for name, layer in layers.items():
+            layer.observing = observing
+            layer.given = None if given is None else given[name]
+        yield layers
+    finally:
+        for layer in layers.values():
+            layer.observing, layer.given, layer.observed = False, None, None

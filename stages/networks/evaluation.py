@@ -1,0 +1,212 @@
+"""Loss and accuracy of many networks of one architecture at once, batch-norm statistics re-estimated for each."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from stages.config import BatchNormStatistics, Run
+from stages.datasets.dataset import Dataset
+from stages.datasets.training_split import training_data
+from stages.networks.batch_norm import Statistics, batch_norms, given_statistics, with_statistics
+from stages.networks.build import build
+from stages.networks.layout import Layout
+from stages.networks.losses import correct, example_losses, targets
+
+ACTIVATION_BYTES = 2**23  # of one layer's activations in a chunk: about what a core's share of the cache holds twice
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a dataset as a network sees it."""
+
+    x: Tensor
+    """(N, ...)"""
+    target: Tensor
+    """(N, ...) what outputs are compared with."""
+    labels: Tensor | None
+    """(N,) classes; None where accuracy has no meaning."""
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a stack of networks is evaluated on."""
+
+    network: nn.Module
+    layout: Layout
+    loss: str
+    train: Split
+    test: Split
+
+    @property
+    def normalised(self) -> bool:
+        """Whether the network has batch norm."""
+        return bool(batch_norms(self.network))
+
+
+def task_of(run: Run, dataset: Dataset, device: torch.device, dtype: torch.dtype = torch.float32) -> Task:
+    """Return what the weights of a run are evaluated on: its own training examples, and the test split."""
+    network = build(run, tuple(dataset.train_x.shape[1:]), dataset.classes)
+
+    def split(x: Tensor, labels: Tensor) -> Split:
+        x, labels = x.to(device, dtype), labels.to(device)
+        target = targets(run, x, labels, dataset.classes)
+        return Split(x, target, None if run.network == "autoencoder" else labels)
+
+    train = split(*training_data(dataset, *run.data_key))
+    return Task(network, Layout.of(network), run.loss, train, split(dataset.test_x, dataset.test_y))
+
+
+# Shape letters: P = points in weight space, D = parameters, N = examples, O = outputs.
+@dataclass(frozen=True)
+class Evaluation:
+    """Mean loss an example and accuracy at each point, shape (P,), in double precision; NaN without labels."""
+
+    loss: Tensor
+    accuracy: Tensor
+
+
+def batches(count: int, size: int) -> Iterator[slice]:
+    """Yield slices over `count` examples in steps of `size`."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+def estimate(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> Statistics:
+    """Estimate the batch-norm statistics of each point on the training split.
+
+    Args:
+        task: Network and data.
+        theta_PD: Points, shape (P, D).
+        settings: How; not `batch`, which has no statistics of its own.
+
+    Returns:
+        By layer, mean and variance of shape (P, C); empty for a network without batch norm.
+    """
+
+    def observe(theta: Tensor, x: Tensor) -> Statistics:
+        return with_statistics(task.network, task.layout.split(theta), x)[1]
+
+    observed = (vmap(observe, (0, None))(theta_PD, x) for x in estimation_batches(task, settings))
+    return combine(observed, settings)
+
+
+def estimation_batches(task: Task, settings: BatchNormStatistics) -> Iterator[Tensor]:
+    """Yield the batches of training examples that statistics are estimated from, none without batch norm."""
+    if task.normalised:
+        count = min(len(task.train), settings.examples or len(task.train))
+        for batch in batches(count, settings.batch_size):
+            yield task.train.x[batch]
+
+
+def combine(observed: Iterable[Statistics], settings: BatchNormStatistics, start: float = 1.0) -> Statistics:
+    """Combine the statistics of batches: their mean (`cumulative`), or a moving average from (0, 1) (`momentum`).
+
+    Both are what `torch.nn.BatchNorm1d` keeps, with momentum None and a number.
+
+    Args:
+        observed: Statistics of each batch, tensors of any shape.
+        settings: Which rule.
+        start: Variance before the first batch: 1, or 0 to combine derivatives of statistics by the same rule.
+
+    Returns:
+        The combined statistics.
+    """
+    total: Statistics = {}
+    for count, batch in enumerate(observed, start=1):
+        for name, (mean, variance) in batch.items():
+            if count == 1:
+                total[name] = (torch.zeros_like(mean), torch.full_like(variance, start))
+            weight = 1 / count if settings.estimate == "cumulative" else settings.momentum
+            old_mean, old_variance = total[name]
+            total[name] = (
+                (1 - weight) * old_mean + weight * mean,
+                (1 - weight) * old_variance + weight * variance,
+            )
+    return total
+
+
+def evaluate(
+    task: Task, split: Split, theta_PD: Tensor, statistics: Statistics, settings: BatchNormStatistics
+) -> Evaluation:
+    """Evaluate each point on a split.
+
+    Args:
+        task: Network and loss.
+        split: The examples.
+        theta_PD: Points, shape (P, D).
+        statistics: As `estimate` gives them; not used where each batch has its own.
+        settings: How batch norm is treated.
+
+    Returns:
+        Loss and accuracy of each point.
+    """
+    own = settings.estimate == "batch" and task.normalised
+    size = settings.batch_size if own else chunk_rows(task, split)
+
+    def measure(theta: Tensor, known: Statistics, x: Tensor, target: Tensor, labels: Tensor | None) -> tuple:
+        parameters = task.layout.split(theta)
+        if own:
+            outputs = functional_call(task.network, parameters, (x,))
+        else:
+            outputs = given_statistics(task.network, parameters, known, x)
+        losses = example_losses(task.loss, outputs, target)
+        hits = torch.full_like(losses, torch.nan) if labels is None else correct(outputs, labels)
+        return losses.double().sum(), hits.double().sum()
+
+    loss = torch.zeros(len(theta_PD), dtype=torch.float64, device=theta_PD.device)
+    hits = torch.zeros_like(loss)
+    for batch in batches(len(split), size):
+        labels = None if split.labels is None else split.labels[batch]
+        examples = (split.x[batch], split.target[batch], labels)
+        sums = vmap(measure, (0, 0, None, None, None))(theta_PD, statistics, *examples)
+        loss += sums[0]
+        hits += sums[1]
+    return Evaluation(loss / len(split), hits / len(split))
+
+
+def width(task: Task) -> int:
+    """Return the largest number of activations that one example has in a layer."""
+    widest = max(shape[0] for shape in task.layout.shapes)
+    return max(widest, task.train.x[0].numel())
+
+
+def chunk_rows(task: Task, split: Split) -> int:
+    """Return how many examples to evaluate at once, so that one point's layer stays in a quarter of the budget."""
+    return max(1, min(len(split), ACTIVATION_BYTES // (4 * width(task) * split.x.element_size())))
+
+
+def chunk_points(task: Task, rows: int, points: int) -> int:
+    """Return how many points to evaluate at once on `rows` examples each."""
+    activations = rows * width(task)
+    each = max(activations, task.layout.size) * task.train.x.element_size()
+    return max(1, min(points, ACTIVATION_BYTES // each))
+
+
+def evaluate_points(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> tuple[Evaluation, Evaluation]:
+    """Evaluate points on both splits, a chunk at a time.
+
+    Args:
+        task: Network and data.
+        theta_PD: Points, shape (P, D).
+        settings: How batch norm is treated.
+
+    Returns:
+        The evaluation on the training and on the test split.
+    """
+    rows = min(len(task.train), settings.batch_size) if task.normalised else chunk_rows(task, task.train)
+    found: list[list[Evaluation]] = [[], []]
+    for theta in theta_PD.split(chunk_points(task, rows, len(theta_PD))):
+        statistics = estimate(task, theta, settings) if settings.estimate != "batch" else {}
+        for split, evaluations in zip((task.train, task.test), found, strict=True):
+            evaluations.append(evaluate(task, split, theta, statistics, settings))
+    train, test = (
+        Evaluation(torch.cat([e.loss for e in parts]), torch.cat([e.accuracy for e in parts])) for parts in found
+    )
+    return train, test

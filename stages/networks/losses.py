@@ -1,0 +1,39 @@
+"""What a network is trained to do with an example: targets, losses, accuracy."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stages.config import Run
+
+
+def targets(run: Run, x: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Return what outputs are compared with.
+
+    Args:
+        run: Names the network and the loss.
+        x: Examples, shape (N, ...).
+        labels: Classes, shape (N,).
+        classes: Number of classes.
+
+    Returns:
+        The pixels, shape (N, outputs), for an autoencoder; the labels, shape (N,), for cross-entropy; one-hot vectors,
+        shape (N, classes), for a classifier under squared error.
+    """
+    if run.network == "autoencoder":
+        return x.flatten(1)
+    if run.loss == "squared_error":
+        return F.one_hot(labels, classes).to(x.dtype)
+    return labels
+
+
+def example_losses(loss: str, outputs: Tensor, target: Tensor) -> Tensor:
+    """Return the loss of each example, shape (N,): cross-entropy in nats, or the squared error summed over outputs."""
+    if loss == "cross_entropy":
+        return F.cross_entropy(outputs, target, reduction="none")
+    return (outputs - target).square().sum(1)
+
+
+def correct(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Return whether the largest output of each example is its class, shape (N,)."""
+    return torch.argmax(outputs, 1) == labels

@@ -1,0 +1,65 @@
+"""Stage `plot`: reports/measures.csv and data/curves/ -> reports/figures/ and reports/tables/, rebuilt as a whole."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from tqdm import tqdm
+
+from stages.command import Job, main
+from stages.figures.base import Material
+from stages.figures.registry import FIGURES, TABLES, known
+from stages.figures.style import THEME, render
+from stages.files import read_csv, replacing, write_bytes, write_csv
+from stages.lines.curves import Curves, load_curves
+
+
+def plot(job: Job) -> None:
+    """Draw every figure and write every table that `plot` in params.yaml names."""
+    wanted = {key: known(key) for key in job.params.plot}
+    measures = read_csv(job.reports / "measures.csv")
+    suites = dict.fromkeys(suite for pooled in job.params.plot.values() for suite in pooled)
+    curves = {suite: load_curves(job.curves_file(suite)) for suite in suites}
+    with replacing(job.reports / "figures") as figures, replacing(job.reports / "tables") as tables:
+        figures.mkdir()
+        tables.mkdir()
+        for key, base in tqdm(wanted.items(), desc="plot", unit="figure"):
+            material = _material(job, measures, curves, job.params.plot[key])
+            if base in FIGURES:
+                what = FIGURES[base][0]
+                write_figure(figures / key.replace(base, f"{base}_{what}"), base, material)
+            else:
+                write_table(tables / key, base, material)
+    numbers = [sum(base in registry for base in wanted.values()) for registry in (FIGURES, TABLES)]
+    print(f"plot: {numbers[0]} figures, {numbers[1]} tables in {job.reports}")
+
+
+def write_figure(stem: Path, base: str, material: Material) -> None:
+    """Draw one figure and write it as SVG and PNG, and its data as CSV."""
+    with mpl.rc_context(THEME):
+        drawing = FIGURES[base][1](material)
+    files, step = render(drawing)
+    for ending, content in files.items():
+        write_bytes(stem.with_name(f"{stem.name}.{ending}"), content)
+    if step > 1:
+        tqdm.write(f"plot: {stem.name}.csv holds one alpha in {step}, to stay small; the curves hold all")
+
+
+def write_table(stem: Path, base: str, material: Material) -> None:
+    """Make one table and write it as CSV and Markdown."""
+    table = TABLES[base][1](material)
+    write_csv(stem.with_name(f"{stem.name}.csv"), table.data)
+    write_bytes(stem.with_name(f"{stem.name}.md"), table.markdown.encode())
+
+
+def _material(job: Job, measures: pd.DataFrame, curves: dict[str, Curves], pooled: tuple[str, ...]) -> Material:
+    return Material(
+        measures=measures[measures["suite"].isin(pooled)],
+        curves={suite: curves[suite] for suite in pooled},
+        suites={suite: job.params.suite(suite) for suite in pooled},
+        measure=job.params.measure,
+    )
+
+
+if __name__ == "__main__":
+    main(plot, __doc__)

@@ -1,0 +1,89 @@
+"""Stage `train_grid`: the runs of a suite -> data/runs/SUITE/*.safetensors, data/training/SUITE/{runs,epochs}.csv."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from stages.command import Job, main
+from stages.config import Run
+from stages.datasets.dataset import load_dataset
+from stages.files import replacing, write_csv
+from stages.store import Store
+from stages.training.grid import evaluation_key, run_key, train_task
+from stages.training.plan import stacks
+from stages.workers import jobs, run_tasks
+
+EVALUATED = ("final_train_loss", "train_accuracy", "final_test_loss", "test_accuracy")
+
+
+def status(diverged: bool, final_train_loss: float, threshold: float) -> str:
+    """Return how a run ended: `diverged` (not finite), `above threshold`, or `converged`."""
+    if diverged or not np.isfinite(final_train_loss):
+        return "diverged"
+    return "converged" if final_train_loss <= threshold else "above threshold"
+
+
+def tables(store: Store, runs: dict[str, Run], evaluations: dict[str, str], threshold: float) -> tuple:
+    """Return the table of runs (one row each) and that of epochs (one row a run and epoch), in the order of `runs`."""
+    rows, epochs = [], []
+    for key in runs:
+        arrays, about = store.get("runs", key)
+        numbers = store.get("evaluations", evaluations[key])[0]["numbers"]
+        ended = status(about["diverged"], numbers[0], threshold)
+        numbers = np.where(ended == "diverged", np.nan, numbers)
+        rows.append(
+            {"run_id": key, "status": ended, "epochs_done": len(arrays["epoch_loss"])}
+            | {"final_epoch_loss": arrays["epoch_loss"][-1]}
+            | dict(zip(EVALUATED, numbers, strict=True))
+        )
+        done = np.arange(1, len(arrays["epoch_loss"]) + 1)
+        columns = {"epoch": done, "loss": arrays["epoch_loss"], "distance": arrays["epoch_distance"]}
+        epochs.append(pd.DataFrame({"run_id": key} | columns))
+    return pd.DataFrame(rows), pd.concat(epochs, ignore_index=True)
+
+
+def train_grid(job: Job) -> None:
+    """Train what the store lacks of a suite, and rebuild the suite's outputs from the store."""
+    suite = job.params.suite(job.name)
+    dataset_path = job.dataset_file(suite.dataset).resolve()
+    dataset = load_dataset(dataset_path)
+    settings = job.params.interpolate.batch_norm
+    store = Store(Store.default().folder.resolve())
+    runs = {run_key(run, dataset.checksum): run for run in job.params.runs(job.name)}
+    evaluations = {key: evaluation_key(key, settings) for key in runs}
+    missing = {key for key in runs if not store.has("runs", key)}
+    todo = [run for key, run in runs.items() if key in missing or not store.has("evaluations", evaluations[key])]
+    divided = stacks(todo, dataset.train_x[0].numel(), max(jobs(), 1))
+    work = [(stack, dataset_path, store, settings) for stack in divided]
+    with tqdm(total=len(runs), initial=len(runs) - len(todo), desc=f"train_grid {job.name}", unit="run") as bar:
+        trained, diverged = 0, sum(store.about("runs", key)["diverged"] for key in runs if key not in missing)
+        for new, lost, done in run_tasks(train_task, work):
+            trained, diverged = trained + new, diverged + lost
+            bar.set_postfix(reused=len(runs) - len(missing), trained=trained, diverged=diverged, refresh=False)
+            bar.update(done)
+    run_table, epoch_table = tables(store, runs, evaluations, suite.threshold)
+    collect(store, list(runs), job.runs_folder(job.name))
+    with replacing(job.training_folder(job.name)) as folder:
+        folder.mkdir()
+        write_csv(folder / "runs.csv", run_table)
+        write_csv(folder / "epochs.csv", epoch_table)
+    counts = run_table["status"].value_counts()
+    print(
+        f"train_grid {job.name}: {len(runs)} runs, {len(runs) - len(missing)} reused, {len(missing)} trained; "
+        + ", ".join(f"{counts.get(name, 0)} {name}" for name in ("converged", "above threshold", "diverged"))
+    )
+
+
+def collect(store: Store, keys: list[str], target: Path) -> None:
+    """Make `target` a folder of exactly these runs."""
+    with replacing(target) as folder:
+        folder.mkdir()
+        for key in keys:
+            shutil.copyfile(store.path("runs", key), folder / f"{key}.safetensors")
+
+
+if __name__ == "__main__":
+    main(train_grid, __doc__, per="suite")

@@ -1,0 +1,82 @@
+"""Training the runs of a grid that the store lacks, and evaluating their final weights."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stages.config import BatchNormStatistics, Run
+from stages.datasets.dataset import Dataset, load_dataset
+from stages.networks.evaluation import evaluate_points, task_of
+from stages.store import Store
+from stages.training.run_files import to_arrays, vector
+from stages.training.stack import NUMERICS, train
+from stages.workers import device
+
+EVALUATION_NUMERICS = 1
+"""Version of how final weights are evaluated: raise it with any change that moves a loss or accuracy."""
+
+
+def run_key(run: Run, dataset_sha256: str) -> str:
+    """Return the identity of a run: its configuration, its data, and the version of the training code."""
+    return Store.key({"run": run.spec(), "dataset": dataset_sha256, "numerics": NUMERICS})
+
+
+def evaluation_key(run_id: str, settings: BatchNormStatistics) -> str:
+    """Return the identity of the evaluation of a run's final weights."""
+    content = {"run": run_id, "batch_norm": settings.model_dump(mode="json"), "numerics": EVALUATION_NUMERICS}
+    return Store.key(content)
+
+
+@lru_cache(maxsize=2)
+def cached_dataset(path: Path) -> Dataset:
+    """Return a dataset, read once a process; the stage has checked it before."""
+    return load_dataset(path, verify=False)
+
+
+def train_task(
+    runs: Sequence[Run], dataset_path: Path, store: Store, settings: BatchNormStatistics
+) -> tuple[int, int, int]:
+    """Train and evaluate what the store lacks of some runs of one stack key.
+
+    Args:
+        runs: The runs.
+        dataset_path: Their data.
+        store: Where to keep them.
+        settings: How final weights are evaluated.
+
+    Returns:
+        How many runs were trained, how many of these diverged, and how many runs there were.
+    """
+    dataset = cached_dataset(dataset_path)
+    keys = [run_key(run, dataset.checksum) for run in runs]
+    missing = [not store.has("runs", key) for key in keys]
+    diverged = 0
+    if any(missing):
+        new = [(key, run) for key, run, absent in zip(keys, runs, missing, strict=True) if absent]
+        for (key, run), trained in zip(new, train([run for _, run in new], dataset, device()), strict=True):
+            store.put("runs", key, *to_arrays(trained, {"run": run.spec(), "dataset": dataset.checksum}))
+            diverged += trained.diverged
+    _evaluate(store, list(zip(keys, runs, strict=True)), dataset, settings)
+    return sum(missing), diverged, len(runs)
+
+
+def _evaluate(store: Store, runs: list[tuple[str, Run]], dataset: Dataset, settings: BatchNormStatistics) -> None:
+    for data_key in sorted({run.data_key for _, run in runs}, key=repr):
+        chosen = [
+            (key, run)
+            for key, run in runs
+            if run.data_key == data_key and not store.has("evaluations", evaluation_key(key, settings))
+        ]
+        if not chosen:
+            continue
+        task = task_of(chosen[0][1], dataset, device())
+        theta = [torch.from_numpy(vector(*store.get("runs", key), "final")) for key, _ in chosen]
+        theta = torch.stack(theta * 2 if len(theta) == 1 else theta)  # as in training, none is alone
+        train_split, test_split = evaluate_points(task, theta.to(device()), settings)
+        for row, (key, _) in enumerate(chosen):
+            numbers = [train_split.loss, train_split.accuracy, test_split.loss, test_split.accuracy]
+            array = np.array([float(values[row]) for values in numbers])
+            store.put("evaluations", evaluation_key(key, settings), {"numbers": array}, {"run": key})
