@@ -83,9 +83,9 @@ def digest_arrays(arrays: dict[str, np.ndarray]) -> str:
     """Return the SHA-256 of named arrays: names, types, shapes and values, whatever their order."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+        array = np.asarray(arrays[name], order="C")
         digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
-        digest.update(array.view(np.uint8).reshape(-1).data if array.size else b"")
+        digest.update(array.reshape(-1).view(np.uint8).data if array.size else b"")
     return digest.hexdigest()
 
 
@@ -94,7 +94,7 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray], about: dict) -> None
 
     The header is one entry, because safetensors does not keep the order of several.
     """
-    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     header = json.dumps(about | {"sha256": digest_arrays(arrays)}, sort_keys=True)
     write_bytes(path, safetensors.numpy.save(arrays, metadata={"about": header}))
 

@@ -1,0 +1,47 @@
+"""The examples that a run trains on: all or a random subset, with true or corrupted labels."""
+
+import torch
+
+from stages.datasets.dataset import Dataset
+from stages.errors import UserError
+from stages.seeds import generator
+
+
+def training_data(
+    dataset: Dataset, train_size: int | None, label_corruption: float, data_seed: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the images and labels that a run trains on.
+
+    A subset is the first examples of one permutation, put back into stored order: a smaller one lies within a larger
+    one of the same seed, and one of full size is the whole split. Which labels are corrupted, and to what, is decided
+    for each example of the whole split, so an example has the same label in every subset; a larger proportion corrupts
+    what a smaller one does and more.
+
+    Args:
+        dataset: The dataset; nothing in it is changed.
+        train_size: Number of examples, drawn without replacement; None for all.
+        label_corruption: Probability with which an example gets a new label, uniform over all classes, so that it may
+            be the old one.
+        data_seed: Seed of the subset and of the new labels.
+
+    Returns:
+        Images of shape (N, C, H, W) and labels of shape (N,); the dataset's own tensors where nothing is to be done.
+
+    Raises:
+        UserError: If the training split has fewer than `train_size` examples.
+    """
+    x, y = dataset.train_x, dataset.train_y
+    if train_size is not None and train_size > len(x):
+        raise UserError(
+            f"train_size: got {train_size}, but dataset {dataset.name} has {len(x)} training examples; "
+            "lower it, or set null for all"
+        )
+    if label_corruption:
+        corrupted = torch.rand(len(y), dtype=torch.float64, generator=generator("corrupted", data_seed))
+        labels = torch.randint(dataset.classes, y.shape, generator=generator("new label", data_seed))
+        y = torch.where((corrupted < label_corruption).to(y.device), labels.to(y.device), y)
+    if train_size is not None and train_size < len(x):
+        order = torch.randperm(len(x), generator=generator("subset", data_seed))
+        chosen = order[:train_size].sort().values.to(x.device)
+        x, y = x[chosen], y[chosen]
+    return x, y

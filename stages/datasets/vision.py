@@ -1,0 +1,171 @@
+"""Images through torchvision: the sets it knows, and image folders of one's own."""
+
+import http.client
+import os
+import tarfile
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from stages.config.params import ImageFolderSource, TorchvisionSource
+from stages.datasets.dataset import Splits
+from stages.datasets.raw_files import Damaged, check_raw_files, label_file, raw_files
+from stages.datasets.torchvision_operators import torchvision
+from stages.errors import UserError
+
+ROOT_VARIABLE = "MLI_DATA_ROOT"
+SETS = {  # source: name in torchvision, shape (H, W, C) of an image, number of classes
+    "mnist": ("MNIST", (28, 28, 1), 10),
+    "fashion_mnist": ("FashionMNIST", (28, 28, 1), 10),
+    "cifar10": ("CIFAR10", (32, 32, 3), 10),
+    "cifar100": ("CIFAR100", (32, 32, 3), 100),
+}
+DOWNLOAD_FAULTS = (RuntimeError, OSError, EOFError, http.client.HTTPException, tarfile.TarError, zlib.error)
+WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L")  # of Pillow, with more than 8 bits a channel
+
+
+def load_torchvision(name: str, source: TorchvisionSource) -> Splits:
+    """Return a set that torchvision knows, from a root that holds it, downloaded if none does.
+
+    Args:
+        name: The dataset's name in params.yaml, for messages.
+        source: The set, the root to download to, and what to normalise by.
+
+    Returns:
+        Images of shape (N, 1, 28, 28) or (N, 3, 32, 32), in the order of the set.
+
+    Raises:
+        UserError: If the set can be neither found nor downloaded.
+        Damaged: If a file of it is damaged.
+    """
+    class_name, shape, classes = SETS[source.source]
+    _check_channels(name, source, shape[-1])
+    vision_set = getattr(torchvision.datasets, class_name)
+    root = _root(name, source, vision_set)
+    check_raw_files(root, vision_set)
+    arrays = []
+    for train in (True, False):
+        try:
+            split = vision_set(str(root), train=train, download=False)
+            pixels = np.asarray(split.data).reshape(-1, *shape)
+            labels = np.asarray(split.targets)
+        except (RuntimeError, ValueError, TypeError, OSError) as error:
+            raise Damaged(root, vision_set, error) from error
+        if labels.min() < 0 or labels.max() >= classes:
+            fault = f"labels from {labels.min()} to {labels.max()}, expected 0 to {classes - 1}"
+            raise Damaged(label_file(root, vision_set, train), vision_set, fault)
+        arrays += [_normalised(pixels, source), labels]
+    return Splits(*arrays, classes=classes)
+
+
+def load_image_folder(name: str, source: ImageFolderSource) -> Splits:
+    """Return images of one's own, from folders of one folder a class, as RGB of one size.
+
+    Args:
+        name: The dataset's name in params.yaml, for messages.
+        source: The two folders, the size of a side, and what to normalise by.
+
+    Returns:
+        Images of shape (N, 3, size, size), sorted by class and path; classes are numbered in alphabetical order.
+
+    Raises:
+        UserError: If a folder is missing or has a class without images, the two differ in classes, or an image cannot
+            be read.
+    """
+    _check_channels(name, source, 3)
+    train = _folder(f"datasets.{name}.train", source.train)
+    test = _folder(f"datasets.{name}.test", source.test)
+    if train.classes != test.classes:
+        only = ", ".join(sorted(set(train.classes) ^ set(test.classes)))
+        raise UserError(
+            f"datasets.{name}: {source.train} and {source.test} differ in the class folders {only}; "
+            "give both the same class folders"
+        )
+    arrays = []
+    for folder in (train, test):
+        pixels = _read_images([path for path, _ in folder.samples], source.size)
+        arrays += [_normalised(pixels, source), np.array(folder.targets)]
+    return Splits(*arrays, classes=len(train.classes))
+
+
+def _check_channels(name: str, source: TorchvisionSource | ImageFolderSource, channels: int) -> None:
+    for key, values in (("mean", source.mean), ("std", source.std)):
+        if values is not None and len(values) != channels:
+            raise UserError(f"datasets.{name}.{key}: got {len(values)} numbers, expected {channels}, one a channel")
+
+
+def _normalised(pixels_NHWC: np.ndarray, source: TorchvisionSource | ImageFolderSource) -> np.ndarray:
+    """Return bytes as float32 of shape (N, C, H, W): divided by 255, less the mean, over the deviation.
+
+    A channel has 256 values, so each is computed once, in double precision, and looked up.
+    """
+    count, height, width, channels = pixels_NHWC.shape
+    means = source.mean or (0.0,) * channels
+    deviations = source.std or (1.0,) * channels
+    x_NCHW = np.empty((count, channels, height, width), dtype=np.float32)
+    for channel, (mean, deviation) in enumerate(zip(means, deviations, strict=True)):
+        with np.errstate(over="ignore"):  # what is infinite is refused when the dataset is written
+            values = ((np.arange(256) / 255 - mean) / deviation).astype(np.float32)
+        x_NCHW[:, channel] = values[pixels_NHWC[..., channel]]
+    return x_NCHW
+
+
+def _root(name: str, source: TorchvisionSource, vision_set: type) -> Path:
+    """Return the first root that holds every file of the set; download it to the source's own if none does."""
+    own = Path(source.root).expanduser()
+    given = os.environ.get(ROOT_VARIABLE)
+    for root in [Path(given).expanduser(), own] if given else [own]:
+        if all(file.is_file() for file in raw_files(root, vision_set)):
+            return root
+    try:
+        vision_set(str(own), train=True, download=True)
+    except DOWNLOAD_FAULTS as error:
+        places = f"{own} (or {given})" if given else own
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(
+            f"datasets.{name}: {source.source} is not in {places} and cannot be downloaded ({reason}); put its files "
+            f"into {raw_files(own, vision_set)[0].parent}, or set {ROOT_VARIABLE} to a folder in torchvision's layout"
+        ) from error
+    return own
+
+
+def _folder(key: str, path: str) -> "torchvision.datasets.ImageFolder":
+    try:
+        return torchvision.datasets.ImageFolder(str(Path(path).expanduser()))
+    except OSError as error:  # missing, no folder, no class in it, or a class without images
+        reason = error.strerror or " ".join(str(error).split())
+        raise UserError(f"{key}: {path} is no folder of one folder of images a class ({reason}); mend it") from error
+
+
+def _read_images(paths: list[str], size: int) -> np.ndarray:
+    """Return images as RGB bytes of shape (N, size, size, 3), in the order of `paths`."""
+    pixels_NHWC = np.empty((len(paths), size, size, 3), dtype=np.uint8)
+
+    def read(index: int) -> None:
+        pixels_NHWC[index] = _read_image(paths[index], size)
+
+    with ThreadPoolExecutor() as pool:  # Pillow decodes outside the interpreter's lock
+        for _ in pool.map(read, range(len(paths))):
+            pass
+    return pixels_NHWC
+
+
+def _read_image(path: str, size: int) -> np.ndarray:
+    """Return one image as RGB bytes of shape (size, size, 3), resized by Pillow's antialiased bilinear filter.
+
+    Raises:
+        UserError: If it cannot be read, or has more than 8 bits a channel, which Pillow would clip.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode in WIDE_MODES:
+                raise UserError(f"{path} has more than 8 bits a channel; convert it to 8 bits")
+            image = image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} is no readable image ({error}); replace or remove it") from error
+    if image.size != (size, size):
+        image = image.resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(image)

@@ -1,0 +1,122 @@
+"""The tidy table of measures, one row a line, and its summaries: scalars of each suite, and its power laws."""
+
+import numpy as np
+import pandas as pd
+
+from stages.config import Measure, Run
+from stages.measures.gauss_length import fraction_below_half_pi
+from stages.measures.monotonicity import barrier, largest_bump, min_delta, relative_delta
+from stages.measures.power_law import fit
+from stages.measures.proportion import wilson
+
+ESTIMATORS = ("smooth", "turning")
+OUTCOMES = (
+    "status",
+    "final_train_loss",
+    "final_epoch_loss",
+    "final_test_loss",
+    "train_accuracy",
+    "test_accuracy",
+)
+
+
+def describe(run: Run) -> dict:
+    """Return a run's configuration as the columns of a table."""
+    alike = len(set(run.hidden)) == 1
+    return {
+        "dataset": run.dataset,
+        "train_size": run.train_size,
+        "label_corruption": run.label_corruption,
+        "network": run.network,
+        "hidden": "-".join(str(units) for units in run.hidden),
+        "depth": len(run.hidden),
+        "width": run.hidden[0] if alike else None,
+        "bottleneck": min(run.hidden) if run.network == "autoencoder" else None,
+        "activation": run.activation,
+        "batch_norm": run.batch_norm,
+        "loss": run.loss,
+        "optimizer": run.optimizer,
+        "lr": run.lr,
+        "weight_decay": run.weight_decay,
+        "batch_size": run.batch_size,
+        "epochs": run.epochs,
+        "seed": run.seed,
+    }
+
+
+def measure_lines(curves, tolerance: float) -> pd.DataFrame:
+    """Return the measures of each line of a suite, in the order of its curves.
+
+    Args:
+        curves: The suite's `Curves`.
+        tolerance: min Delta above which a line is not monotonic.
+
+    Returns:
+        One row a line; every measure of a line that is not finite is missing, and so is whether it is monotonic.
+    """
+    delta = min_delta(curves.loss_train)
+    bump = largest_bump(curves.loss_train, curves.alphas)
+    finite = np.isfinite(delta)
+    table = pd.DataFrame(
+        {
+            "initial_train_loss": curves.loss_train[:, 0],
+            "min_delta": delta,
+            "min_delta_test": min_delta(curves.loss_test),
+            "min_delta_error": min_delta(1 - curves.accuracy_train),
+            "monotonic": pd.Series(delta <= tolerance, dtype=object).where(finite, None),
+            "barrier": barrier(curves.loss_train),
+            "bump_alpha": bump.top,
+            "bump_width": bump.width,
+            "relative_delta": relative_delta(curves.loss_train),
+            "distance": curves.distance,
+            "normalized_distance": curves.distance / curves.start_norm,
+            "gauss_length_smooth": curves.gauss_smooth.mean(axis=1),
+            "gauss_length_turning": curves.gauss_turning.mean(axis=1),
+            "fraction_below_half_pi": [fraction_below_half_pi(lengths) for lengths in curves.gauss_turning],
+        }
+    )
+    return table
+
+
+def power_laws(suite: str, table: pd.DataFrame, settings: Measure) -> pd.DataFrame:
+    """Fit Gauss length against normalised distance over the converged runs of a suite, one row an estimator."""
+    converged = table[table["status"] == "converged"]
+    rows = []
+    for estimator in ESTIMATORS:
+        x = converged["normalized_distance"].to_numpy(float)
+        y = converged[f"gauss_length_{estimator}"].to_numpy(float)
+        law = fit(x, y, settings.confidence, settings.bootstrap, settings.bootstrap_seed)
+        rows.append({"suite": suite, "estimator": estimator} | vars(law))
+    return pd.DataFrame(rows)
+
+
+def summarise(table: pd.DataFrame, laws: pd.DataFrame, settings: Measure) -> dict:
+    """Return a few numbers of a suite for `dvc metrics`: counts, and over converged runs what the lines do."""
+    counts = table["status"].value_counts()
+    converged = table[table["status"] == "converged"]
+    risen = converged[converged["monotonic"] == False]  # noqa: E712 (the column also holds missing values)
+    low, high = wilson(len(risen), len(converged), settings.confidence)
+    numbers = {
+        "lines": len(table),
+        "converged": int(counts.get("converged", 0)),
+        "above_threshold": int(counts.get("above threshold", 0)),
+        "diverged": int(counts.get("diverged", 0)),
+        "non_monotone": len(risen),
+        "non_monotone_proportion": len(risen) / len(converged) if len(converged) else float("nan"),
+        "non_monotone_low": low,
+        "non_monotone_high": high,
+        "mean_min_delta_of_non_monotone": risen["min_delta"].mean(),
+        "mean_normalized_distance": converged["normalized_distance"].mean(),
+        "mean_gauss_length_smooth": converged["gauss_length_smooth"].mean(),
+        "mean_gauss_length_turning": converged["gauss_length_turning"].mean(),
+    }
+    for law in laws.itertuples():
+        numbers[f"power_law_exponent_{law.estimator}"] = law.exponent
+        numbers[f"power_law_r_squared_{law.estimator}"] = law.r_squared
+    return {name: _rounded(value) for name, value in numbers.items()}
+
+
+def _rounded(value: float) -> float | int | None:
+    if isinstance(value, int):
+        return value
+    return float(f"{value:.6g}") if np.isfinite(value) else None
