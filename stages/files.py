@@ -66,13 +66,13 @@ def read_csv(path: Path) -> pd.DataFrame:
         path: The file.
 
     Returns:
-        The table; empty fields are missing values.
+        The table; empty fields are missing values, names made of digits stay text.
 
     Raises:
         UserError: If the file is missing or is no table.
     """
     try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[""])
+        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"run_id": str, "hidden": str})
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; run the stage that makes it (`dvc repro`)") from error
     except (ValueError, UnicodeDecodeError) as error:

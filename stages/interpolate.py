@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-from tqdm import tqdm
 
 from stages.command import Job, main
 from stages.datasets.dataset import load_dataset
 from stages.lines.curves import Curves, save_curves
 from stages.lines.line import Line, own_line
 from stages.lines.suite import Request, line_task
+from stages.progress import bar
 from stages.store import Store
 from stages.training.grid import run_key
 from stages.training.run_files import RunFolder
@@ -59,10 +59,10 @@ def interpolate(job: Job) -> None:
     walked = [line for line in lines if line.end.run_id not in diverged]
     todo = [line for line in walked if not store.has("lines", request.key(line))]
     work = [([(line, runs[line.end.run_id])], request, dataset_path, folder, store) for line in todo]
-    with tqdm(total=len(lines), initial=len(lines) - len(todo), desc=f"interpolate {job.name}", unit="line") as bar:
+    with bar(f"interpolate {job.name}", "line", len(lines), len(lines) - len(todo)) as progress:
         for done in run_tasks(line_task, work):
-            bar.set_postfix(reused=len(walked) - len(todo), diverged=len(diverged), refresh=False)
-            bar.update(done)
+            progress.set_postfix(reused=len(walked) - len(todo), diverged=len(diverged), refresh=False)
+            progress.update(done)
     found = [store.get("lines", request.key(line))[0] if line in set(walked) else None for line in lines]
     save_curves(job.curves_file(job.name), gather(lines, found, request))
     print(

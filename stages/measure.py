@@ -1,7 +1,6 @@
 """Stage `measure`: curves and outcomes -> reports/{measures.csv, power_law.csv, metrics.json}."""
 
 import pandas as pd
-from tqdm import tqdm
 
 from stages.command import Job, main
 from stages.config import Measure, Run, Suite
@@ -9,6 +8,7 @@ from stages.errors import UserError
 from stages.files import read_csv, write_csv, write_json
 from stages.lines.curves import Curves, load_curves
 from stages.measures.table import OUTCOMES, describe, measure_lines, power_laws, summarise
+from stages.progress import bar
 
 
 def tabulate(name: str, suite: Suite, runs: tuple[Run, ...], outcomes: pd.DataFrame, curves: Curves) -> pd.DataFrame:
@@ -59,12 +59,15 @@ def measures(job: Job) -> None:
     settings: Measure = job.params.measure
     refuse_strangers(job)
     tables, laws, metrics = [], [], {}
-    for name, suite in tqdm(job.params.suites.items(), desc="measure", unit="suite"):
+    progress = bar("measure", "suite", len(job.params.suites))
+    for name, suite in job.params.suites.items():
         outcomes = read_csv(job.training_folder(name) / "runs.csv")
         table = tabulate(name, suite, job.params.runs(name), outcomes, load_curves(job.curves_file(name)))
         tables.append(table)
         laws.append(power_laws(name, table, settings))
         metrics[name] = summarise(table, laws[-1], settings)
+        progress.update()
+    progress.close()
     rows = pd.concat(tables, ignore_index=True)
     write_csv(job.reports / "measures.csv", rows)
     write_csv(job.reports / "power_law.csv", pd.concat(laws, ignore_index=True))

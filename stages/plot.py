@@ -4,7 +4,6 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
-from tqdm import tqdm
 
 from stages.command import Job, main
 from stages.figures.base import Material
@@ -12,6 +11,7 @@ from stages.figures.registry import FIGURES, TABLES, known
 from stages.figures.style import THEME, render
 from stages.files import read_csv, replacing, write_bytes, write_csv
 from stages.lines.curves import Curves, load_curves
+from stages.progress import bar
 
 
 def plot(job: Job) -> None:
@@ -23,13 +23,16 @@ def plot(job: Job) -> None:
     with replacing(job.reports / "figures") as figures, replacing(job.reports / "tables") as tables:
         figures.mkdir()
         tables.mkdir()
-        for key, base in tqdm(wanted.items(), desc="plot", unit="figure"):
+        progress = bar("plot", "figure", len(wanted))
+        for key, base in wanted.items():
             material = _material(job, measures, curves, job.params.plot[key])
             if base in FIGURES:
                 what = FIGURES[base][0]
                 write_figure(figures / key.replace(base, f"{base}_{what}"), base, material)
             else:
                 write_table(tables / key, base, material)
+            progress.update()
+        progress.close()
     numbers = [sum(base in registry for base in wanted.values()) for registry in (FIGURES, TABLES)]
     print(f"plot: {numbers[0]} figures, {numbers[1]} tables in {job.reports}")
 
@@ -42,7 +45,7 @@ def write_figure(stem: Path, base: str, material: Material) -> None:
     for ending, content in files.items():
         write_bytes(stem.with_name(f"{stem.name}.{ending}"), content)
     if step > 1:
-        tqdm.write(f"plot: {stem.name}.csv holds one alpha in {step}, to stay small; the curves hold all")
+        print(f"\nplot: {stem.name}.csv holds one alpha in {step}, to stay small; the curves hold all")
 
 
 def write_table(stem: Path, base: str, material: Material) -> None:

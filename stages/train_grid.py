@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from stages.command import Job, main
 from stages.config import Run
 from stages.datasets.dataset import load_dataset
 from stages.files import replacing, write_csv
+from stages.progress import bar
 from stages.store import Store
 from stages.training.grid import evaluation_key, run_key, train_task
 from stages.training.plan import stacks
@@ -58,12 +58,12 @@ def train_grid(job: Job) -> None:
     todo = [run for key, run in runs.items() if key in missing or not store.has("evaluations", evaluations[key])]
     divided = stacks(todo, dataset.train_x[0].numel(), max(jobs(), 1))
     work = [(stack, dataset_path, store, settings) for stack in divided]
-    with tqdm(total=len(runs), initial=len(runs) - len(todo), desc=f"train_grid {job.name}", unit="run") as bar:
+    with bar(f"train_grid {job.name}", "run", len(runs), len(runs) - len(todo)) as progress:
         trained, diverged = 0, sum(store.about("runs", key)["diverged"] for key in runs if key not in missing)
         for new, lost, done in run_tasks(train_task, work):
             trained, diverged = trained + new, diverged + lost
-            bar.set_postfix(reused=len(runs) - len(missing), trained=trained, diverged=diverged, refresh=False)
-            bar.update(done)
+            progress.set_postfix(reused=len(runs) - len(missing), trained=trained, diverged=diverged, refresh=False)
+            progress.update(done)
     run_table, epoch_table = tables(store, runs, evaluations, suite.threshold)
     collect(store, list(runs), job.runs_folder(job.name))
     with replacing(job.training_folder(job.name)) as folder:

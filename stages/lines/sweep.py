@@ -1,14 +1,14 @@
 """The one sweep: everything that is measured along a line, in one pass over its alphas."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import jvp, vmap
+from torch.func import vmap
 
 from stages.config import BatchNormStatistics
+from stages.lines.taylor import Jet, expand
 from stages.measures.gauss_length import smooth, turning
 from stages.networks.batch_norm import Statistics, given_statistics, with_statistics
 from stages.networks.evaluation import (
@@ -45,15 +45,6 @@ class Walk:
     """(A, K, O)"""
 
 
-@dataclass(frozen=True)
-class Jet:
-    """A function of alpha with its first two derivatives, along the first dimension one alpha each."""
-
-    value: Tensor
-    first: Tensor
-    second: Tensor
-
-
 def walk(
     task: Task,
     start: Tensor,
@@ -82,7 +73,7 @@ def walk(
     for chunk in alphas.split(_alphas_at_once(task, settings, len(alphas))):
         theta = _point(start, end, chunk[:, None])
         jets = _statistics(task, start, end, chunk, settings)
-        statistics = {name: (mean.value, variance.value) for name, (mean, variance) in jets.items()}
+        statistics = {name: jet.value for name, jet in jets.items()}
         train = evaluate(task, task.train, theta, statistics, settings)
         test = evaluate(task, task.test, theta, statistics, settings)
         outputs = _outputs(task, start, end, chunk, jets, settings, max(gauss_examples, path_examples))
@@ -103,75 +94,67 @@ def walk(
     )
 
 
-def second_order(function: Callable[[Tensor], object], alpha: Tensor) -> tuple:
-    """Return the value of a function of one number, its derivative, and its second derivative, by forward mode.
-
-    Args:
-        function: From a tensor without dimensions to nested tensors.
-        alpha: Where, without dimensions.
-
-    Returns:
-        Three structures as the function gives.
-    """
-    one = torch.ones_like(alpha)
-
-    def with_first(t: Tensor) -> tuple:
-        return jvp(function, (t,), (one,))
-
-    (value, first), (_, second) = jvp(with_first, (alpha,), (one,))
-    return value, first, second
-
-
 def _point(start: Tensor, end: Tensor, alpha: Tensor) -> Tensor:
     return (1 - alpha) * start + alpha * end
 
 
-def _statistics(task: Task, start: Tensor, end: Tensor, alphas: Tensor, settings: BatchNormStatistics) -> dict:
-    """Return, by layer, the jets of mean and variance along the line; empty where no statistics are estimated."""
+def _parameters(task: Task, start: Tensor, end: Tensor, alpha: Tensor) -> dict[str, tuple]:
+    """Return the parameters at alpha with their derivatives: end - start, and none."""
+    value = task.layout.split(_point(start, end, alpha))
+    first = task.layout.split(end - start)
+    return {name: (value[name], first[name], None) for name in value}
+
+
+def _statistics(
+    task: Task, start: Tensor, end: Tensor, alphas: Tensor, settings: BatchNormStatistics
+) -> dict[str, Jet]:
+    """Return the jets of batch-norm statistics, shape (A, C) each; none where no statistics are estimated."""
     if settings.estimate == "batch":
         return {}
 
-    def jets(alpha: Tensor, x: Tensor) -> tuple[Statistics, Statistics, Statistics]:
-        def observe(t: Tensor) -> Statistics:
-            return with_statistics(task.network, task.layout.split(_point(start, end, t)), x)[1]
+    def jets(alpha: Tensor, x: Tensor) -> dict[str, Jet]:
+        def observe(parameters: dict[str, Tensor]) -> Statistics:
+            return with_statistics(task.network, parameters, x)[1]
 
-        return second_order(observe, alpha)
+        return expand(observe, _parameters(task, start, end, alpha))
 
     observed = [vmap(jets, (0, None))(alphas, x) for x in estimation_batches(task, settings)]
-    value = combine((batch[0] for batch in observed), settings)
-    first = combine((batch[1] for batch in observed), settings, start=0.0)
-    second = combine((batch[2] for batch in observed), settings, start=0.0)
-    terms = {name: zip(value[name], first[name], second[name], strict=True) for name in value}
-    return {name: tuple(Jet(*orders) for orders in pair) for name, pair in terms.items()}
+    orders = [[{name: jet[order] for name, jet in batch.items()} for batch in observed] for order in range(3)]
+    value, first, second = (
+        combine(batches, settings, start) for batches, start in zip(orders, (1.0, 0.0, 0.0), strict=True)
+    )
+    return {name: Jet(value[name], first[name], second[name]) for name in value}
 
 
 def _outputs(
-    task: Task, start: Tensor, end: Tensor, alphas: Tensor, jets: dict, settings: BatchNormStatistics, examples: int
+    task: Task,
+    start: Tensor,
+    end: Tensor,
+    alphas: Tensor,
+    statistics: dict[str, Jet],
+    settings: BatchNormStatistics,
+    examples: int,
 ) -> Jet:
     """Return the jet of the outputs for the first training examples, shape (A, examples, O) each."""
     own = settings.estimate == "batch" and task.normalised
     examples = min(examples, len(task.train))
     size = settings.batch_size if own else chunk_rows(task, task.train)
-    known = {name: [(jet.value, jet.first, jet.second) for jet in pair] for name, pair in jets.items()}
 
-    def jet(alpha: Tensor, around: dict, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        def outputs(t: Tensor) -> Tensor:
-            parameters = task.layout.split(_point(start, end, t))
+    def jet(alpha: Tensor, known: dict[str, Jet], x: Tensor) -> Jet:
+        parameters = _parameters(task, start, end, alpha)
+
+        def outputs(moving: dict[str, Tensor]) -> dict[str, Tensor]:
+            weights = {name: moving[name] for name in parameters}
             if own:
-                return with_statistics(task.network, parameters, x)[0]
-            step = t - alpha  # zero, but not its derivatives: the statistics' own course along the line
-            statistics = {
-                name: tuple(value + step * first + step * step / 2 * second for value, first, second in pair)
-                for name, pair in around.items()
-            }
-            return given_statistics(task.network, parameters, statistics, x)
+                return {"outputs": with_statistics(task.network, weights, x)[0]}
+            return {"outputs": given_statistics(task.network, weights, {name: moving[name] for name in known}, x)}
 
-        return second_order(outputs, alpha)
+        return expand(outputs, parameters | known)["outputs"]
 
     parts = []
     for low in range(0, examples, size):
         high = min(low + size, len(task.train)) if own else min(low + size, examples)
-        parts.append(vmap(jet, (0, 0, None))(alphas, known, task.train.x[low:high]))
+        parts.append(vmap(jet, (0, 0, None))(alphas, statistics, task.train.x[low:high]))
     return Jet(*(torch.cat(terms, dim=1)[:, :examples] for terms in zip(*parts, strict=True)))
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-Statistics = dict[str, tuple[Tensor, Tensor]]
-"""Mean and unbiased variance of the channels, shape (C,) each, by the name of the layer."""
+Statistics = dict[str, Tensor]
+"""`LAYER.mean` and `LAYER.variance` (unbiased) of the channels, shape (C,) each."""
 
 
 class BatchNorm(nn.Module):
@@ -56,7 +56,10 @@ def with_statistics(network: nn.Module, parameters: dict[str, Tensor], x: Tensor
     """Return outputs with x normalised by its own statistics, and those statistics. Pure, so it can be transformed."""
     with _set(network, observing=True) as layers:
         outputs = functional_call(network, parameters, (x,))
-        return outputs, {name: layer.observed for name, layer in layers.items()}
+        statistics = {}
+        for name, layer in layers.items():
+            statistics[f"{name}.mean"], statistics[f"{name}.variance"] = layer.observed
+        return outputs, statistics
 
 
 def given_statistics(network: nn.Module, parameters: dict[str, Tensor], statistics: Statistics, x: Tensor) -> Tensor:
@@ -73,7 +76,7 @@ def _set(
     try:
         for name, layer in layers.items():
             layer.observing = observing
-            layer.given = None if given is None else given[name]
+            layer.given = None if given is None else (given[f"{name}.mean"], given[f"{name}.variance"])
         yield layers
     finally:
         for layer in layers.values():

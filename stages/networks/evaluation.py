@@ -87,7 +87,7 @@ def estimate(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> Sta
         settings: How; not `batch`, which has no statistics of its own.
 
     Returns:
-        By layer, mean and variance of shape (P, C); empty for a network without batch norm.
+        Means and variances of shape (P, C); empty for a network without batch norm.
     """
 
     def observe(theta: Tensor, x: Tensor) -> Statistics:
@@ -120,15 +120,11 @@ def combine(observed: Iterable[Statistics], settings: BatchNormStatistics, start
     """
     total: Statistics = {}
     for count, batch in enumerate(observed, start=1):
-        for name, (mean, variance) in batch.items():
+        weight = 1 / count if settings.estimate == "cumulative" else settings.momentum
+        for name, new in batch.items():
             if count == 1:
-                total[name] = (torch.zeros_like(mean), torch.full_like(variance, start))
-            weight = 1 / count if settings.estimate == "cumulative" else settings.momentum
-            old_mean, old_variance = total[name]
-            total[name] = (
-                (1 - weight) * old_mean + weight * mean,
-                (1 - weight) * old_variance + weight * variance,
-            )
+                total[name] = torch.full_like(new, start if name.endswith(".variance") else 0.0)
+            total[name] = (1 - weight) * total[name] + weight * new
     return total
 
 

@@ -1,0 +1,56 @@
+# What this project is run with. It needs python3 (3.10 to 3.13) with venv, make and git; everything else goes into .venv.
+#
+#   make repro      install, then redo what parameters, code or data have changed
+#   make paper      the same at the paper's own scale (paper/dvc.yaml)
+#   make test       tests, but for the long ones; `make test-all` with them
+#   make check      whether what is committed belongs together
+#   make lint       ruff
+#
+# PYTHON=python3.12 make repro    takes another Python for a new .venv
+#
+# Without git (an unpacked archive of the sources) all of this works but for `dvc exp`, which keeps experiments in git.
+
+PYTHON ?= python3
+INSTALLED := .venv/.installed
+
+# Commands of stages call `python`: it has to be the one in .venv.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: repro paper test test-all check lint install
+.DEFAULT_GOAL := repro
+
+repro: install
+	@python -m dvc repro
+
+paper: install
+	@python -m dvc repro paper/dvc.yaml
+
+test: install
+	@python -m pytest
+
+test-all: install
+	@python -m pytest -m "long or not long"
+
+check: install
+	@python tools/check_artifacts.py
+
+lint: install
+	@python -m ruff check
+	@python -m ruff format --check
+
+# DVC refuses to work outside of a git repository unless it is told to, which .dvc/config.local does, and it has to
+# be told otherwise once there is one.
+install: $(INSTALLED)
+	@if [ -e .git ]; then \
+		if grep -qs no_scm .dvc/config.local; then python -m dvc config --local --unset core.no_scm; fi; \
+	else \
+		grep -qs no_scm .dvc/config.local || python -m dvc config --local core.no_scm true; \
+	fi
+
+$(INSTALLED): requirements.txt constraints.txt
+	@$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info < (3, 14) or sys.exit("error: want Python 3.10 to 3.13, got " \
+		+ sys.version.split()[0] + "; name another, as in: PYTHON=python3.12 make")'
+	@echo "installing into .venv, which takes some minutes"
+	@[ -x .venv/bin/pip ] || $(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@touch $@

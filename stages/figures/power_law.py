@@ -1,0 +1,78 @@
+"""Figures of the power law between distance and Gauss length: 7 and 15."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from stages.figures.base import OPTIMIZERS, Drawing, Material, admitted, count, explain, optimizers, subject
+from stages.figures.style import (
+    COLOURS,
+    DISTANCE,
+    GAUSS,
+    GREY,
+    MANY,
+    OPTIMIZER_COLOURS,
+    canvas,
+    caption,
+    heading,
+    legend,
+    log_axis,
+    say,
+)
+from stages.measures import power_law as measure
+
+MARKERS = {False: "o", True: "s"}  # by batch norm
+
+
+def power_law(material: Material) -> Drawing:
+    """Figures 7 and 15: Gauss length against distance on logarithms, with the fitted power law."""
+    rows = material.lines()
+    names = optimizers(rows)
+    others = [name for name in names if name not in OPTIMIZER_COLOURS]
+    colours = OPTIMIZER_COLOURS | {name: COLOURS[(7 + i) % 10] for i, name in enumerate(others)}
+    figure, axes = canvas(1, 2, width=5.2, height=4.2, sharex=True)
+    for ax, length in zip(axes[0], GAUSS, strict=True):
+        _panel(ax, material, length, colours)
+    handles = [
+        Line2D([], [], ls="", marker="D", color=colours[name], label=OPTIMIZERS.get(name, name)) for name in names
+    ]
+    for on in sorted(set(rows["batch_norm"])):
+        label = "batch norm" if on else "no batch norm"
+        handles.append(Line2D([], [], ls="", marker=MARKERS[on], color=GREY, label=label))
+    handles.append(Line2D([], [], color="0.1", lw=1.2, label="least squares"))
+    legend(figure, handles)
+    note = (
+        f"Least squares of ln(Gauss length) on ln(distance) over all points of a panel; "
+        f"{100 * material.measure.confidence:g} % bootstrap intervals. {explain(material)}"
+    )
+    caption(figure, f"Power law of Gauss length and distance: {subject(rows)}", note)
+    columns = ["suite", "run_id", "dataset", "optimizer", "lr", "batch_norm", "normalized_distance", *GAUSS]
+    return Drawing(figure, admitted(rows)[columns])
+
+
+def _panel(ax: Axes, material: Material, length: str, colours: dict) -> None:
+    rows = material.lines()
+    kept = admitted(rows)
+    x, y = kept["normalized_distance"].to_numpy(float), kept[length].to_numpy(float)
+    drawn = np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0)
+    for name in colours:
+        for on, marker in MARKERS.items():
+            chosen = drawn & (kept["optimizer"] == name).to_numpy(bool) & (kept["batch_norm"] == on).to_numpy(bool)
+            look = {"color": colours[name], "marker": marker, "s": 22, "alpha": 0.6, "linewidths": 0}
+            ax.scatter(x[chosen], y[chosen], rasterized=len(kept) > MANY, **look)
+    params = material.measure
+    fit = measure.fit(x, y, params.confidence, params.bootstrap, params.bootstrap_seed)
+    if np.isfinite(fit.exponent):
+        ends = np.array([x[drawn].min(), x[drawn].max()])
+        ax.plot(ends, fit.prefactor * ends**fit.exponent, color="0.1", lw=1.2)
+        law = f"exponent {fit.exponent:.3f} [{fit.exponent_low:.3f}, {fit.exponent_high:.3f}]"
+        law += f"\nR² {fit.r_squared:.3f} [{fit.r_squared_low:.3f}, {fit.r_squared_high:.3f}]"
+    else:
+        law = "too few points to fit"
+        if not drawn.any():
+            say(ax, "no admitted run")
+    log_axis(ax.xaxis, x)
+    log_axis(ax.yaxis, y)
+    ax.set(xlabel=f"{DISTANCE}, log scale", ylabel=f"{GAUSS[length]}, log scale")
+    kind = "smooth estimator (the paper's)" if length == "gauss_length_smooth" else "total turning, corners included"
+    heading(ax, kind, f"{law}\n{count(rows, int(drawn.sum()))}")

@@ -1,0 +1,153 @@
+"""Figures that set min Delta against another number of each line: 5, 10, 12, 13 and 18."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from stages.figures.base import (
+    OPTIMIZERS,
+    Drawing,
+    Material,
+    admitted,
+    count,
+    explain,
+    left_out,
+    number,
+    optimizers,
+    split,
+    subject,
+    unit,
+)
+from stages.figures.style import (
+    DISTANCE,
+    GAUSS,
+    MANY,
+    MONOTONE,
+    NON_MONOTONE,
+    canvas,
+    caption,
+    heading,
+    legend,
+    log_axis,
+    rise_axis,
+    say,
+    verdict_handles,
+)
+
+LABELS = {"normalized_distance": DISTANCE} | GAUSS
+PAPER_RATES = [0.1, 0.0001]
+SHOWN = ["suite", "run_id", "dataset", "optimizer", "lr", "batch_norm", "min_delta", "monotonic"]
+
+
+def rise_by_learning_rate(material: Material) -> Drawing:
+    """Figure 5: min Delta against distance and Gauss length, a row for each of two learning rates."""
+    rows = material.lines()
+    reached = sorted(set(admitted(rows)["lr"]))
+    rates = {}
+    for rate, place, name in zip(PAPER_RATES, (-1, 0), ("largest", "smallest"), strict=True):
+        if rate in reached:
+            rates[rate] = "as in the paper"
+        elif reached:
+            rates.setdefault(reached[place], f"{name} with admitted runs")
+    groups = {f"learning rate {rate:g} ({why})": rows[rows["lr"] == rate] for rate, why in rates.items()}
+    others = rows[~rows["lr"].isin(list(rates))] if rates else rows.head(0)
+    note = f" {len(admitted(others))} more admitted runs have other learning rates" if len(others) else ""
+    note += f" ({left_out(others)})." if len(others) else ""
+    return _rises(material, groups or {"all learning rates": rows}, "learning rate", note)
+
+
+def rise_by_optimizer(material: Material) -> Drawing:
+    """Figure 12: min Delta against distance and Gauss length, a row for each optimizer."""
+    rows = material.lines()
+    groups = {OPTIMIZERS.get(name, name): rows[rows["optimizer"] == name] for name in optimizers(rows)}
+    return _rises(material, groups or {"all optimizers": rows}, "optimizer")
+
+
+def autoencoder_rise(material: Material) -> Drawing:
+    """Figure 13: min Delta against distance and Gauss length."""
+    return _rises(material, {"all optimizers and learning rates": material.lines()}, "")
+
+
+def rise_by_batch_norm(material: Material) -> Drawing:
+    """Figure 18: min Delta against distance, with and without batch normalisation."""
+    rows = material.lines()
+    figure, axes = canvas(1, 2, sharex=True, sharey=True)
+    for ax, on in zip(axes[0], (True, False), strict=True):
+        _points(ax, material, rows, rows[rows["batch_norm"] == on], "normalized_distance")
+        heading(ax, "batch norm" if on else "no batch norm", _counts(rows[rows["batch_norm"] == on]))
+    legend(figure, verdict_handles(material, rows))
+    caption(figure, f"min Δ and distance by batch norm: {subject(rows)}", explain(material))
+    return Drawing(figure, admitted(rows)[[*SHOWN, "normalized_distance"]])
+
+
+def accuracy_and_rise(material: Material) -> Drawing:
+    """Figure 10: test accuracy against min Delta, a panel for each dataset."""
+    rows = material.lines()
+    datasets = list(dict.fromkeys(rows["dataset"])) or ["no dataset"]
+    figure, axes = canvas(1, len(datasets), width=5.2)
+    for ax, dataset in zip(axes[0], datasets, strict=True):
+        group = rows[rows["dataset"] == dataset]
+        kept = admitted(group)
+        drawn = kept[kept["test_accuracy"].notna()]
+        _scatter(ax, drawn, "min_delta", 100 * drawn["test_accuracy"].astype(float))
+        if drawn.empty:
+            say(ax, "no admitted run with a test accuracy")
+        rise_axis(ax.xaxis, material, kept["min_delta"].to_numpy(float))
+        ax.set(xlabel=f"min Δ{unit(group)}", ylabel="test accuracy (%)")
+        means = [
+            f"{name}: {_mean(drawn[drawn['monotonic'] == monotone]['test_accuracy'])}"
+            for name, monotone in (("monotone", True), ("non-monotone", False))
+        ]
+        heading(ax, str(dataset), "\n".join([*means, count(group, len(drawn))]))
+    legend(figure, verdict_handles(material, rows))
+    note = f"Mean ± standard error of the mean over runs. {explain(material)}"
+    caption(figure, f"Test accuracy and min Δ: {subject(rows)}", note)
+    return Drawing(figure, admitted(rows)[[*SHOWN, "test_accuracy"]])
+
+
+def _rises(material: Material, groups: dict[str, pd.DataFrame], by: str, note: str = "") -> Drawing:
+    rows = pd.concat(list(groups.values())).sort_index()
+    figure, axes = canvas(len(groups), 2, sharex="col", sharey=True)
+    for pair, (name, group) in zip(axes, groups.items(), strict=True):
+        for ax, x in zip(pair, ("normalized_distance", "gauss_length_smooth"), strict=True):
+            drawn = _points(ax, material, rows, group, x)
+            heading(ax, name, _counts(group, drawn))
+    legend(figure, verdict_handles(material, rows))
+    title = f"min Δ, distance and Gauss length{f' by {by}' if by else ''}: {subject(rows)}"
+    caption(figure, title, explain(material) + note)
+    return Drawing(figure, admitted(rows)[[*SHOWN, "normalized_distance", "gauss_length_smooth"]])
+
+
+def _points(ax: Axes, material: Material, rows: pd.DataFrame, group: pd.DataFrame, x: str) -> int:
+    """Draw a panel of min Delta against `x`, on axes that suit all of `rows`; return the number of points."""
+    kept = admitted(group)
+    values = kept[x].astype(float)
+    drawn = kept[np.isfinite(values) & (values > 0)]
+    _scatter(ax, drawn, x, drawn["min_delta"].astype(float))
+    if drawn.empty:
+        say(ax, "no admitted run")
+    log_axis(ax.xaxis, admitted(rows)[x].to_numpy(float))
+    rise_axis(ax.yaxis, material, admitted(rows)["min_delta"].to_numpy(float))
+    ax.set(xlabel=f"{LABELS[x]}, log scale", ylabel=f"min Δ{unit(rows)}")
+    ax.tick_params(labelbottom=True, labelleft=True)
+    return len(drawn)
+
+
+def _scatter(ax: Axes, rows: pd.DataFrame, x: str, y: pd.Series) -> None:
+    for monotone, colour, marker in ((True, MONOTONE, "o"), (False, NON_MONOTONE, "^")):
+        chosen = rows["monotonic"] == monotone
+        look = {"color": colour, "marker": marker, "s": 26, "alpha": 0.65, "linewidths": 0, "clip_on": False}
+        ax.scatter(rows[x][chosen].astype(float), y[chosen], zorder=3, rasterized=len(rows) > MANY, **look)
+
+
+def _counts(group: pd.DataFrame, drawn: int | None = None) -> str:
+    return f"{split(group)}\n{count(group, drawn)}"
+
+
+def _mean(accuracies: pd.Series) -> str:
+    """Write mean and standard error of accuracies in per cent."""
+    values = 100 * accuracies.to_numpy(float)
+    if values.size < 2:
+        return f"{number(values[0])} % (n = 1)" if values.size else "none (n = 0)"
+    error = values.std(ddof=1) / np.sqrt(values.size)
+    return f"{values.mean():.2f} ± {error:.2f} % (n = {values.size})"

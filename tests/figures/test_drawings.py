@@ -1,0 +1,242 @@
+from dataclasses import replace
+from functools import cache
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from figures_material import CLASSIFIERS, classifiers_with, material
+
+from stages.errors import UserError
+from stages.figures.base import admitted
+from stages.figures.bundles import contrast
+from stages.figures.registry import FIGURES, known
+from stages.figures.style import LARGEST, THEME, render, thinned
+
+POOLED = dict.fromkeys(("figure_04", "figure_13", "figure_15"), ("autoencoders",))
+POOLED["figure_27"] = ("autoencoders", "classifiers")
+OF_POINTS = ["figure_07", "figure_10", "figure_12", "figure_13", "figure_15", "figure_18"]
+OF_LINES = ["figure_04", "figure_11", "figure_24"]
+
+
+def draw(name, made):
+    with mpl.rc_context(THEME):
+        return FIGURES[name][1](made)
+
+
+def of(name, **options):
+    return material(POOLED.get(name, ("classifiers",)), **options)
+
+
+@cache
+def drawn(name):
+    return draw(name, of(name))
+
+
+def rehearse(drawing):
+    """Do all that drawing does but for the layout, which is what takes time."""
+    drawing.figure.set_layout_engine("none")
+    drawing.figure.draw_without_rendering()
+
+
+def panels(drawing):
+    return [ax for ax in drawing.figure.axes if ax.get_label() != "<colorbar>"]
+
+
+def texts(drawing):
+    figure = drawing.figure
+    written = [text.get_text() for ax in figure.axes for text in [*ax.texts, ax.title, ax._left_title]]
+    return "\n".join([*written, figure.get_suptitle(), figure.get_supxlabel()]).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_panel_is_labelled_and_says_what_is_left_out(name):
+    drawing = drawn(name)
+    rehearse(drawing)
+    for ax in drawing.figure.axes:
+        assert ax.get_ylabel()
+        assert ax.get_xlabel() or ax.get_label() == "<colorbar>"
+    written = texts(drawing)
+    assert "digits" in written
+    assert "above threshold" in written
+    assert "diverged left out" in written
+    assert "no admitted run" not in written
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_where_nothing_is_admitted_the_panels_say_so(name):
+    made = of(name)
+    unfit = made.measures["status"].replace("converged", "above threshold")
+    drawing = draw(name, replace(made, measures=made.measures.assign(status=unfit)))
+    rehearse(drawing)
+    assert all(ax.get_xlabel() and ax.get_ylabel() for ax in panels(drawing))
+    assert "mean_min_delta" in drawing.data or drawing.data.empty
+    if name != "figure_25":  # its cells are hatched
+        assert sum("no " in text.get_text() for ax in panels(drawing) for text in ax.texts) >= len(panels(drawing))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_suite_without_any_row_is_drawn_too(name):
+    made = of(name)
+    assert draw(name, replace(made, measures=made.measures.head(0))).data.empty
+
+
+@pytest.mark.parametrize("name", OF_POINTS)
+def test_the_data_are_the_admitted_runs_and_the_points(name):
+    made = of(name)
+    drawing = drawn(name)
+    kept = made.measures[made.measures["status"] == "converged"]
+    assert list(drawing.data["run_id"]) == list(kept["run_id"])
+    for column in ("normalized_distance", "min_delta", "test_accuracy", "gauss_length_turning"):
+        if column in drawing.data:
+            np.testing.assert_array_equal(drawing.data[column], kept[column])
+    offsets = [len(points.get_offsets()) for ax in panels(drawing) for points in ax.collections]
+    once = name in {"figure_10", "figure_18"}  # others draw every run against distance and against Gauss length
+    assert sum(offsets) == len(kept) * (1 if once else 2)
+
+
+@pytest.mark.parametrize("name", OF_LINES)
+def test_the_data_are_the_curves_of_the_admitted_runs(name):
+    made = of(name)
+    drawing = drawn(name)
+    kept = made.measures[made.measures["status"] == "converged"]
+    curves = next(iter(made.curves.values()))
+    wanted = curves.where(np.isin(curves.run_ids, list(kept["run_id"])))
+    np.testing.assert_array_equal(drawing.data["train_loss"], wanted.loss_train.ravel())
+    np.testing.assert_array_equal(drawing.data["run_id"].unique(), wanted.run_ids)
+    lines = [line for ax in panels(drawing) for bundle in ax.collections for line in bundle.get_segments()]
+    assert len(lines) == len(kept)
+
+
+@pytest.mark.parametrize("name", ["figure_03", "figure_11", "figure_18"])
+def test_the_same_material_gives_the_same_bytes(name):
+    first, second = (render(draw(name, of(name)))[0] for _ in range(2))
+    assert first == second
+    assert first["svg"].startswith(b"<?xml")
+    assert first["png"].startswith(b"\x89PNG")
+    assert b"dc:date" not in first["svg"]
+
+
+def test_five_hundred_curves_stay_small():
+    made = material(grids={"classifiers": CLASSIFIERS | {"activation": ["relu", "tanh"]}}, alphas=50, seeds=3)
+    assert len(made.measures) >= 500
+    noise = np.random.default_rng(0).uniform(0, 0.5, made.curves["classifiers"].loss_train.shape)
+    curves = replace(made.curves["classifiers"], loss_train=made.curves["classifiers"].loss_train + noise)
+    files, step = render(draw("figure_24", replace(made, curves={"classifiers": curves})))
+    assert {ending: len(content) for ending, content in files.items() if len(content) > LARGEST} == {}
+    assert step == 1
+
+
+def test_data_that_are_too_large_keep_the_first_and_last_alpha_of_every_line():
+    alphas = np.linspace(0, 1, 50)
+    data = pd.DataFrame({"run_id": np.repeat(np.arange(3000), 50), "alpha": np.tile(alphas, 3000), "train_loss": 1 / 3})
+    content, step = thinned(data)
+    assert step > 1
+    assert len(content) <= LARGEST
+    first = [line.split(",") for line in content.decode().splitlines() if line.startswith("0,")]
+    assert first[0][1:] == ["0", "0.333333"]
+    assert first[-1][1] == "1"
+
+
+def test_figure_5_takes_the_papers_rates_or_says_which_it_took():
+    assert "learning rate 0.1 (as in the paper)" in texts(draw("figure_05", of("figure_05")))
+    made = material(grids={"classifiers": CLASSIFIERS | {"lr": [0.001, 0.003, 0.01]}})
+    drawing = draw("figure_05", made)
+    assert "learning rate 0.01 (largest with admitted runs)" in texts(drawing)
+    assert "learning rate 0.001 (smallest with admitted runs)" in texts(drawing)
+    assert set(drawing.data["lr"]) == {0.01, 0.001}
+    assert "learning rate 0.1 (as in the paper)" in texts(
+        draw("figure_05", material(grids={"classifiers": CLASSIFIERS | {"lr": [0.01, 0.1, 0.3]}}))
+    )
+    others = (made.measures["status"] == "converged") & (made.measures["lr"] == 0.003)
+    assert f"{others.sum()} more admitted runs have other learning rates" in texts(drawing)
+
+
+def test_figure_10_gives_mean_and_standard_error_of_both_groups():
+    made = material()
+    kept = made.measures["status"] == "converged"
+    monotone = kept & (made.measures["monotonic"] == True)  # noqa: E712 (an object column)
+    values = pd.Series(np.nan, index=made.measures.index)
+    values[kept] = 0.9
+    values[np.flatnonzero(monotone)[:2]] = [0.92, 0.96]
+    few = monotone & values.eq(0.9)
+    made = replace(made, measures=made.measures.assign(test_accuracy=values)[~few])
+    written = texts(draw("figure_10", made))
+    assert "monotone: 94.00 ± 2.00 % (n = 2)" in written  # standard deviation 2.83 over the square root of 2
+    assert "non-monotone: 90.00 ± 0.00 %" in written
+
+
+def test_figure_10_counts_runs_without_a_test_accuracy():
+    written = texts(draw("figure_10", classifiers_with(test_accuracy=np.nan)))
+    assert "no admitted run with a test accuracy" in written
+    assert "0 shown; 72 without the value, 6 above threshold, 12 diverged left out" in written
+
+
+def test_a_gauss_length_of_zero_has_no_place_on_a_log_axis_and_is_counted():
+    made = material()
+    lengths = made.measures["gauss_length_smooth"].copy()
+    lengths[(made.measures["status"] == "converged").idxmax()] = 0.0
+    drawing = draw("figure_07", replace(made, measures=made.measures.assign(gauss_length_smooth=lengths)))
+    assert "71 shown; 1 without the value" in texts(drawing)
+
+
+def test_figure_7_fits_an_exact_power_law():
+    made = material()
+    distances = made.measures["normalized_distance"]
+    drawing = draw("figure_07", replace(made, measures=made.measures.assign(gauss_length_smooth=3 * distances**0.5)))
+    assert "exponent 0.500 [0.500, 0.500]\nR² 1.000 [1.000, 1.000]" in texts(drawing)
+
+
+def test_a_run_of_two_pooled_suites_counts_once():
+    made = material()
+    copy = made.measures.assign(suite="again")
+    both = replace(
+        made,
+        measures=pd.concat([made.measures, copy]),
+        suites=made.suites | {"again": made.suites["classifiers"]},
+        curves=made.curves | {"again": made.curves["classifiers"]},
+    )
+    drawing = draw("figure_18", both)
+    assert len(drawing.data) == len(admitted(made.lines()))
+    assert "90 runs that several suites share count once" in texts(drawing)
+
+
+def test_a_line_without_a_verdict_counts_as_diverged():
+    made = classifiers_with(status="converged")
+    rows = made.lines()
+    assert (rows["status"] == "diverged").sum() == made.measures["min_delta"].isna().sum() == 12
+
+
+def test_two_datasets_get_panels_of_their_own():
+    made = material(grids={"classifiers": CLASSIFIERS | {"lr": [0.01]}})
+    half = np.arange(len(made.measures)) % 2 == 0
+    made = replace(made, measures=made.measures.assign(dataset=np.where(half, "digits", "letters")))
+    assert len(panels(draw("figure_10", made))) == 2
+    assert len(panels(draw("figure_11", made))) == 6
+    assert "letters, batch norm, SGD" in texts(draw("figure_24", made))
+
+
+def test_figure_27_contrasts_the_highest_bump_with_the_closest_monotone_run():
+    rows = admitted(material().lines())
+    monotone, other = contrast(rows)
+    assert other["min_delta"] == rows["min_delta"].max()
+    assert monotone["monotonic"]
+    assert monotone[["hidden", "batch_norm", "optimizer"]].equals(other[["hidden", "batch_norm", "optimizer"]])
+    same = rows[(rows["hidden"] == other["hidden"]) & (rows["optimizer"] == other["optimizer"]) & rows["batch_norm"]]
+    assert monotone["lr"] == same[same["monotonic"]]["lr"].max()
+    assert contrast(rows[rows["monotonic"]])[1] is None
+    assert contrast(rows[~rows["monotonic"]])[0] is None
+
+
+def test_a_key_that_no_function_draws_is_refused():
+    assert known("figure_05_mine") == "figure_05"
+    with pytest.raises(UserError, match=r"plot\.figure_99: no such figure or table, expected one of figure_03, "):
+        known("figure_99")
+
+
+def test_curves_that_lack_a_measured_run_are_refused():
+    made = material()
+    curves = made.curves["classifiers"]
+    short = replace(made, curves={"classifiers": curves.where(np.arange(len(curves.run_ids)) < 5)})
+    with pytest.raises(UserError, match="no line of run c0000000001., which measures.csv has"):
+        draw("figure_11", short)

@@ -1,0 +1,75 @@
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from figures_material import MEASURE, SUITES, material
+
+from stages.command import Job
+from stages.errors import UserError
+from stages.files import write_csv
+from stages.lines.curves import save_curves
+from stages.plot import plot
+
+
+@pytest.fixture
+def job(tmp_path):
+    """Return a job over both suites, its inputs on disk, and a function that sets what to plot."""
+    made = material(("classifiers", "autoencoders"))
+    job = Job(None, None, tmp_path / "data", tmp_path / "reports")
+    for name, curves in made.curves.items():
+        save_curves(job.curves_file(name), curves)
+    write_csv(job.reports / "measures.csv", made.measures)
+
+    def asked(**keys):
+        params = SimpleNamespace(plot=keys, measure=MEASURE, suite=SUITES.__getitem__)
+        return Job(params, None, job.data, job.reports)
+
+    return asked
+
+
+def files(job):
+    return {
+        str(path.relative_to(job.reports)): path.read_bytes()
+        for folder in ("figures", "tables")
+        for path in (job.reports / folder).rglob("*")
+    }
+
+
+def test_files_are_named_for_what_they_show_and_those_of_removed_keys_go(job, capsys):
+    first = job(figure_10=("classifiers",), figure_10_mine=("classifiers",), table_1_mine=("classifiers",))
+    plot(first)
+    names = {f"figures/figure_10_test_accuracy{end}.{kind}" for end in ("", "_mine") for kind in ("svg", "png", "csv")}
+    assert set(files(first)) == names | {"tables/table_1_mine.csv", "tables/table_1_mine.md"}
+    assert capsys.readouterr().out == f"plot: 2 figures, 1 tables in {first.reports}\n"
+    second = job(table_1=("classifiers",))
+    plot(second)
+    assert set(files(second)) == {"tables/table_1.csv", "tables/table_1.md"}
+    assert {path.name for path in second.reports.iterdir()} == {"measures.csv", "figures", "tables"}
+
+
+def test_the_stage_writes_the_same_bytes_again(job):
+    asked = job(figure_10=("classifiers",), table_1=("classifiers",))
+    plot(asked)
+    first = files(asked)
+    plot(asked)
+    assert files(asked) == first
+    assert len(first) == 5
+
+
+def test_a_key_without_a_function_is_named_and_nothing_is_touched(job):
+    plot(job(table_1=("classifiers",)))
+    asked = job(figure_99=("classifiers",))
+    before = files(asked)
+    with pytest.raises(UserError, match=r"plot\.figure_99.*figure_03, .*table_1"):
+        plot(asked)
+    assert files(asked) == before
+
+
+def test_booleans_and_blanks_survive_the_way_through_the_file(job):
+    asked = job(figure_10=("classifiers", "autoencoders"), table_1=("classifiers",))
+    plot(asked)
+    table = pd.read_csv(asked.reports / "tables" / "table_1.csv")
+    diverged = table[(table["optimizer"] == "adam") & (table["lr"] == 1)]
+    assert diverged["diverged"].eq(3).all()
+    assert diverged["admitted"].eq(0).all()
+    assert table["non_monotone"].sum() == 21

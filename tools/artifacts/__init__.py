@@ -1,0 +1,1 @@
+"""Checks of what is committed: the lock, the declared dependencies and the reports. Each yields one line a fault."""
