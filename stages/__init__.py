@@ -3,3 +3,11 @@
 One script a stage (`python -m stages.train_grid`), and beside them the packages they are made of. Imports run one way:
 scripts -> figures, lines, training -> measures, networks, datasets -> config, files.
 """
+
+import os
+
+# The same bits wherever a matrix lies in memory, so in whichever row of a stack, and on every x86-64 machine with AVX2:
+# MKL and PyTorch otherwise choose their kernels by alignment and by processor. Both read
+# their variable at the first product.
+os.environ.setdefault("MKL_CBWR", "AVX2")
+os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")

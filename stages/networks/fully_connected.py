@@ -2,11 +2,25 @@
 
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from stages.networks.batch_norm import BatchNorm
 
-ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+
+class Sigmoid(nn.Module):
+    """The logistic function, by the hyperbolic tangent.
+
+    `torch.sigmoid` computes the last few numbers of a tensor by another formula than the rest, so that the bits of a
+    network would depend on its place in a stack.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return 1 / (1 + exp(-x))."""
+        return 0.5 + 0.5 * torch.tanh(0.5 * x)
+
+
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": Sigmoid}
 
 
 class FullyConnected(nn.Module):

@@ -1,0 +1,224 @@
+import datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.config import load
+from stages.errors import UserError
+
+PROJECT = Path(__file__).resolve().parents[2]
+SUITE = "suites.tiny"
+RUNS, GRID = f"{SUITE}.runs", f"{SUITE}.grids.main"
+
+
+@pytest.fixture
+def loaded(tmp_path, tiny_params):
+    """Return a function that loads the tiny parameters with some keys set (or removed, by `...`)."""
+
+    def load_with(changes):
+        values = yaml.safe_load(tiny_params)
+        for key, value in changes.items():
+            *parents, last = key.split(".")
+            place = values
+            for parent in parents:
+                place = place[parent]
+            if value is ...:
+                del place[last]
+            else:
+                place[last] = value
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(values, sort_keys=False))
+        return load(path)
+
+    return load_with
+
+
+def test_the_tiny_parameters_are_sound(loaded):
+    params = loaded({})
+    assert len(params.runs("tiny")) == 4
+    assert len(params.runs("small_autoencoders")) == 2
+
+
+@pytest.mark.parametrize("path", ["params.yaml", "paper/params.yaml"])
+def test_the_parameters_of_this_project_load_and_every_suite_has_runs(path):
+    if not (PROJECT / path).exists():
+        pytest.skip(f"no {path}")
+    params = load(PROJECT / path)
+    assert params.suites
+    for name in params.suites:
+        runs = params.runs(name)
+        assert runs
+        assert len({str(run.spec()) for run in runs}) == len(runs)
+
+
+def test_parameters_are_frozen(loaded):
+    params = loaded({})
+    with pytest.raises(ValueError, match="frozen"):
+        params.suites["tiny"].threshold = 1.0
+    with pytest.raises(ValueError, match="frozen"):
+        params.runs("tiny")[0].lr = 1.0
+
+
+def test_a_grid_is_the_product_of_its_lists_the_last_fastest(loaded):
+    runs = loaded({f"{GRID}.lr": [0.1, 0.2]}).runs("tiny")
+    assert [(run.batch_norm, run.optimizer, run.lr) for run in runs] == [
+        (batch_norm, optimizer, lr)
+        for batch_norm in (True, False)
+        for optimizer in ("sgd", "adam")
+        for lr in (0.1, 0.2)
+    ]
+    assert {run.hidden for run in runs} == {(8, 8)}
+    assert {(run.dataset, run.seed, run.epochs) for run in runs} == {("digits", 0, 2)}
+
+
+def test_a_suite_is_its_grids_in_order_each_run_once(loaded):
+    more = {"hidden": [[4], [8, 8]], "optimizer": ["sgd"], "lr": [0.2, 0.1], "batch_norm": [False]}
+    runs = loaded({f"{SUITE}.grids.more": more}).runs("tiny")
+    assert [(run.hidden, run.lr) for run in runs[4:]] == [((4,), 0.2), ((4,), 0.1), ((8, 8), 0.2)]
+
+
+def test_a_value_given_twice_is_one_run(loaded):
+    assert len(loaded({f"{GRID}.lr": [0.1, 0.1]}).runs("tiny")) == 4
+
+
+def test_a_whole_number_is_the_same_learning_rate(loaded):
+    assert len(loaded({f"{GRID}.lr": [1, 1.0]}).runs("tiny")) == 4
+
+
+def test_runs_that_differ_only_in_what_has_no_effect_are_one(loaded):
+    runs = loaded({f"{GRID}.momentum": [0.0, 0.9]}).runs("tiny")
+    assert [(run.batch_norm, run.optimizer) for run in runs] == [
+        (True, "sgd"),
+        (True, "sgd"),
+        (True, "adam"),
+        (False, "sgd"),
+        (False, "sgd"),
+        (False, "adam"),
+    ]
+
+
+WRONG = {
+    "unknown key": ({"extra": 1}, ["extra: unknown key"]),
+    "unknown key of datasets": ({"datasets.digits.extra": 1}, ["datasets.digits.extra: unknown key"]),
+    "unknown key of interpolate": ({"interpolate.extra": 1}, ["interpolate.extra: unknown key"]),
+    "unknown key of alphas": ({"interpolate.alphas.extra": 1}, ["interpolate.alphas.extra: unknown key"]),
+    "unknown key of batch_norm": ({"interpolate.batch_norm.extra": 1}, ["interpolate.batch_norm.extra: unknown key"]),
+    "unknown key of measure": ({"measure.extra": 1}, ["measure.extra: unknown key"]),
+    "unknown key of a suite": ({f"{SUITE}.extra": 1}, [f"{SUITE}.extra: unknown key"]),
+    "unknown key of runs": ({f"{RUNS}.extra": 1}, [f"{RUNS}.extra: unknown key"]),
+    "unknown key of runs, no word": ({f"{RUNS}.-extra": 1}, [f"{RUNS}.-extra: unknown key"]),
+    "unknown key of a grid": ({f"{GRID}.extra": [1]}, [f"{GRID}.extra: unknown key"]),
+    "missing group": ({"measure": ...}, ["measure: this key is missing"]),
+    "missing key of a suite": ({f"{SUITE}.threshold": ...}, [f"{SUITE}.threshold: this key is missing"]),
+    "missing key of a run": ({f"{RUNS}.loss": ...}, [f"{RUNS}.loss: this key is missing"]),
+    "number as text in a grid": ({f"{GRID}.lr": ["1e-3"]}, [f"{GRID}.lr: got '1e-3'", "number", "1.0e-3"]),
+    "number as text in runs": ({f"{RUNS}.weight_decay": "1e-3"}, [f"{RUNS}.weight_decay: got '1e-3'", "1.0e-3"]),
+    "number as text in a suite": ({f"{SUITE}.tolerance": "1e-3"}, [f"{SUITE}.tolerance: got '1e-3'", "1.0e-3"]),
+    "negative learning rate": ({f"{GRID}.lr": [0.1, -0.5]}, [f"{GRID}.lr: got -0.5, expected greater than 0"]),
+    "learning rate 0": ({f"{GRID}.lr": [0]}, [f"{GRID}.lr: got 0, expected greater than 0"]),
+    "learning rate NaN": ({f"{GRID}.lr": [float("nan")]}, [f"{GRID}.lr: got nan, expected a finite number"]),
+    "learning rate infinite": ({f"{GRID}.lr": [float("inf")]}, [f"{GRID}.lr: got inf, expected a finite number"]),
+    "threshold NaN": ({f"{SUITE}.threshold": float("nan")}, [f"{SUITE}.threshold: got nan, expected a finite"]),
+    "alpha infinite": ({"interpolate.alphas.stop": float("inf")}, ["interpolate.alphas.stop: got inf, expected a fin"]),
+    "unknown dataset": ({f"{SUITE}.dataset": "mnist"}, [f"{SUITE}.dataset: got 'mnist'", "expected", "digits"]),
+    "dataset in runs": ({f"{RUNS}.dataset": "digits"}, [f"{RUNS}.dataset: ", f"set {SUITE}.dataset"]),
+    "dataset in a grid": ({f"{GRID}.dataset": ["digits"]}, [f"{GRID}.dataset: set elsewhere"]),
+    "no grid": ({f"{SUITE}.grids": {}}, [f"{SUITE}.grids: got no grid, expected at least one"]),
+    "empty list": ({f"{GRID}.lr": []}, [f"{GRID}.lr: got an empty list, expected at least one value"]),
+    "no list": ({f"{GRID}.lr": 0.1}, [f"{GRID}.lr: got 0.1, expected"]),
+    "key in runs and grid": ({f"{RUNS}.lr": 0.1}, [f"{GRID}.lr: set elsewhere in the suite too"]),
+    "bool for a number of epochs": ({f"{RUNS}.epochs": True}, [f"{RUNS}.epochs: got True, expected a valid integer"]),
+    "bool for a learning rate": ({f"{GRID}.lr": [True]}, [f"{GRID}.lr: got True, expected a valid number"]),
+    "number for a bool": ({f"{GRID}.batch_norm": [1]}, [f"{GRID}.batch_norm: got 1, expected a valid boolean"]),
+    "float for a number of epochs": ({f"{RUNS}.epochs": 2.0}, [f"{RUNS}.epochs: got 2.0, expected a valid integer"]),
+    "date for a number": ({f"{RUNS}.epochs": datetime.date(2020, 1, 1)}, [f"{RUNS}.epochs: got '2020-01-01'"]),
+    "no epochs": ({f"{RUNS}.epochs": 0}, [f"{RUNS}.epochs: got 0, expected greater than 0"]),
+    "layer without units": ({f"{GRID}.hidden": [[8, 0]]}, [f"{GRID}.hidden.1: got 0, expected greater than 0"]),
+    "units for layers": ({f"{GRID}.hidden": [8]}, [f"{GRID}.hidden: got 8, expected"]),
+    "unknown optimizer": ({f"{GRID}.optimizer": ["lion"]}, [f"{GRID}.optimizer: got 'lion', expected 'sgd',"]),
+    "unknown network": ({f"{RUNS}.network": "vgg"}, [f"{RUNS}.network: got 'vgg', expected 'mlp' or 'autoencoder'"]),
+    "seed of 64 bits": ({f"{RUNS}.seed": 2**63}, [f"{RUNS}.seed: got {2**63}, expected less than"]),
+    "too few alphas": ({"interpolate.alphas.points": 2}, ["interpolate.alphas.points: got 2, expected greater"]),
+    "alphas that do not increase": ({"interpolate.alphas.start": 1.0}, ["interpolate.alphas", "start", "1.0"]),
+    "unknown estimate": (
+        {"interpolate.batch_norm.estimate": "fixed"}, ["interpolate.batch_norm.estimate: got 'fixed', expected"]
+    ),
+    "confidence 1": ({"measure.confidence": 1.0}, ["measure.confidence: got 1.0, expected less than 1"]),
+    "unknown source": ({"datasets.digits.source": "svhn"}, ["datasets.digits", "svhn", "expected", "mnist"]),
+    "proportion of a dataset": ({"datasets.digits.test_fraction": 2.0}, ["datasets.digits.test_fraction: got 2.0"]),
+    "unknown suite in plot": ({"plot.figure_05": ["tinny"]}, ["plot.figure_05: got 'tinny', expected", "tiny"]),
+    "bad plot key": ({"plot.figure_5": ["tiny"]}, ["plot.figure_5: expected a key such as figure_05"]),
+    "text for a list in plot": ({"plot.figure_05": "tiny"}, ["plot.figure_05: got 'tiny', expected"]),
+    "group without keys": ({"plot": None}, ["plot: got None, expected"]),
+    "no suites": ({"suites": {}, "plot": {}}, ["suites: got", "expected"]),
+    "name of a suite": ({"suites.Tiny": {}}, ["suites.Tiny: ", "expected"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "parts"), WRONG.values(), ids=WRONG)
+def test_a_wrong_parameter_is_named_with_its_value_and_what_was_expected(loaded, changes, parts):
+    with pytest.raises(UserError) as caught:
+        loaded(changes)
+    message = str(caught.value)
+    assert message.startswith(parts[0])
+    for part in parts:
+        assert part in message
+    assert "\n" not in message
+
+
+TOGETHER = {
+    "autoencoder of another loss": ({f"{RUNS}.network": "autoencoder"}, ["loss", "cross_entropy", "squared_error"]),
+    "autoencoder of corrupted labels": (
+        {f"{RUNS}.network": "autoencoder", f"{RUNS}.loss": "squared_error", f"{RUNS}.label_corruption": 0.5},
+        ["label_corruption", "0.5", "expected"],
+    ),
+    "snapshots after the end": ({f"{RUNS}.snapshots": [1, 3]}, ["snapshots", "3", "last epoch, 2"]),
+    "milestones out of order": ({f"{RUNS}.milestones": [2, 1]}, ["milestones", "2, 1", "increasing"]),
+}
+
+
+@pytest.mark.parametrize(("changes", "parts"), TOGETHER.values(), ids=TOGETHER)
+def test_parameters_of_a_run_that_do_not_go_together_are_named_where_they_stand(loaded, changes, parts):
+    with pytest.raises(UserError) as caught:
+        loaded(changes)
+    message = str(caught.value)
+    assert message.startswith(f"{RUNS}.{parts[0]}: got ")
+    for part in parts:
+        assert part in message
+    assert "params.yaml" not in message
+
+
+def test_an_autoencoder_without_hidden_layers_is_refused(loaded):
+    key = "suites.small_autoencoders.grids.main.hidden"
+    with pytest.raises(UserError, match=key):
+        loaded({key: [[]]})
+
+
+def test_an_unknown_suite_is_answered_with_those_there_are(loaded):
+    with pytest.raises(UserError, match=r"suites\.tinny: no such suite, expected one of tiny, small_autoencoders"):
+        loaded({}).runs("tinny")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"none\.yaml is missing; run from the project's root"):
+        load(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a: [1\nb: 2", r"params\.yaml is not readable YAML: .*line 1"),
+        (b"a:\n\tb: 1", r"params\.yaml is not readable YAML: .*line 2"),
+        (b"\xff\xfe\x00a", r"params\.yaml is not readable YAML"),
+        (b"", "params.yaml: got None, expected"),
+        (b"- a\n", r"params.yaml: got \['a'\], expected"),
+        (b"2020-01-01: 1\n", "2020-01-01|datasets: this key is missing"),
+    ],
+    ids=["syntax", "tab", "bytes", "empty", "list", "key that is no text"],
+)
+def test_a_file_that_holds_no_parameters_is_one_sentence(tmp_path, content, words):
+    (tmp_path / "params.yaml").write_bytes(content)
+    with pytest.raises(UserError, match=words) as caught:
+        load(tmp_path / "params.yaml")
+    assert "\n" not in str(caught.value)

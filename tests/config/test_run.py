@@ -1,0 +1,143 @@
+import json
+
+import pytest
+
+from stages.config import Run
+from stages.training.grid import run_key
+from stages.training.stack import NUMERICS
+
+MINIMAL = {
+    "dataset": "digits",
+    "network": "mlp",
+    "hidden": (8, 8),
+    "activation": "relu",
+    "loss": "cross_entropy",
+    "optimizer": "sgd",
+    "lr": 0.1,
+    "epochs": 4,
+    "batch_size": 128,
+    "seed": 3,
+}
+
+
+def run(**fields):
+    return Run(**(MINIMAL | fields))
+
+
+def test_the_identity_of_a_minimal_run_is_its_required_fields():
+    assert run().spec() == MINIMAL | {"hidden": [8, 8]}
+
+
+@pytest.mark.parametrize("field", Run.model_fields)
+def test_a_field_at_its_default_is_not_part_of_the_identity(field):
+    default = Run.model_fields[field]
+    if not default.is_required():
+        assert field not in run(**{field: default.default}).spec()
+
+
+WITHOUT_EFFECT = {
+    "momentum of Adam": {"optimizer": "adam", "momentum": 0.5},
+    "momentum of RMSProp": {"optimizer": "rmsprop", "momentum": 0.5},
+    "betas of SGD": {"betas": (0.8, 0.9)},
+    "betas of RMSProp": {"optimizer": "rmsprop", "betas": (0.8, 0.9)},
+    "smoothing of SGD": {"smoothing": 0.5},
+    "smoothing of Adam": {"optimizer": "adam", "smoothing": 0.5},
+    "epsilon of SGD": {"epsilon": 1e-3},
+    "decay without milestones": {"decay": 0.5},
+    "data seed of the whole, true data": {"data_seed": 7},
+    "order seed that is the seed": {"order_seed": 3},
+}
+
+
+@pytest.mark.parametrize("fields", WITHOUT_EFFECT.values(), ids=WITHOUT_EFFECT)
+def test_a_field_without_effect_is_not_part_of_the_identity(fields):
+    plain = run(optimizer=fields.get("optimizer", "sgd"))
+    assert run(**fields).spec() == plain.spec()
+
+
+def test_milestones_that_are_never_reached_are_not_part_of_the_identity():
+    assert run(milestones=(4, 9), decay=0.5).spec() == run().spec()
+
+
+WITH_EFFECT = {
+    "momentum of SGD": {"momentum": 0.5},
+    "no momentum": {"momentum": 0.0},
+    "betas of Adam": {"optimizer": "adam", "betas": (0.8, 0.9)},
+    "epsilon of Adam": {"optimizer": "adam", "epsilon": 1e-3},
+    "epsilon of RMSProp": {"optimizer": "rmsprop", "epsilon": 1e-3},
+    "smoothing of RMSProp": {"optimizer": "rmsprop", "smoothing": 0.5},
+    "milestones": {"milestones": (2,)},
+    "decay at milestones": {"milestones": (2,), "decay": 0.5},
+    "weight decay": {"weight_decay": 1e-4},
+    "batch norm": {"batch_norm": True},
+    "train size": {"train_size": 100},
+    "data seed of a subset": {"train_size": 100, "data_seed": 7},
+    "corruption": {"label_corruption": 0.1},
+    "data seed of corrupted labels": {"label_corruption": 0.1, "data_seed": 7},
+    "snapshots": {"snapshots": (0, 2)},
+    "order seed": {"order_seed": 4},
+    "order seed 0": {"order_seed": 0},
+    "seed": {"seed": 4},
+}
+
+
+@pytest.mark.parametrize("fields", WITH_EFFECT.values(), ids=WITH_EFFECT)
+def test_a_field_with_effect_is_part_of_the_identity(fields):
+    *context, last = fields
+    without = run(**{name: fields[name] for name in context})
+    assert run(**fields).spec()[last] == (list(fields[last]) if isinstance(fields[last], tuple) else fields[last])
+    assert run_key(run(**fields), "0" * 64) != run_key(without, "0" * 64)
+
+
+def test_the_order_of_the_data_follows_the_seed_unless_it_has_its_own():
+    assert run().order == 3
+    assert run(order_seed=0).order == 0
+
+
+def test_a_spec_is_the_run_again():
+    fields = {"optimizer": "adam", "betas": (0.8, 0.9), "milestones": (2,), "decay": 0.5, "train_size": 100}
+    spec = run(**fields, snapshots=(1,), order_seed=1).spec()
+    again = Run.model_validate_json(json.dumps(spec))
+    assert again == run(**fields, snapshots=(1,), order_seed=1)
+
+
+# Results are kept under these keys. Where one changes, every result there is has lost its name: give a new field a
+# default without effect, or, if the numbers move, raise NUMERICS and write the new keys here.
+def test_the_keys_under_which_results_are_kept_are_these():
+    pinned = run(
+        hidden=(64, 64),
+        batch_norm=True,
+        optimizer="adam",
+        lr=0.003,
+        weight_decay=0.0001,
+        betas=(0.9, 0.99),
+        momentum=0.5,
+        milestones=(2, 3),
+        train_size=500,
+        data_seed=1,
+        order_seed=5,
+    )
+    assert pinned.spec() == {
+        "dataset": "digits",
+        "train_size": 500,
+        "data_seed": 1,
+        "network": "mlp",
+        "hidden": [64, 64],
+        "activation": "relu",
+        "batch_norm": True,
+        "loss": "cross_entropy",
+        "optimizer": "adam",
+        "lr": 0.003,
+        "milestones": [2, 3],
+        "weight_decay": 0.0001,
+        "betas": [0.9, 0.99],
+        "epochs": 4,
+        "batch_size": 128,
+        "seed": 3,
+        "order_seed": 5,
+    }
+    assert (NUMERICS, run_key(pinned, "0" * 64), run_key(run(), "0" * 64)) == (1, "a7930a8cfdd5", "524092483cb4")
+
+
+def test_a_run_on_other_data_has_another_key():
+    assert run_key(run(), "0" * 64) != run_key(run(), "1" * 64)

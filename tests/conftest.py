@@ -1,0 +1,83 @@
+import pytest
+
+TINY = """\
+datasets:
+  digits:
+    source: digits
+    test_fraction: 0.2
+    split_seed: 0
+interpolate:
+  alphas:
+    start: 0.0
+    stop: 1.0
+    points: 5
+  batch_norm:
+    estimate: cumulative
+    batch_size: 2048
+    momentum: 0.1
+    examples: null
+measure:
+  confidence: 0.95
+  bootstrap: 50
+  bootstrap_seed: 0
+plot:
+  figure_03: [tiny]
+  figure_04: [small_autoencoders]
+suites:
+  tiny:
+    dataset: digits
+    threshold: 2.0
+    tolerance: 0.001
+    gauss_examples: 8
+    path_examples: 2
+    runs:
+      network: mlp
+      activation: relu
+      loss: cross_entropy
+      epochs: 2
+      batch_size: 128
+      seed: 0
+    grids:
+      main:
+        hidden: [[8, 8]]
+        batch_norm: [true, false]
+        optimizer: [sgd, adam]
+        lr: [0.1]
+  small_autoencoders:  # the second run diverges
+    dataset: digits
+    threshold: 10.0
+    tolerance: 0.0
+    gauss_examples: 8
+    path_examples: 0
+    runs:
+      network: autoencoder
+      activation: relu
+      loss: squared_error
+      epochs: 2
+      batch_size: 128
+      seed: 0
+    grids:
+      main:
+        hidden: [[8, 2, 8]]
+        optimizer: [sgd]
+        lr: [0.01, 10000.0]
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_params():
+    """The text of a small params.yaml: four classifiers, and two autoencoders of which one diverges."""
+    return TINY
+
+
+@pytest.fixture
+def tiny_project(tmp_path, tiny_params, monkeypatch):
+    """An empty project with small parameters, its store inside it, work done in this process on the CPU."""
+    (tmp_path / "params.yaml").write_text(tiny_params)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "reports").mkdir()
+    monkeypatch.setenv("MLI_STORE", str(tmp_path / ".cells"))
+    monkeypatch.setenv("MLI_JOBS", "0")
+    monkeypatch.setenv("MLI_DEVICE", "cpu")
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    return tmp_path

@@ -1,0 +1,164 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from stages.config import BatchNormStatistics, Run
+from stages.datasets.dataset import Dataset
+from stages.lines.sweep import walk
+from stages.measures.gauss_length import smooth, turning
+from stages.networks.evaluation import task_of
+
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+CUMULATIVE = BatchNormStatistics(estimate="cumulative", batch_size=16, momentum=0.1, examples=None)
+MOMENTUM = BatchNormStatistics(estimate="momentum", batch_size=16, momentum=0.3, examples=32)
+BATCH = BatchNormStatistics(estimate="batch", batch_size=16, momentum=0.1, examples=None)
+EXAMPLES = 20  # more than a batch: two batches of their own where each batch has its own statistics
+
+
+def toy() -> Dataset:
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(70, 1, 3, 3, generator=random)
+    y = torch.randint(3, (70,), generator=random)
+    return Dataset("toy", x[:50], y[:50], x[50:], y[50:], 3, "0" * 64)
+
+
+def run_of(**changes) -> Run:
+    values = {
+        "dataset": "toy",
+        "network": "mlp",
+        "hidden": (6, 5),
+        "activation": "tanh",
+        "loss": "cross_entropy",
+        "optimizer": "sgd",
+        "lr": 0.1,
+        "epochs": 1,
+        "batch_size": 16,
+        "seed": 0,
+    }
+    return Run(**(values | changes))
+
+
+def plain_network(run: Run, estimate: BatchNormStatistics, outputs: int) -> nn.Sequential:
+    momentum = None if estimate.estimate == "cumulative" else estimate.momentum
+    layers, before = [nn.Flatten()], 9
+    for after in run.hidden:
+        layers.append(nn.Linear(before, after))
+        if run.batch_norm:
+            layers.append(nn.BatchNorm1d(after, momentum=momentum))
+        layers.append(ACTIVATIONS[run.activation]())
+        before = after
+    return nn.Sequential(*layers, nn.Linear(before, outputs)).double()
+
+
+def outputs_at(network, theta, x, train_x, settings):
+    """Copy weights in, estimate running statistics by a pass in training mode, and return the outputs for x."""
+    network = copy.deepcopy(network)
+    nn.utils.vector_to_parameters(theta, network.parameters())
+    if settings.estimate == "batch":
+        network.train()
+        return torch.cat([network(batch) for batch in x.split(settings.batch_size)])
+    network.train()
+    for batch in train_x[: settings.examples].split(settings.batch_size):
+        network(batch)
+    return network.eval()(x)
+
+
+CASES = {
+    "tanh": (run_of(), CUMULATIVE),
+    "relu": (run_of(activation="relu"), CUMULATIVE),
+    "squared error": (run_of(loss="squared_error"), CUMULATIVE),
+    "autoencoder": (run_of(network="autoencoder", loss="squared_error", hidden=(6, 2, 6)), CUMULATIVE),
+    "batch norm": (run_of(batch_norm=True), CUMULATIVE),
+    "batch norm, moving average": (run_of(batch_norm=True, activation="sigmoid"), MOMENTUM),
+    "batch norm, own batches": (run_of(batch_norm=True), BATCH),
+}
+
+
+def line(run: Run, settings: BatchNormStatistics):
+    data = toy()
+    task = task_of(run, data, torch.device("cpu"), torch.float64)
+    random = torch.Generator().manual_seed(5)
+    start, end = (torch.randn(task.layout.size, dtype=torch.float64, generator=random) for _ in range(2))
+    network = plain_network(run, settings, 9 if run.network == "autoencoder" else 3)
+
+    def outputs(alpha: float, x: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            theta = start * (1 - alpha) + end * alpha
+            return outputs_at(network, theta, x.double(), data.train_x.double(), settings)
+
+    return data, task, start, end, outputs
+
+
+def plain_loss(run: Run, z: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> float:
+    if run.network == "autoencoder":
+        return float((z - x.double().flatten(1)).pow(2).sum(1).mean())
+    if run.loss == "squared_error":
+        return float((z - F.one_hot(y, 3)).pow(2).sum(1).mean())
+    return float(F.cross_entropy(z, y))
+
+
+@pytest.mark.parametrize(("run", "settings"), CASES.values(), ids=CASES.keys())
+def test_a_line_is_separate_passes_with_copied_weights(run, settings):
+    data, task, start, end, outputs = line(run, settings)
+    alphas = torch.linspace(0, 1, 50, dtype=torch.float64)
+    with torch.no_grad():
+        found = walk(task, start, end, alphas, settings, EXAMPLES, 4)
+    splits = (
+        (data.train_x, data.train_y, found.loss_train, found.accuracy_train),
+        (data.test_x, data.test_y, found.loss_test, found.accuracy_test),
+    )
+    for x, y, losses, accuracies in splits:
+        for row, alpha in enumerate(alphas):
+            z = outputs(float(alpha), x)
+            assert losses[row] == pytest.approx(plain_loss(run, z, x, y), rel=1e-10)
+            if run.network == "autoencoder":
+                assert np.isnan(accuracies[row])
+            else:
+                assert accuracies[row] == pytest.approx(float((z.argmax(1) == y).double().mean()))
+    paths = np.stack([outputs(float(alpha), data.train_x)[:4].numpy() for alpha in alphas])
+    np.testing.assert_allclose(found.paths, paths, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize(("run", "settings"), CASES.values(), ids=CASES.keys())
+def test_gauss_lengths_are_those_of_finite_differences(run, settings):
+    data, task, start, end, outputs = line(run, settings)
+    alphas = torch.linspace(0, 1, 9, dtype=torch.float64)
+    with torch.no_grad():
+        found = walk(task, start, end, alphas, settings, EXAMPLES, 0)
+    step = 1e-4
+    low, middle, high = (
+        np.stack([outputs(float(alpha) + shift, data.train_x)[:EXAMPLES].numpy() for alpha in alphas])
+        for shift in (-step, 0.0, step)
+    )
+    tangents = (high - low) / (2 * step)
+    np.testing.assert_allclose(found.gauss_turning, turning(tangents), rtol=1e-4)
+    if run.activation != "relu":  # a difference quotient across a corner is no second derivative
+        accelerations = (high - 2 * middle + low) / step**2
+        expected = smooth(tangents, accelerations, alphas.numpy())
+        np.testing.assert_allclose(found.gauss_smooth, expected, rtol=2e-4, atol=1e-5)
+
+
+def test_endpoints_are_exact_and_nothing_is_changed():
+    data, task, start, end, _ = line(run_of(batch_norm=True), CUMULATIVE)
+    kept = start.clone(), end.clone()
+    with torch.no_grad():
+        found = walk(task, start, end, torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64), CUMULATIVE, 5, 5)
+        alone = [walk(task, point, point, torch.zeros(2, dtype=torch.float64), CUMULATIVE, 5, 5) for point in kept]
+    assert torch.equal(start, kept[0])
+    assert torch.equal(end, kept[1])
+    for row, at in ((0, alone[0]), (-1, alone[1])):
+        assert found.loss_train[row] == pytest.approx(at.loss_train[0], rel=1e-14)
+        np.testing.assert_allclose(found.paths[row], at.paths[0], rtol=1e-13)
+    np.testing.assert_array_equal(alone[0].gauss_turning, np.zeros(5))  # a line that does not move
+
+
+def test_more_examples_than_there_are_means_all():
+    _, task, start, end, _ = line(run_of(), CUMULATIVE)
+    with torch.no_grad():
+        found = walk(task, start, end, torch.linspace(0, 1, 3, dtype=torch.float64), CUMULATIVE, 1000, 1000)
+    assert found.gauss_smooth.shape == (50,)
+    assert found.paths.shape == (3, 50, 3)

@@ -1,0 +1,74 @@
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call, vmap
+
+from stages.lines.taylor import Jet, expand, nested
+from stages.networks.batch_norm import with_statistics
+from stages.networks.fully_connected import FullyConnected
+
+
+def moving(network: nn.Module) -> dict[str, Jet]:
+    random = torch.Generator().manual_seed(1)
+    return {
+        name: Jet(p.detach(), *(torch.randn(p.shape, dtype=p.dtype, generator=random) for _ in range(2)))
+        for name, p in network.named_parameters()
+    }
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_carried_derivatives_are_nested_ones(activation, batch_norm):
+    network = FullyConnected(6, (5, 4), 3, activation, batch_norm).double()
+    x = torch.randn(11, 2, 3, dtype=torch.float64)
+
+    def function(parameters):
+        outputs, statistics = with_statistics(network, parameters, x)
+        return {"outputs": outputs} | statistics
+
+    carried, slow = expand(function, moving(network)), nested(function, moving(network))
+    assert carried.keys() == slow.keys()
+    for name in carried:
+        for ours, theirs in zip(carried[name], slow[name], strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+def test_nested_derivatives_are_those_of_a_known_curve():
+    jet = Jet(torch.tensor(2.0), torch.tensor(3.0), torch.tensor(5.0))
+    found = nested(lambda given: {"cube": given["x"] ** 3}, {"x": jet})["cube"]
+    # (x^3)' = 3 x^2 x', (x^3)'' = 6 x x'^2 + 3 x^2 x''
+    assert [float(term) for term in found] == pytest.approx([8, 36, 6 * 2 * 9 + 3 * 4 * 5])
+
+
+def test_a_function_without_a_rule_is_expanded_all_the_same():
+    network = nn.Sequential(nn.Linear(4, 3), nn.Softplus(), nn.Linear(3, 2)).double()
+    x = torch.randn(5, 4, dtype=torch.float64)
+
+    def function(parameters):
+        return {"outputs": functional_call(network, parameters, (x,))}
+
+    found, slow = expand(function, moving(network)), nested(function, moving(network))
+    for ours, theirs in zip(found["outputs"], slow["outputs"], strict=True):
+        torch.testing.assert_close(ours, theirs)
+        assert ours.abs().max() > 0
+
+
+def test_expansion_stacks():
+    network = FullyConnected(4, (3,), 2, "tanh", True).double()
+    x = torch.randn(5, 4, dtype=torch.float64)
+    jets = moving(network)
+
+    def at(scale):
+        scaled = {name: (scale * jet.value, jet.first, None) for name, jet in jets.items()}
+        return expand(lambda p: {"z": with_statistics(network, p, x)[0]}, scaled)["z"]
+
+    scales = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
+    together = vmap(at)(scales)
+    for row, scale in enumerate(scales):
+        for term, alone in zip(together, at(scale), strict=True):
+            torch.testing.assert_close(term[row], alone)

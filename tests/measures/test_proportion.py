@@ -1,0 +1,31 @@
+import math
+
+import pytest
+
+from stages.measures.proportion import wilson
+
+Z = {0.95: 1.959963984540054, 0.9: 1.6448536269514722}
+
+
+def by_formula(successes, trials, confidence):
+    p, n, z = successes / trials, trials, Z[confidence]
+    centre, scale = p + z * z / (2 * n), 1 + z * z / n
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return (centre - half) / scale, (centre + half) / scale
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 1), (1, 1), (0, 20), (4, 24), (10, 20), (20, 20), (7, 1000)])
+@pytest.mark.parametrize("confidence", Z)
+def test_the_interval_is_wilsons(successes, trials, confidence):
+    expected = by_formula(successes, trials, confidence)
+    assert wilson(successes, trials, confidence) == pytest.approx(expected, abs=1e-12)
+
+
+def test_no_success_and_no_failure_are_bounded():
+    low, high = wilson(0, 20, 0.95)
+    assert (low, high) == (0.0, pytest.approx(Z[0.95] ** 2 / (20 + Z[0.95] ** 2)))
+    assert wilson(20, 20, 0.95)[1] == 1.0
+
+
+def test_no_trials_have_no_interval():
+    assert all(math.isnan(bound) for bound in wilson(0, 0, 0.95))

@@ -1,0 +1,190 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.config import Measure, Run
+from stages.lines.curves import Curves
+from stages.measures.table import ESTIMATORS, OUTCOMES, describe, measure_lines, power_laws, summarise
+
+SETTINGS = Measure(confidence=0.95, bootstrap=50, bootstrap_seed=0)
+MEASURES = [
+    "initial_train_loss", "min_delta", "min_delta_test", "min_delta_error", "monotonic", "barrier", "bump_alpha",
+    "bump_width", "relative_delta", "distance", "normalized_distance", "gauss_length_smooth", "gauss_length_turning",
+    "fraction_below_half_pi",
+]  # fmt: skip
+SETTING = [
+    "dataset", "train_size", "label_corruption", "network", "hidden", "depth", "width", "bottleneck", "activation",
+    "batch_norm", "loss", "optimizer", "lr", "weight_decay", "batch_size", "epochs", "seed",
+]  # fmt: skip
+LOSSES = np.array(
+    [
+        [2.0, 1.0, 0.5, 0.0],  # monotone
+        [2.0, 0.5, 1.5, 0.0],  # a bump of 1
+        [2.0, 1.0, 0.0, 0.001],  # a rise of 0.001
+        [2.0, np.nan, 1.0, 0.5],  # not finite on the way
+        [np.nan] * 4,  # diverged
+    ]
+)
+
+
+def curves(losses=LOSSES):
+    lines = len(losses)
+    lengths = np.tile([1.0, 1.5, 2.0], (lines, 1)) * np.arange(1, lines + 1)[:, None]
+    lengths[~np.isfinite(losses).all(axis=1)] = np.nan
+    return Curves(
+        run_ids=tuple(f"run{i}" for i in range(lines)),
+        lines=("initial_to_final",) * lines,
+        alphas=np.array([0.0, 0.2, 0.6, 1.0]),
+        loss_train=losses,
+        loss_test=losses[:, ::-1],
+        accuracy_train=1 - losses / 4,
+        accuracy_test=1 - losses / 4,
+        gauss_smooth=lengths,
+        gauss_turning=lengths * 1.1,
+        distance=np.where(np.isfinite(losses[:, 0]), 6.0, np.nan),
+        start_norm=np.where(np.isfinite(losses[:, 0]), 3.0, np.nan),
+        paths=np.zeros((lines, 4, 0, 10)),
+        path_labels=np.zeros((lines, 0), dtype=np.int64),
+    )
+
+
+def table(statuses, losses=LOSSES, tolerance=0.001):
+    return measure_lines(curves(losses), tolerance).assign(status=statuses)
+
+
+ENDED = ["converged", "converged", "above threshold", "diverged", "diverged"]
+
+
+def test_every_measure_has_a_column_and_every_line_a_row():
+    made = measure_lines(curves(), 0.0)
+    assert list(made.columns) == MEASURES
+    assert len(made) == len(LOSSES)
+    assert set(OUTCOMES) == {
+        "status", "final_train_loss", "final_epoch_loss", "final_test_loss", "train_accuracy", "test_accuracy"
+    }  # fmt: skip
+
+
+def test_the_measures_of_a_line_worked_by_hand():
+    row = measure_lines(curves(), 0.0).iloc[1]
+    expected = {
+        "initial_train_loss": 2.0,
+        "min_delta": 1.0,
+        "min_delta_test": 2.0,  # the same line backwards: 0 to 1.5, to 0.5, to 2
+        "min_delta_error": 0.25,
+        "monotonic": False,
+        "barrier": 0.0,
+        "bump_alpha": 0.6,
+        "bump_width": 0.6 + 0.4 * 2 / 3 - 0.2,
+        "relative_delta": 0.5,
+        "distance": 6.0,
+        "normalized_distance": 2.0,
+        "gauss_length_smooth": 3.0,
+        "gauss_length_turning": 3.3,
+        "fraction_below_half_pi": 0.0,
+    }
+    assert row.to_dict() == pytest.approx(expected)
+
+
+def test_the_fraction_below_half_pi_is_over_examples():
+    assert measure_lines(curves(), 0.0)["fraction_below_half_pi"][0] == pytest.approx(1 / 3)  # of 1.1, 1.65, 2.2
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "verdicts"),
+    [
+        (0.0, [True, False, False, None, None]),
+        (0.001, [True, False, True, None, None]),  # at the tolerance
+        (0.0009, [True, False, False, None, None]),
+        (1.0, [True, True, True, None, None]),
+    ],
+)
+def test_a_line_is_monotonic_within_the_tolerance_and_undecided_where_not_finite(tolerance, verdicts):
+    assert measure_lines(curves(), tolerance)["monotonic"].tolist() == verdicts
+
+
+def test_a_line_that_is_not_finite_has_no_measure():
+    made = measure_lines(curves(), 0.0)
+    assert made.iloc[4].isna().all()
+    assert made.loc[3, ["min_delta", "barrier", "bump_alpha", "bump_width", "relative_delta", "monotonic"]].isna().all()
+    assert made.iloc[:3].drop(columns=["bump_alpha", "bump_width"]).notna().all(axis=None)
+
+
+def test_an_undecided_line_is_an_empty_field_of_the_table():
+    text = measure_lines(curves(), 0.0)[["monotonic"]].to_csv(index=False)
+    assert text.split("\n") == ["monotonic", "True", "False", "False", '""', '""', ""]
+
+
+def test_a_suite_of_nothing_but_diverged_runs_is_measured_without_a_warning():
+    losses = np.full((2, 4), np.nan)
+    made = measure_lines(curves(losses), 0.0)
+    assert made.isna().all(axis=None)
+    numbers = summarise(
+        made.assign(status="diverged"), power_laws("s", made.assign(status="diverged"), SETTINGS), SETTINGS
+    )
+    assert (numbers["lines"], numbers["diverged"], numbers["non_monotone_proportion"]) == (2, 2, None)
+
+
+def test_the_summary_counts_converged_runs_only():
+    made = table(ENDED)
+    numbers = summarise(made, power_laws("s", made, SETTINGS), SETTINGS)
+    assert (numbers["lines"], numbers["converged"], numbers["above_threshold"], numbers["diverged"]) == (5, 2, 1, 2)
+    assert (numbers["non_monotone"], numbers["non_monotone_proportion"]) == (1, 0.5)
+    assert 0 < numbers["non_monotone_low"] < 0.5 < numbers["non_monotone_high"] < 1
+    assert numbers["mean_min_delta_of_non_monotone"] == 1.0
+    assert numbers["mean_normalized_distance"] == 2.0
+    assert numbers["mean_gauss_length_smooth"] == pytest.approx((1.5 + 3.0) / 2)
+    assert numbers["mean_gauss_length_turning"] == pytest.approx((1.65 + 3.3) / 2)
+
+
+def test_a_diverged_run_is_neither_monotone_nor_not():
+    made = table(["diverged"] * 5)
+    numbers = summarise(made, power_laws("s", made, SETTINGS), SETTINGS)
+    assert (numbers["non_monotone"], numbers["non_monotone_proportion"]) == (0, None)
+    assert (made["monotonic"] == True).sum() == 2  # noqa: E712 (the finite ones)
+
+
+def test_a_summary_is_plain_json_without_nan():
+    for statuses in (ENDED, ["diverged"] * 5, ["converged"] * 5):
+        made = table(statuses)
+        numbers = summarise(made, power_laws("s", made, SETTINGS), SETTINGS)
+        assert json.loads(json.dumps(numbers, allow_nan=False)) == numbers
+
+
+def test_numbers_of_a_summary_keep_six_digits():
+    made = table(["converged"] * 3, LOSSES[:3]).assign(normalized_distance=1 / 3)
+    assert summarise(made, power_laws("s", made, SETTINGS), SETTINGS)["mean_normalized_distance"] == 0.333333
+
+
+def test_power_laws_are_fitted_to_converged_runs_for_each_estimator():
+    x = np.array([1.0, 2.0, 4.0, 8.0, 5.0, 5.0])
+    columns = {"normalized_distance": x, "gauss_length_smooth": 2 * x**0.5, "gauss_length_turning": 3 * x}
+    frame = pd.DataFrame(columns | {"status": ["converged"] * 4 + ["above threshold", "diverged"]})
+    frame.loc[4:, ["gauss_length_smooth", "gauss_length_turning"]] = 1e6
+    laws = power_laws("mine", frame, SETTINGS)
+    assert laws["suite"].tolist() == ["mine"] * 2
+    assert laws["estimator"].tolist() == list(ESTIMATORS) == ["smooth", "turning"]
+    np.testing.assert_allclose(laws["exponent"], [0.5, 1.0])
+    np.testing.assert_allclose(laws["prefactor"], [2.0, 3.0])
+    assert laws["points"].tolist() == [4, 4]
+
+
+FIELDS = {
+    "dataset": "digits", "network": "mlp", "hidden": (16, 16), "activation": "relu", "loss": "cross_entropy",
+    "optimizer": "sgd", "lr": 0.1, "epochs": 2, "batch_size": 32, "seed": 1,
+}  # fmt: skip
+
+
+def test_a_classifier_is_described():
+    row = describe(Run(**FIELDS, train_size=100, label_corruption=0.2, weight_decay=0.01, batch_norm=True))
+    assert list(row) == SETTING
+    wanted = {"hidden": "16-16", "depth": 2, "width": 16, "bottleneck": None, "train_size": 100, "batch_norm": True}
+    wanted |= {"label_corruption": 0.2, "weight_decay": 0.01, "lr": 0.1, "optimizer": "sgd", "seed": 1, "epochs": 2}
+    assert {name: row[name] for name in wanted} == wanted
+
+
+def test_an_autoencoder_has_a_bottleneck_and_unlike_layers_no_width():
+    fields = FIELDS | {"network": "autoencoder", "loss": "squared_error", "hidden": (16, 2, 16)}
+    row = describe(Run(**fields))
+    assert (row["hidden"], row["depth"], row["width"], row["bottleneck"]) == ("16-2-16", 3, None, 2)

@@ -1,0 +1,302 @@
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.command import Job
+from stages.config import load
+from stages.download import download
+from stages.errors import UserError
+from stages.files import read_arrays, read_csv, write_arrays
+from stages.interpolate import interpolate
+from stages.lines.curves import load_curves
+from stages.measure import measures
+from stages.train_grid import train_grid
+from stages.training.grid import run_key
+
+SUITES = ("tiny", "small_autoencoders")
+
+
+def job(root, name=None):
+    return Job(load(root / "params.yaml"), name, root / "data", root / "reports")
+
+
+def run_all(root):
+    download(job(root, "digits"))
+    for suite in SUITES:
+        train_grid(job(root, suite))
+    for suite in SUITES:
+        interpolate(job(root, suite))
+    measures(job(root))
+
+
+def contents(root):
+    """Return the bytes of every output."""
+    files = [path for folder in ("data", "reports") for path in (root / folder).rglob("*") if path.is_file()]
+    return {str(path.relative_to(root)): path.read_bytes() for path in files}
+
+
+def kept(root, kind):
+    return {path.stem: path.stat().st_mtime_ns for path in (root / ".cells" / kind).rglob("*.safetensors")}
+
+
+def edit(root, old, new):
+    text = (root / "params.yaml").read_text()
+    assert old in text
+    (root / "params.yaml").write_text(text.replace(old, new))
+
+
+def keys(root, suite):
+    made = job(root, suite)
+    checksum = read_arrays(made.dataset_file("digits"))[1]["sha256"]
+    return {run_key(run, checksum): run for run in made.params.runs(suite)}
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory, tiny_params):
+    """A tiny project of which every stage up to `measure` was run."""
+    root = tmp_path_factory.mktemp("original")
+    (root / "params.yaml").write_text(tiny_params)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLI_STORE", str(root / ".cells"))
+        patch.setenv("MLI_JOBS", "0")
+        patch.setenv("MLI_DEVICE", "cpu")
+        run_all(root)
+    return root
+
+
+@pytest.fixture
+def finished(original, tiny_project):
+    """A copy of the finished project, in which stages find the store that made it."""
+    shutil.copytree(original, tiny_project, dirs_exist_ok=True)
+    return tiny_project
+
+
+def test_every_output_is_there_and_nothing_else(original):
+    ids = {suite: keys(original, suite) for suite in SUITES}
+    expected = {"data/datasets/digits.safetensors"}
+    expected |= {f"reports/{name}" for name in ("measures.csv", "power_law.csv", "metrics.json")}
+    for suite in SUITES:
+        expected |= {f"data/runs/{suite}/{key}.safetensors" for key in ids[suite]}
+        expected |= {f"data/training/{suite}/{name}.csv" for name in ("runs", "epochs")}
+        expected |= {f"data/curves/{suite}.safetensors"}
+    assert set(contents(original)) == expected
+    assert len(ids["tiny"]) == 4
+
+
+def test_the_tables_of_training_have_a_row_a_run_and_epoch(original):
+    runs = read_csv(original / "data/training/tiny/runs.csv")
+    assert runs["run_id"].tolist() == list(keys(original, "tiny"))
+    assert runs["epochs_done"].tolist() == [2] * 4
+    assert set(runs["status"]) <= {"converged", "above threshold"}
+    for row in runs.itertuples():
+        assert row.status == ("converged" if row.final_train_loss <= 2.0 else "above threshold")
+    assert runs["train_accuracy"].between(0, 1).all()
+    epochs = read_csv(original / "data/training/tiny/epochs.csv")
+    assert epochs["run_id"].tolist() == [key for key in runs["run_id"] for _ in range(2)]
+    assert epochs["epoch"].tolist() == [1, 2] * 4
+    assert (epochs["distance"] > 0).all()
+    np.testing.assert_allclose(runs["final_epoch_loss"], epochs["loss"][1::2])
+
+
+def test_a_diverged_run_is_a_row_without_numbers(original):
+    runs = read_csv(original / "data/training/small_autoencoders/runs.csv")
+    assert runs["status"].tolist() == ["converged", "diverged"]
+    ended = ["final_train_loss", "final_test_loss", "train_accuracy", "test_accuracy"]
+    assert runs.loc[1, ended].isna().all()
+    assert runs.loc[0, ["final_train_loss", "final_test_loss"]].notna().all()
+    curves = load_curves(original / "data/curves/small_autoencoders.safetensors")
+    assert np.isfinite(curves.loss_train[0]).all()
+    assert np.isnan(curves.loss_train[1]).all()
+
+
+def test_curves_run_from_the_initial_to_the_final_weights_of_each_run(original):
+    curves = load_curves(original / "data/curves/tiny.safetensors")
+    runs = read_csv(original / "data/training/tiny/runs.csv")
+    assert list(curves.run_ids) == runs["run_id"].tolist()
+    np.testing.assert_array_equal(curves.alphas, [0, 0.25, 0.5, 0.75, 1])
+    assert curves.loss_train.shape == curves.accuracy_test.shape == (4, 5)
+    assert curves.gauss_smooth.shape == curves.gauss_turning.shape == (4, 8)
+    assert curves.paths.shape == (4, 5, 2, 10)
+    np.testing.assert_allclose(curves.loss_train[:, -1], runs["final_train_loss"], rtol=1e-5)
+    np.testing.assert_allclose(curves.loss_test[:, -1], runs["final_test_loss"], rtol=1e-5)
+    np.testing.assert_allclose(curves.accuracy_train[:, -1], runs["train_accuracy"], atol=0.002)
+    epochs = read_csv(original / "data/training/tiny/epochs.csv")
+    np.testing.assert_allclose(curves.distance, epochs["distance"][1::2], rtol=1e-5)
+
+
+def test_the_table_of_measures_has_a_row_a_line_with_its_own_configuration(original):
+    table = read_csv(original / "reports/measures.csv")
+    assert table["suite"].tolist() == ["tiny"] * 4 + ["small_autoencoders"] * 2
+    runs = [run for suite in SUITES for run in keys(original, suite).items()]
+    for row, (key, run) in zip(table.to_dict("records"), runs, strict=True):
+        assert (row["run_id"], row["line"]) == (key, "initial_to_final")
+        fields = ("dataset", "network", "activation", "batch_norm", "loss", "optimizer", "lr", "epochs", "seed")
+        assert [row[name] for name in fields] == [getattr(run, name) for name in fields]
+    assert table["status"].tolist()[-1] == "diverged"
+    assert table["monotonic"].isna().tolist() == [False] * 5 + [True]
+    curves = load_curves(original / "data/curves/tiny.safetensors")
+    np.testing.assert_allclose(table["initial_train_loss"][:4], curves.loss_train[:, 0], rtol=1e-8)
+    np.testing.assert_allclose(table["normalized_distance"][:4], curves.distance / curves.start_norm, rtol=1e-8)
+
+
+def test_the_metrics_count_every_run(original):
+    metrics = json.loads((original / "reports/metrics.json").read_text())
+    assert list(metrics) == list(SUITES)
+    for suite, lines in (("tiny", 4), ("small_autoencoders", 2)):
+        numbers = metrics[suite]
+        assert numbers["lines"] == lines
+        assert numbers["converged"] + numbers["above_threshold"] + numbers["diverged"] == lines
+    assert metrics["small_autoencoders"]["diverged"] == 1
+    laws = read_csv(original / "reports/power_law.csv")
+    assert laws[["suite", "estimator"]].to_numpy().tolist() == [[s, e] for s in SUITES for e in ("smooth", "turning")]
+
+
+def test_a_second_time_everything_is_reused_and_the_same_bytes(finished, capsys):
+    before, store = contents(finished), {kind: kept(finished, kind) for kind in ("runs", "evaluations", "lines")}
+    run_all(finished)
+    assert contents(finished) == before
+    assert {kind: kept(finished, kind) for kind in store} == store
+    told = capsys.readouterr().out
+    assert "train_grid tiny: 4 runs, 4 reused, 0 trained" in told
+    assert "train_grid small_autoencoders: 2 runs, 2 reused, 0 trained; 1 converged, 0 above threshold, 1 div" in told
+    assert "interpolate tiny: 4 lines, 4 reused, 0 evaluated, 0 of diverged runs left out" in told
+    assert "interpolate small_autoencoders: 2 lines, 1 reused, 0 evaluated, 1 of diverged runs left out" in told
+
+
+def test_without_the_store_all_is_made_again_as_the_same_bytes(finished, capsys):
+    before = contents(finished)
+    shutil.rmtree(finished / ".cells")
+    run_all(finished)
+    assert "train_grid tiny: 4 runs, 0 reused, 4 trained" in capsys.readouterr().out
+    assert contents(finished) == before
+
+
+def test_a_new_learning_rate_trains_only_its_own_runs(finished, capsys):
+    before, runs, lines = contents(finished), kept(finished, "runs"), kept(finished, "lines")
+    edit(finished, "lr: [0.1]", "lr: [0.1, 0.2]")
+    train_grid(job(finished, "tiny"))
+    interpolate(job(finished, "tiny"))
+    measures(job(finished))
+    told = capsys.readouterr().out
+    assert "train_grid tiny: 8 runs, 4 reused, 4 trained" in told
+    assert "interpolate tiny: 8 lines, 4 reused, 4 evaluated" in told
+    for kind, old in (("runs", runs), ("lines", lines)):
+        new = kept(finished, kind)
+        assert len(new) == len(old) + 4
+        assert {key: new[key] for key in old} == old
+    after = contents(finished)
+    assert all(after[name] == content for name, content in before.items() if name.startswith("data/runs"))
+    table = read_csv(finished / "reports/measures.csv")
+    assert table["lr"][:8].tolist() == [0.1, 0.2] * 4
+
+
+def test_a_learning_rate_taken_away_is_gone_from_the_outputs_but_kept(finished, capsys):
+    edit(finished, "optimizer: [sgd, adam]", "optimizer: [sgd]")
+    train_grid(job(finished, "tiny"))
+    assert "train_grid tiny: 2 runs, 2 reused, 0 trained" in capsys.readouterr().out
+    assert {path.stem for path in (finished / "data/runs/tiny").iterdir()} == set(keys(finished, "tiny"))
+    assert len(kept(finished, "runs")) == 6
+
+
+def test_another_threshold_trains_and_walks_nothing(finished, capsys):
+    edit(finished, "threshold: 2.0", "threshold: 1.0e-9")
+    train_grid(job(finished, "tiny"))
+    assert "4 reused, 0 trained; 0 converged, 4 above threshold, 0 diverged" in capsys.readouterr().out
+
+
+def tamper(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_damaged_entry_of_the_store_is_made_again(finished, capsys):
+    before = contents(finished)
+    key = next(iter(keys(finished, "tiny")))
+    tamper(finished / ".cells" / "runs" / key[:2] / f"{key}.safetensors")
+    train_grid(job(finished, "tiny"))
+    assert "train_grid tiny: 4 runs, 3 reused, 1 trained" in capsys.readouterr().out
+    assert contents(finished) == before
+
+
+def test_a_tampered_run_is_refused_when_its_line_has_to_be_walked(finished):
+    curves = finished / "data/curves/tiny.safetensors"
+    before = curves.read_bytes()
+    path = finished / f"data/runs/tiny/{list(keys(finished, 'tiny'))[1]}.safetensors"
+    tamper(path)
+    interpolate(job(finished, "tiny"))  # every line is in the store
+    assert curves.read_bytes() == before
+    shutil.rmtree(finished / ".cells/lines")
+    with pytest.raises(UserError) as caught:
+        interpolate(job(finished, "tiny"))
+    assert str(caught.value).startswith(f"{path.resolve()} was changed after it was written")
+    assert curves.read_bytes() == before
+
+
+def test_a_missing_run_or_dataset_is_named(finished):
+    path = finished / f"data/runs/tiny/{next(iter(keys(finished, 'tiny')))}.safetensors"
+    path.unlink()
+    with pytest.raises(UserError, match=f"{path} is missing; run the stage that makes it"):
+        interpolate(job(finished, "tiny"))
+    (finished / "data/datasets/digits.safetensors").unlink()
+    for stage in (train_grid, interpolate):
+        with pytest.raises(UserError, match=r"digits\.safetensors is missing; run the stage that makes it"):
+            stage(job(finished, "tiny"))
+
+
+@pytest.mark.parametrize("stranger", ["data/curves/old.safetensors", "data/training/old/runs.csv"])
+def test_what_a_removed_suite_left_behind_is_refused(finished, stranger):
+    before = contents(finished)
+    (finished / stranger).parent.mkdir(exist_ok=True)
+    (finished / stranger).write_bytes(b"")
+    with pytest.raises(UserError, match=r"old\S* is of no suite in the parameters; delete it"):
+        measures(job(finished))
+    (finished / stranger).unlink()
+    assert contents(finished) == before
+
+
+def test_tables_of_another_grid_are_refused(finished):
+    edit(finished, "lr: [0.1]", "lr: [0.1, 0.2]")
+    with pytest.raises(UserError, match=r"suites\.tiny: its runs, outcomes and curves are not of the same grid"):
+        measures(job(finished))
+
+
+def test_tables_of_another_grid_of_the_same_size_are_refused(finished):
+    edit(finished, "lr: [0.1]", "lr: [0.2]")
+    with pytest.raises(UserError, match=r"suites\.tiny: its runs, outcomes and curves are not of the same grid"):
+        measures(job(finished))
+
+
+def test_a_table_of_something_else_is_refused(finished):
+    path = finished / "data/training/tiny/runs.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(UserError, match=r"runs\.csv"):
+        measures(job(finished))
+
+
+def test_curves_without_a_run_of_the_grid_are_refused(finished):
+    path = finished / "data/curves/tiny.safetensors"
+    arrays, about = read_arrays(path)
+    short = {name: array if name == "alphas" else array[:3] for name, array in arrays.items()}
+    write_arrays(path, short, about | {"run_ids": about["run_ids"][:3], "lines": about["lines"][:3]})
+    with pytest.raises(UserError, match=r"suites\.tiny: its runs, outcomes and curves are not of the same grid"):
+        measures(job(finished))
+
+
+def test_a_suite_of_nothing_but_diverged_runs_goes_through_every_stage(tiny_project):
+    edit(tiny_project, "lr: [0.01, 10000.0]", "lr: [10000.0]")
+    run_all(tiny_project)
+    table = read_csv(tiny_project / "reports/measures.csv")
+    assert table["status"].tolist()[4:] == ["diverged"]
+    assert pd.isna(table["monotonic"][4])
+    assert json.loads((tiny_project / "reports/metrics.json").read_text())["small_autoencoders"]["lines"] == 1
+
+
+@pytest.mark.parametrize("stage", [train_grid, interpolate])
+def test_an_unknown_suite_is_answered_with_those_there_are(tiny_project, stage):
+    with pytest.raises(UserError, match=r"suites\.tinny: no such suite, expected one of tiny, small_autoencoders"):
+        stage(job(tiny_project, "tinny"))
+    assert not contents(tiny_project)

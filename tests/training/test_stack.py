@@ -1,0 +1,135 @@
+import plain
+import pytest
+import torch
+
+from stages.config import Run
+from stages.datasets.dataset import Dataset
+from stages.datasets.training_split import training_data
+from stages.training.plan import stacks
+from stages.training.stack import stack_key, train
+
+CPU = torch.device("cpu")
+BASE = Run(
+    dataset="toy",
+    network="mlp",
+    hidden=(7, 5),
+    activation="tanh",
+    loss="cross_entropy",
+    optimizer="sgd",
+    lr=0.05,
+    epochs=3,
+    batch_size=16,
+    seed=0,
+)
+
+
+def variant(**changes) -> Run:
+    return Run(**(BASE.model_dump() | changes))
+
+
+@pytest.fixture(scope="module")
+def toy() -> Dataset:
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(75, 1, 3, 3, generator=random)  # 75 = 4 x 16 + 11: the last batch is smaller
+    y = torch.randint(3, (75,), generator=random)
+    return Dataset("toy", x[:59], y[:59], x[59:], y[59:], 3, "0" * 64)
+
+
+def mixed(**changes) -> list[Run]:
+    """Runs of all optimizers with hyperparameters of their own, in no order."""
+    return [
+        variant(optimizer="adam", lr=0.01, betas=(0.8, 0.99), seed=1, **changes),
+        variant(optimizer="sgd", lr=0.1, momentum=0.5, weight_decay=0.01, seed=2, **changes),
+        variant(optimizer="rmsprop", lr=0.003, smoothing=0.9, seed=3, **changes),
+        variant(optimizer="sgd", lr=0.02, seed=4, order_seed=9, milestones=(1, 2), decay=0.3, **changes),
+        variant(optimizer="adam", lr=0.03, weight_decay=0.1, epsilon=1e-3, seed=5, **changes),
+        variant(optimizer="rmsprop", lr=0.01, weight_decay=0.02, seed=6, label_corruption=0.5, data_seed=3, **changes),
+    ]
+
+
+SETTINGS = {
+    "plain": {},
+    "batch norm": {"batch_norm": True},
+    "relu, squared error": {"activation": "relu", "loss": "squared_error"},
+    "sigmoid, batch norm, subset": {"activation": "sigmoid", "batch_norm": True, "train_size": 35},
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS.keys())
+def test_a_stack_is_each_run_alone_with_torch_optim(toy, setting):
+    runs = mixed(**setting)
+    for run, found in zip(runs, train(runs, toy, CPU, torch.float64), strict=True):
+        x, labels = training_data(toy, *run.data_key)
+        initial, final, losses = plain.train(run, x.double(), labels, 3)
+        for point, expected in ((found.initial, initial), (found.final, final)):
+            for value, alone in zip(found.layout.split(point).values(), expected, strict=True):
+                torch.testing.assert_close(value, alone, rtol=1e-7, atol=1e-10)
+        torch.testing.assert_close(found.epoch_loss, torch.tensor(losses, dtype=torch.float64), rtol=1e-9, atol=1e-11)
+        moved = torch.cat([(a - b).flatten() for a, b in zip(final, initial, strict=True)]).norm()
+        torch.testing.assert_close(found.epoch_distance[-1], moved, rtol=1e-9, atol=1e-11)
+
+
+def test_an_autoencoder_is_trained_to_its_input(toy):
+    run = variant(network="autoencoder", hidden=(6, 2, 6), activation="relu", loss="squared_error", lr=0.01)
+    found = train([run], toy, CPU, torch.float64)[0]
+    _, final, losses = plain.train(run, toy.train_x.double(), toy.train_y, 3)
+    for value, alone in zip(found.layout.split(found.final).values(), final, strict=True):
+        torch.testing.assert_close(value, alone, rtol=1e-9, atol=1e-11)
+    assert found.epoch_loss.tolist() == pytest.approx(losses, rel=1e-9)
+
+
+@pytest.mark.parametrize("setting", [{}, {"batch_norm": True}, {"hidden": (33, 17), "activation": "sigmoid"}])
+def test_company_changes_no_bit(toy, setting):
+    runs = mixed(**setting)
+    together = train(runs, toy, CPU)
+    for run, found in zip(runs, together, strict=True):
+        for company in ([run], [run, variant(seed=77, **setting)], [*reversed(runs), variant(seed=78, **setting)]):
+            again = next(t for t in train(company, toy, CPU) if t.run == run)
+            assert torch.equal(again.final, found.final)
+            assert torch.equal(again.epoch_loss, found.epoch_loss)
+
+
+def test_a_diverged_run_is_stopped_and_leaves_its_company_alone(toy):
+    setting = {"hidden": (8, 8), "activation": "relu", "loss": "squared_error", "epochs": 6}
+    good = [variant(lr=0.001, seed=1, **setting), variant(optimizer="adam", lr=0.01, seed=2, **setting)]
+    bad = [variant(lr=1e6, seed=3, **setting), variant(lr=1e5, seed=4, **setting)]
+    found = train([bad[0], good[0], bad[1], good[1]], toy, CPU)
+    assert [t.diverged for t in found] == [True, False, True, False]
+    assert all(len(found[i].epoch_loss) < 6 for i in (0, 2))
+    assert not torch.isfinite(found[0].epoch_loss[-1] + found[0].epoch_distance[-1])
+    for run, survivor in ((good[0], found[1]), (good[1], found[3])):
+        assert torch.equal(train([run], toy, CPU)[0].final, survivor.final)
+        assert len(survivor.epoch_loss) == 6
+    only_bad = train(bad, toy, CPU)
+    assert all(t.diverged for t in only_bad)
+
+
+def test_snapshots_are_the_weights_after_their_epochs(toy):
+    found = train([variant(snapshots=(0, 1, 3))], toy, CPU)[0]
+    assert set(found.snapshots) == {0, 1, 3}
+    assert torch.equal(found.snapshots[0], found.initial)
+    assert torch.equal(found.snapshots[3], found.final)
+    assert torch.equal(found.snapshots[1], train([variant(epochs=1)], toy, CPU)[0].final)
+
+
+def test_initial_weights_are_pytorchs_and_follow_the_seed(toy):
+    one, other = (train([variant(seed=seed, epochs=1)], toy, CPU)[0] for seed in (0, 1))
+    expected = plain.network(BASE, 9, 3)
+    for value, parameter in zip(one.layout.split(one.initial).values(), expected.parameters(), strict=True):
+        assert torch.equal(value, parameter)
+    assert not torch.equal(one.initial, other.initial)
+
+
+def test_runs_that_do_not_belong_together_are_refused(toy):
+    with pytest.raises(ValueError, match="stack key"):
+        train([BASE, variant(batch_norm=True)], toy, CPU)
+
+
+def test_a_plan_holds_every_run_once_in_stacks_of_one_key():
+    runs = [variant(seed=s, hidden=h, optimizer=o) for s in range(40) for h in ((7, 5), (9,)) for o in ("sgd", "adam")]
+    for workers in (1, 2, 16):
+        planned = stacks(runs, 9, workers)
+        assert sorted(map(repr, (run for stack in planned for run in stack))) == sorted(map(repr, runs))
+        assert all(len({stack_key(run) for run in stack}) == 1 for stack in planned)
+        assert all(len(stack) <= 32 for stack in planned)
+        assert len(planned) >= workers
