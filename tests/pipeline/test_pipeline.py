@@ -1,0 +1,126 @@
+"""The pipeline as DVC runs it, on a grid of a few seconds: what is cached, what survives, what an experiment sees."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ("stages", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+PARAMS = """
+datasets: {digits: {source: digits, test_fraction: 0.2, split_seed: 0}}
+interpolate:
+  alphas: {start: 0.0, stop: 1.0, points: 5}
+  batch_norm: {estimate: cumulative, batch_size: 512, momentum: 0.1, examples: null}
+measure: {confidence: 0.9, bootstrap: 20, bootstrap_seed: 0}
+plot: {figure_05: [tiny], table_1: [tiny]}
+suites:
+  tiny:
+    dataset: digits
+    threshold: 0.5
+    tolerance: 0.001
+    gauss_examples: 8
+    path_examples: 0
+    runs: {network: mlp, loss: cross_entropy, activation: tanh, epochs: 20, batch_size: 32, seed: 0, train_size: 600}
+    grids:
+      main: {hidden: [[8], [9], [7, 7]], batch_norm: [true, false], optimizer: [sgd, adam], lr: [0.01, 0.1]}
+"""
+
+
+def environment(project: Path, jobs: int) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLI_", "DVC_", "GIT_"))}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+    author = {f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    return kept | author | {"PATH": path, "MLI_JOBS": str(jobs), "HOME": str(project.parent)}
+
+
+def run(project: Path, *command: str, jobs: int = 2) -> str:
+    done = subprocess.run(
+        command, cwd=project, env=environment(project, jobs), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout + done.stderr
+
+
+def dvc(project: Path, *arguments: str, jobs: int = 2) -> str:
+    return run(project, sys.executable, "-m", "dvc", *arguments, jobs=jobs)
+
+
+def new_project(folder: Path) -> Path:
+    for name in SOURCES:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(ROOT / name, target)
+    (folder / "params.yaml").write_text(PARAMS)
+    run(folder, "git", "init", "-q")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-qm", "tiny")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    project = new_project(tmp_path_factory.mktemp("finished") / "project")
+    dvc(project, "repro")
+    run(project, "git", "add", "-A")
+    run(project, "git", "commit", "-qm", "results")
+    return project
+
+
+def test_a_second_repro_has_nothing_to_do(finished):
+    assert "up to date" in dvc(finished, "repro")
+    assert run(finished, "git", "status", "--porcelain") == ""
+
+
+def test_a_grid_that_was_killed_ends_with_the_same_lock(finished, tmp_path):
+    project = new_project(tmp_path / "killed")
+    command = (sys.executable, "-m", "dvc", "repro")
+    process = subprocess.Popen(
+        command,
+        cwd=project,
+        env=environment(project, 1),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    store = project / ".cells" / "runs"
+    deadline = time.monotonic() + 120
+    while not list(store.glob("*/*.safetensors")):
+        assert process.poll() is None, "finished before it could be killed"
+        assert time.monotonic() < deadline, "no run was stored in two minutes"
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = len(list(store.glob("*/*.safetensors")))
+    assert 0 < kept < 24
+    assert not (project / "dvc.lock").exists() or "train_grid" not in (project / "dvc.lock").read_text()
+    output = dvc(project, "repro")
+    reused = int(output.split("train_grid tiny: 24 runs, ")[1].split(" reused")[0])
+    assert kept <= reused < 24
+    assert (project / "dvc.lock").read_bytes() == (finished / "dvc.lock").read_bytes()
+    for name in ("measures.csv", "metrics.json", "tables/table_1.md"):
+        assert (project / "reports" / name).read_bytes() == (finished / "reports" / name).read_bytes()
+
+
+def test_an_experiment_elsewhere_trains_only_what_is_new(finished):
+    setting = "suites.tiny.grids.main.lr=[0.01,0.1,0.03]"
+    output = dvc(finished, "exp", "run", "--temp", "-n", "wider", "-S", setting)
+    assert "train_grid tiny: 36 runs, 24 reused, 12 trained" in output
+    assert "interpolate tiny: 36 lines, 24 reused, 12 evaluated" in output
+    shown = dvc(finished, "exp", "show", "--json")
+    assert "wider" in shown
+    changes = dvc(finished, "metrics", "diff", "HEAD", "wider", "--md")
+    assert "tiny.lines" in changes
+    assert yaml.safe_load((finished / "params.yaml").read_text()) == yaml.safe_load(PARAMS)
+    dvc(finished, "plots", "diff", "HEAD", "wider")
+    assert (finished / "dvc_plots" / "index.html").exists()
+    shutil.rmtree(finished / "dvc_plots")
