@@ -38,8 +38,8 @@ def replacing(path: Path) -> Generator[Path, None, None]:
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        elif temporary.exists():  # false too where the folder could not be made
+            temporary.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -79,9 +79,9 @@ def read_csv(path: Path) -> pd.DataFrame:
         raise UserError(f"{path} is not a readable table ({error}); delete it and run `dvc repro`") from error
 
 
-def digest_arrays(arrays: dict[str, np.ndarray]) -> str:
-    """Return the SHA-256 of named arrays: names, types, shapes and values, whatever their order."""
-    digest = hashlib.sha256()
+def digest_arrays(arrays: dict[str, np.ndarray], about: dict) -> str:
+    """Return the SHA-256 of a header and named arrays: names, types, shapes and values, whatever their order."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name in sorted(arrays):
         array = np.asarray(arrays[name], order="C")
         digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
@@ -90,12 +90,12 @@ def digest_arrays(arrays: dict[str, np.ndarray]) -> str:
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray], about: dict) -> None:
-    """Write named arrays and a JSON header as safetensors, with a checksum of the arrays.
+    """Write named arrays and a JSON header as safetensors, with a checksum of both.
 
     The header is one entry, because safetensors does not keep the order of several.
     """
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    header = json.dumps(about | {"sha256": digest_arrays(arrays)}, sort_keys=True)
+    header = json.dumps(about | {"sha256": digest_arrays(arrays, about)}, sort_keys=True)
     write_bytes(path, safetensors.numpy.save(arrays, metadata={"about": header}))
 
 
@@ -121,7 +121,8 @@ def read_arrays(path: Path, verify: bool = True) -> tuple[dict[str, np.ndarray],
     with _opened(path) as file:
         about = _header(path, file)
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
-    if verify and digest_arrays(arrays) != about["sha256"]:
+    content = {key: value for key, value in about.items() if key != "sha256"}
+    if verify and digest_arrays(arrays, content) != about["sha256"]:
         raise UserError(f"{path} was changed after it was written (checksum differs); delete it and run `dvc repro`")
     return arrays, about
 
@@ -139,6 +140,9 @@ def _opened(path: Path) -> Generator[safe_open, None, None]:
 
 def _header(path: Path, file: safe_open) -> dict:
     try:
-        return json.loads((file.metadata() or {})["about"])
-    except (KeyError, ValueError) as error:
+        about = json.loads((file.metadata() or {})["about"])
+        if not isinstance(about["sha256"], str):
+            raise ValueError("no checksum")
+        return about
+    except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} was not written by this pipeline; delete it and run `dvc repro`") from error

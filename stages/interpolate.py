@@ -33,7 +33,7 @@ def gather(lines: Sequence[Line], found: Sequence[dict | None], request: Request
     alphas = request.alphas()
     if pattern is None:  # nothing but diverged runs
         empty = {name: np.full(len(alphas), np.nan) for name in PER_LINE}
-        pattern = empty | {"gauss_smooth": np.empty(0), "gauss_turning": np.empty(0)}
+        pattern = empty | {name: np.full(request.gauss_examples, np.nan) for name in ("gauss_smooth", "gauss_turning")}
         pattern |= {"paths": np.empty((len(alphas), 0, 0)), "path_labels": np.empty(0, dtype=np.int64)}
         pattern |= {"distance": np.array(0.0), "start_norm": np.array(0.0)}
     missing = {name: np.full_like(array, -1 if name == "path_labels" else np.nan) for name, array in pattern.items()}

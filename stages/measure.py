@@ -9,6 +9,7 @@ from stages.files import read_csv, write_csv, write_json
 from stages.lines.curves import Curves, load_curves
 from stages.measures.table import OUTCOMES, describe, measure_lines, power_laws, summarise
 from stages.progress import bar
+from stages.store import Store
 
 
 def tabulate(name: str, suite: Suite, runs: tuple[Run, ...], outcomes: pd.DataFrame, curves: Curves) -> pd.DataFrame:
@@ -28,7 +29,7 @@ def tabulate(name: str, suite: Suite, runs: tuple[Run, ...], outcomes: pd.DataFr
         UserError: If the tables are not of the same runs.
     """
     ids = list(outcomes["run_id"])
-    if len(runs) != len(ids) or not set(curves.run_ids) <= set(ids):
+    if list(outcomes["configuration"]) != [Store.key(run.spec()) for run in runs] or set(curves.run_ids) != set(ids):
         raise UserError(f"suites.{name}: its runs, outcomes and curves are not of the same grid; run `dvc repro`")
     configuration = pd.DataFrame([describe(run) for run in runs], index=ids)
     lines = pd.DataFrame({"suite": name, "run_id": curves.run_ids, "line": curves.lines})
@@ -61,7 +62,10 @@ def measures(job: Job) -> None:
     tables, laws, metrics = [], [], {}
     progress = bar("measure", "suite", len(job.params.suites))
     for name, suite in job.params.suites.items():
-        outcomes = read_csv(job.training_folder(name) / "runs.csv")
+        path = job.training_folder(name) / "runs.csv"
+        outcomes = read_csv(path)
+        if not {"run_id", "configuration", *OUTCOMES} <= set(outcomes):
+            raise UserError(f"{path} lacks columns; delete it and run `dvc repro`")
         table = tabulate(name, suite, job.params.runs(name), outcomes, load_curves(job.curves_file(name)))
         tables.append(table)
         laws.append(power_laws(name, table, settings))

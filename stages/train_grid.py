@@ -35,7 +35,12 @@ def tables(store: Store, runs: dict[str, Run], evaluations: dict[str, str], thre
         ended = status(about["diverged"], numbers[0], threshold)
         numbers = np.where(ended == "diverged", np.nan, numbers)
         rows.append(
-            {"run_id": key, "status": ended, "epochs_done": len(arrays["epoch_loss"])}
+            {
+                "run_id": key,
+                "configuration": Store.key(runs[key].spec()),
+                "status": ended,
+                "epochs_done": len(arrays["epoch_loss"]),
+            }
             | {"final_epoch_loss": arrays["epoch_loss"][-1]}
             | dict(zip(EVALUATED, numbers, strict=True))
         )

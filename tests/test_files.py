@@ -221,9 +221,9 @@ def test_the_digest_covers_names_types_shapes_and_values():
         {"a": np.zeros((2, 3)), "b": np.zeros(0)},
         {"a": np.array([[0, 0, 0], [0, 0, 1e-300]])},
     ]
-    digests = {digest_arrays(given) for given in [base, *others]}
+    digests = {digest_arrays(given, {}) for given in [base, *others]}
     assert len(digests) == 1 + len(others)
-    assert digest_arrays({"a": np.zeros((3, 2)).T}) == digest_arrays(base)
+    assert digest_arrays({"a": np.zeros((3, 2)).T}, {}) == digest_arrays(base, {})
 
 
 @pytest.fixture
@@ -289,3 +289,14 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
             read(tmp_path / "none")
         with pytest.raises(UserError, match=f"{tmp_path} is "):
             read(tmp_path)
+
+
+def test_a_changed_header_is_refused(tmp_path):
+    path = tmp_path / "run.safetensors"
+    write_arrays(path, {"a": np.zeros(3)}, {"diverged": False, "ids": ("x", "y")})
+    assert read_arrays(path)[1]["ids"] == ["x", "y"]
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b'\\"diverged\\": false', b'\\"diverged\\": true '))
+    assert path.read_bytes() != content
+    with pytest.raises(UserError, match="checksum differs"):
+        read_arrays(path)

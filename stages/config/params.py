@@ -54,7 +54,7 @@ class Alphas(Frozen):
     @model_validator(mode="after")
     def _increasing(self) -> "Alphas":
         if self.start >= self.stop:
-            raise ValueError(f"start below stop, {self.stop}")
+            raise ValueError(f"start: got {self.start}, expected a number below stop, {self.stop}")
         return self
 
 
@@ -101,7 +101,7 @@ class Params(Frozen):
     interpolate: Interpolate
     measure: Measure
     plot: dict[str, tuple[Name, ...]]
-    suites: dict[Name, Suite]
+    suites: Annotated[dict[Name, Suite], Field(min_length=1)]
 
     def runs(self, suite: str) -> tuple[Run, ...]:
         """Return the runs of a suite in the order of its grids, each once."""
@@ -187,11 +187,6 @@ def _run(name: str, grid_name: str, suite: Suite, chosen: dict) -> Run:
     try:
         return parse(Run, {"dataset": suite.dataset} | suite.runs | chosen, "")
     except UserError as error:
-        field = re.match(r"\w+", str(error)).group()
-        if field in chosen:
-            place = f"suites.{name}.grids.{grid_name}"
-        elif field in Run.model_fields:
-            place = f"suites.{name}.runs"
-        else:
-            place = f"suites.{name}"
-        raise UserError(f"{place}.{error}") from None
+        varied = any(str(error).startswith((f"{field}:", f"{field}.")) for field in chosen)
+        place = f"grids.{grid_name}" if varied else "runs"
+        raise UserError(f"suites.{name}.{place}.{error}") from None

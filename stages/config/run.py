@@ -68,20 +68,24 @@ class Run(Frozen):
     @model_validator(mode="after")
     def _consistent(self) -> "Run":
         if self.network == "autoencoder" and self.loss != "squared_error":
-            raise ValueError("an autoencoder needs loss squared_error")
+            raise ValueError(f"loss: got {self.loss!r}, expected squared_error, an autoencoder's")
         if self.network == "autoencoder" and self.label_corruption:
-            raise ValueError("an autoencoder has no labels to corrupt: label_corruption 0")
+            raise ValueError(f"label_corruption: got {self.label_corruption}, expected 0: an autoencoder has no labels")
+        if self.network == "autoencoder" and not self.hidden:
+            raise ValueError("hidden: got [], expected at least one layer: an autoencoder has a bottleneck")
         if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError("milestones in increasing order")
+            raise ValueError(f"milestones: got {list(self.milestones)}, expected increasing epochs")
         if any(epoch > self.epochs for epoch in self.snapshots):
-            raise ValueError(f"snapshots no later than the last epoch, {self.epochs}")
+            raise ValueError(
+                f"snapshots: got {list(self.snapshots)}, expected none after the last epoch, {self.epochs}"
+            )
         return self
 
     def spec(self) -> dict:
         """Return what identifies the run: every field that has an effect and is not at its default."""
         unused = set().union(*OPTIMIZER_OPTIONS.values()) - OPTIMIZER_OPTIONS[self.optimizer]
-        if not self.milestones:
-            unused.add("decay")
+        if not any(milestone < self.epochs for milestone in self.milestones):
+            unused |= {"milestones", "decay"}
         if self.train_size is None and not self.label_corruption:
             unused.add("data_seed")
         if self.order_seed == self.seed:

@@ -41,7 +41,7 @@ def parse(model: type[Model], values: object, key: str) -> Model:
     """
     try:
         # JSON mode takes lists for tuples and is strict about every scalar.
-        return model.model_validate_json(json.dumps(values, default=str))
+        return model.model_validate_json(json.dumps(_text_keys(values), default=str))
     except ValidationError as error:
         raise UserError(explain(error, key)) from None
 
@@ -49,18 +49,37 @@ def parse(model: type[Model], values: object, key: str) -> Model:
 def explain(error: ValidationError, key: str) -> str:
     """Put the first fault of a validation into one sentence."""
     first = error.errors()[0]
-    where = ".".join([*([key] if key else []), *(str(part) for part in first["loc"])]) or "params.yaml"
+    path = [str(part) for part in first["loc"] if part != "[key]"]
+    if path[:1] == ["datasets"]:
+        del path[2:3]  # the tag of the union, which is no key
+    where = ".".join([*([key] if key else []), *path])
+    if first["type"] == "value_error":  # of keys that do not go together: the message begins with one of them
+        return ".".join([*([where] if where else []), first["msg"].removeprefix("Value error, ")])
+    where = where or "params.yaml"
+    if first["type"] == "union_tag_invalid":
+        return f"{where}.source: got {first['ctx']['tag']!r}, expected one of {first['ctx']['expected_tags']}"
+    if first["type"] == "union_tag_not_found":
+        return f"{where}.source: this key is missing; add it"
+    if first["type"] == "string_pattern_mismatch":
+        return f"{where}: got {first['input']!r}, expected lower-case letters, digits and _, a letter first"
     if first["type"] == "extra_forbidden":
         return f"{where}: unknown key; remove it or correct its spelling"
     if first["type"] == "missing":
         return f"{where}: this key is missing; add it"
     value = first["input"]
     shown = f"a mapping of {len(value)} keys" if isinstance(value, Mapping) else repr(value)
-    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    message = first["msg"].removeprefix("Input should be ")
     hint = ""
     if isinstance(value, str) and _is_number(value):
         hint = f" (YAML 1.1 reads {value} as text; write it with a decimal point and sign, as in 1.0e-3, or in full)"
     return f"{where}: got {shown}, expected {message}{hint}"
+
+
+def _text_keys(values: object) -> object:
+    """Return plain YAML values with every key as text: YAML has dates and the like for keys too."""
+    if isinstance(values, Mapping):
+        return {str(key): _text_keys(value) for key, value in values.items()}
+    return [_text_keys(value) for value in values] if isinstance(values, list) else values
 
 
 def _is_number(text: str) -> bool:

@@ -75,7 +75,7 @@ def turning(tangents_AGO: np.ndarray) -> np.ndarray:
 
 def fraction_below_half_pi(lengths: np.ndarray) -> float:
     """Return the proportion of examples with a Gauss length below pi/2, the limit of theorem 3; NaN if any is NaN."""
-    return float(np.mean(lengths < np.pi / 2)) if np.isfinite(lengths).all() else float("nan")
+    return float(np.mean(lengths < np.pi / 2)) if lengths.size and np.isfinite(lengths).all() else float("nan")
 
 
 def _unit(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -113,6 +113,7 @@ def relative_delta(values_LA: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: If `values_LA` is not 2-D or has fewer than two alphas.
     """
-    fall_L = values_LA[:, 0] - values_LA[:, -1]
+    _check(values_LA)
     with np.errstate(invalid="ignore", divide="ignore"):
+        fall_L = values_LA[:, 0] - values_LA[:, -1]
         return np.where(fall_L > 0, min_delta(values_LA) / fall_L, np.nan)

@@ -68,8 +68,9 @@ def _least_squares(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Return slope, intercept and R^2 of each row; NaN where all x of a row are equal."""
     centred_x = x - x.mean(axis=1, keepdims=True)
     centred_y = y - y.mean(axis=1, keepdims=True)
+    alike = np.ptp(x, axis=1) == 0  # their mean is rounded, so that centred they need not be 0
     xx, xy, yy = (centred_x**2).sum(axis=1), (centred_x * centred_y).sum(axis=1), (centred_y**2).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        slope = xy / xx
-        r_squared = np.where(yy > 0, xy * xy / (xx * yy), 1.0)
+        slope = np.where(alike, np.nan, xy / xx)
+        r_squared = np.where(alike, np.nan, np.where(yy > 0, np.minimum(xy * xy / (xx * yy), 1.0), 1.0))
     return slope, y.mean(axis=1) - slope * x.mean(axis=1), r_squared

@@ -17,6 +17,7 @@ def test_a_point_has_no_distance_from_itself():
 def test_single_precision_is_computed_in_double():
     big, next_to_it = np.float32([1e20, 16777216.0]), np.float32([1e20, 16777218.0])
     assert distance(big, next_to_it) == 2.0
+    assert distance(np.float32([1]), np.float32([2**25])) == 2**25 - 1  # which has no single-precision number
     assert norm(np.float32([3e20, 4e20])) == pytest.approx(5e20, rel=1e-7)  # its square is beyond single precision
     assert norm(np.float32([3e-30, 4e-30])) == pytest.approx(5e-30, rel=1e-7)
     many = np.full(10**6, 0.1, dtype=np.float32)

@@ -169,6 +169,7 @@ def test_lengths_do_not_depend_on_scale(scale):
     expected = curve.lengths()
     np.testing.assert_allclose(smooth(curve.v * scale, curve.a * scale, curve.alphas), expected[0], rtol=1e-12)
     np.testing.assert_allclose(turning(curve.v * scale), expected[1], rtol=1e-12)
+    np.testing.assert_allclose(turning(curve.v * scale**6), expected[1], rtol=1e-12)  # squares beyond double precision
 
 
 def test_single_precision_is_computed_in_double():
