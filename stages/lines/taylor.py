@@ -169,7 +169,8 @@ def _pointwise(slopes: Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]])
         slope, relative_curvature = slopes(x, value)
         if x1 is None:
             return None, slope * x2
-        bent = x2 if relative_curvature is None else _add(x1.square() * relative_curvature, x2)
+        # x1 times the curvature first: far along a line the square of x1 alone overflows
+        bent = x2 if relative_curvature is None else _add(x1 * (x1 * relative_curvature), x2)
         return slope * x1, None if bent is None else slope * bent
 
     return rule

@@ -162,3 +162,23 @@ def test_more_examples_than_there_are_means_all():
         found = walk(task, start, end, torch.linspace(0, 1, 3, dtype=torch.float64), CUMULATIVE, 1000, 1000)
     assert found.gauss_smooth.shape == (50,)
     assert found.paths.shape == (3, 50, 3)
+
+
+def test_a_line_that_leads_far_has_finite_lengths_in_single_precision():
+    run = run_of(batch_norm=True, activation="relu", hidden=(6, 5, 5))
+    task = task_of(run, toy(), torch.device("cpu"))
+    random = torch.Generator().manual_seed(5)
+    start = torch.randn(task.layout.size, generator=random)
+    end = 1e6 * torch.randn(task.layout.size, generator=random)
+    with torch.no_grad():
+        found = walk(task, start, end, torch.linspace(0, 1, 9), CUMULATIVE, 20, 0)
+        exact = walk(
+            task_of(run, toy(), torch.device("cpu"), torch.float64),
+            start.double(),
+            end.double(),
+            torch.linspace(0, 1, 9, dtype=torch.float64),
+            CUMULATIVE,
+            20,
+            0,
+        )
+    np.testing.assert_allclose(found.gauss_smooth, exact.gauss_smooth, rtol=1e-2)
