@@ -46,10 +46,17 @@ def jobs() -> int:
     """
     text = os.environ.get("MLI_JOBS", "")
     if not text:
-        return 1 if device().type == "cuda" else len(os.sched_getaffinity(0))
+        return 1 if device().type == "cuda" else _cores()
     if not text.isdecimal():
         raise UserError(f"MLI_JOBS: got {text!r}, expected a whole number from 0")
     return int(text)
+
+
+def _cores() -> int:
+    """Return the number of cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # systems that cannot bind a process to cores
 
 
 def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple]) -> Iterator[Any]:
