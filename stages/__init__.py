@@ -6,8 +6,9 @@ scripts -> figures, lines, training -> measures, networks, datasets -> config, f
 
 import os
 
-# The same bits wherever a matrix lies in memory, so in whichever row of a stack, and on every x86-64 machine with AVX2:
+# The same products wherever a matrix lies in memory, so in whichever row of a stack, and on x86-64 machines with AVX2:
 # MKL and PyTorch otherwise choose their kernels by alignment and by processor. Both read
 # their variable at the first product.
 os.environ.setdefault("MKL_CBWR", "AVX2")
 os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's, whose sums depend on it

@@ -3,3 +3,7 @@
 
 class UserError(Exception):
     """A fault of the input or the machine, not of the code; its text is the whole message."""
+
+
+class DamagedError(UserError):
+    """A file is not what was written."""

@@ -14,7 +14,7 @@ import pandas as pd
 import safetensors.numpy
 from safetensors import SafetensorError, safe_open
 
-from stages.errors import UserError
+from stages.errors import DamagedError, UserError
 
 SIGNIFICANT_DIGITS = 9  # of numbers in reports: more than float32 holds, few enough to read
 
@@ -26,7 +26,7 @@ def replacing(path: Path) -> Generator[Path, None, None]:
     Raises:
         UserError: If the folder cannot be written or the disk is full.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")  # ignored by git and DVC, if left over
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -95,6 +95,7 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray], about: dict) -> None
     The header is one entry, because safetensors does not keep the order of several.
     """
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    about = {key: value for key, value in about.items() if key != "sha256"}
     header = json.dumps(about | {"sha256": digest_arrays(arrays, about)}, sort_keys=True)
     write_bytes(path, safetensors.numpy.save(arrays, metadata={"about": header}))
 
@@ -116,14 +117,15 @@ def read_arrays(path: Path, verify: bool = True) -> tuple[dict[str, np.ndarray],
         The arrays by name, and the header.
 
     Raises:
-        UserError: If the file is missing, truncated or not what was written.
+        DamagedError: If the file is truncated or not what was written.
+        UserError: If it is missing or cannot be read.
     """
     with _opened(path) as file:
         about = _header(path, file)
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
     content = {key: value for key, value in about.items() if key != "sha256"}
     if verify and digest_arrays(arrays, content) != about["sha256"]:
-        raise UserError(f"{path} was changed after it was written (checksum differs); delete it and run `dvc repro`")
+        raise DamagedError(f"{path} was changed after it was written (checksum differs); delete it and run `dvc repro`")
     return arrays, about
 
 
@@ -134,8 +136,10 @@ def _opened(path: Path) -> Generator[safe_open, None, None]:
             yield file
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; run the stage that makes it (`dvc repro`)") from error
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete it and run `dvc repro`") from error
+    except SafetensorError as error:
+        raise DamagedError(f"{path} is damaged ({error}); delete it and run `dvc repro`") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}; mend that and run again") from error
 
 
 def _header(path: Path, file: safe_open) -> dict:
@@ -145,4 +149,4 @@ def _header(path: Path, file: safe_open) -> dict:
             raise ValueError("no checksum")
         return about
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} was not written by this pipeline; delete it and run `dvc repro`") from error
+        raise DamagedError(f"{path} was not written by this pipeline; delete it and run `dvc repro`") from error

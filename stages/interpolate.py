@@ -15,34 +15,37 @@ from stages.training.grid import run_key
 from stages.training.run_files import RunFolder
 from stages.workers import run_tasks
 
-PER_LINE = ("loss_train", "loss_test", "accuracy_train", "accuracy_test", "gauss_smooth", "gauss_turning", "paths")
-
 
 def gather(lines: Sequence[Line], found: Sequence[dict | None], request: Request) -> Curves:
     """Put the lines of a suite together.
 
     Args:
         lines: The lines.
-        found: The arrays of each; None for one with an endpoint that is not finite, which becomes NaN.
+        found: The arrays of each; None for one with an endpoint that is not finite.
         request: How they were evaluated.
 
     Returns:
-        The curves, in the order of the lines.
+        The curves, in the order of the lines; NaN for what a line does not have.
     """
-    pattern = next((arrays for arrays in found if arrays is not None), None)
     alphas = request.alphas()
-    if pattern is None:  # nothing but diverged runs
-        empty = {name: np.full(len(alphas), np.nan) for name in PER_LINE}
-        pattern = empty | {name: np.full(request.gauss_examples, np.nan) for name in ("gauss_smooth", "gauss_turning")}
-        pattern |= {"paths": np.empty((len(alphas), 0, 0)), "path_labels": np.empty(0, dtype=np.int64)}
-        pattern |= {"distance": np.array(0.0), "start_norm": np.array(0.0)}
-    missing = {name: np.full_like(array, -1 if name == "path_labels" else np.nan) for name, array in pattern.items()}
-    stacked = {name: np.stack([(arrays or missing)[name] for arrays in found]) for name in pattern}
+    outputs = max((arrays["paths"].shape[2] for arrays in found if arrays), default=0)
+    shapes = {name: (len(alphas),) for name in ("loss_train", "loss_test", "accuracy_train", "accuracy_test")}
+    shapes |= dict.fromkeys(("gauss_smooth", "gauss_turning"), (request.gauss_examples,))
+    shapes |= {"distance": (), "start_norm": ()}
+    shapes |= {"paths": (len(alphas), request.path_examples, outputs), "path_labels": (request.path_examples,)}
+    whole = {
+        name: np.full((len(lines), *shape), *((-1, np.int64) if name == "path_labels" else (np.nan,)))
+        for name, shape in shapes.items()
+    }
+    for row, arrays in enumerate(found):
+        for name, array in (arrays or {}).items():
+            whole[name][(row, *(slice(size) for size in array.shape))] = array
     return Curves(
         run_ids=tuple(line.end.run_id for line in lines),
         lines=tuple(line.kind for line in lines),
         alphas=alphas,
-        **stacked,
+        examples=np.array([len(arrays["gauss_smooth"]) if arrays else 0 for arrays in found]),
+        **whole,
     )
 
 
@@ -53,17 +56,17 @@ def interpolate(job: Job) -> None:
     dataset = load_dataset(dataset_path)
     runs = {run_key(run, dataset.checksum): run for run in job.params.runs(job.name)}
     request = Request(job.params.interpolate, suite.gauss_examples, suite.path_examples)
-    store, folder = Store(Store.default().folder.resolve()), RunFolder(job.runs_folder(job.name).resolve())
+    store, folder = Store.default(), RunFolder(job.runs_folder(job.name).resolve())
     lines = [own_line(key) for key in runs]
     diverged = {key for key in runs if folder.diverged(key)}
     walked = [line for line in lines if line.end.run_id not in diverged]
     todo = [line for line in walked if not store.has("lines", request.key(line))]
     work = [([(line, runs[line.end.run_id])], request, dataset_path, folder, store) for line in todo]
     with bar(f"interpolate {job.name}", "line", len(lines), len(lines) - len(todo)) as progress:
+        progress.set_postfix(reused=len(walked) - len(todo), diverged=len(diverged))
         for done in run_tasks(line_task, work):
-            progress.set_postfix(reused=len(walked) - len(todo), diverged=len(diverged), refresh=False)
             progress.update(done)
-    found = [store.get("lines", request.key(line))[0] if line in set(walked) else None for line in lines]
+    found = [None if line.end.run_id in diverged else store.get("lines", request.key(line))[0] for line in lines]
     save_curves(job.curves_file(job.name), gather(lines, found, request))
     print(
         f"interpolate {job.name}: {len(lines)} lines, {len(walked) - len(todo)} reused, {len(todo)} evaluated, "

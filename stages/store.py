@@ -7,11 +7,12 @@ experiment or grid, run by run.
 import hashlib
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from stages.errors import UserError
+from stages.errors import DamagedError, UserError
 from stages.files import read_about, read_arrays, write_arrays
 
 KEY_LENGTH = 12
@@ -26,9 +27,24 @@ class Store:
 
     @classmethod
     def default(cls) -> "Store":
-        """Return the store at MLI_STORE, or else `.cells` in the DVC root, which queued experiments share."""
+        """Return the store at MLI_STORE, or else `.cells` in the DVC root, which queued experiments share.
+
+        Returns:
+            The store, whose folder can be written.
+
+        Raises:
+            UserError: If it cannot.
+        """
         root = os.environ.get("DVC_ROOT", ".")
-        return cls(Path(os.environ.get("MLI_STORE") or Path(root) / ".cells"))
+        folder = Path(os.environ.get("MLI_STORE") or Path(root) / ".cells").resolve()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return cls(folder)
+        except OSError as error:
+            raise UserError(
+                f"cannot write the store {folder}: {error.strerror}; mend it or set MLI_STORE to another folder"
+            ) from error
 
     @staticmethod
     def key(content: dict) -> str:
@@ -41,8 +57,9 @@ class Store:
         return self.folder / kind / key[:2] / f"{key}.safetensors"
 
     def put(self, kind: str, key: str, arrays: dict[str, np.ndarray], about: dict) -> None:
-        """Keep an entry."""
+        """Keep an entry, read-only, since what a stage puts out may be a link to it."""
         write_arrays(self.path(kind, key), arrays, about)
+        self.path(kind, key).chmod(0o444)
 
     def get(self, kind: str, key: str) -> tuple[dict[str, np.ndarray], dict]:
         """Return the arrays and header of an entry.
@@ -70,7 +87,7 @@ class Store:
             return False
         try:
             read_arrays(path)
-        except UserError:
+        except DamagedError:
             path.unlink(missing_ok=True)
             return False
         return True

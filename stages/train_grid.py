@@ -1,6 +1,8 @@
 """Stage `train_grid`: the runs of a suite -> data/runs/SUITE/*.safetensors, data/training/SUITE/{runs,epochs}.csv."""
 
+import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pandas as pd
 from stages.command import Job, main
 from stages.config import Run
 from stages.datasets.dataset import load_dataset
+from stages.errors import UserError
 from stages.files import replacing, write_csv
 from stages.progress import bar
 from stages.store import Store
@@ -50,21 +53,42 @@ def tables(store: Store, runs: dict[str, Run], evaluations: dict[str, str], thre
     return pd.DataFrame(rows), pd.concat(epochs, ignore_index=True)
 
 
+def check_sizes(name: str, runs: Sequence[Run], examples: int) -> None:
+    """Refuse runs that ask for more training examples than there are, before any is trained.
+
+    Args:
+        name: The suite's name.
+        runs: Its runs.
+        examples: How many there are.
+
+    Raises:
+        UserError: If there is one.
+    """
+    for run in runs:
+        if (run.train_size or 0) > examples:
+            raise UserError(
+                f"suites.{name}: train_size: got {run.train_size}, expected at most {examples}, "
+                f"the training examples of {run.dataset}"
+            )
+
+
 def train_grid(job: Job) -> None:
     """Train what the store lacks of a suite, and rebuild the suite's outputs from the store."""
-    suite = job.params.suite(job.name)
+    suite, workers = job.params.suite(job.name), max(jobs(), 1)
     dataset_path = job.dataset_file(suite.dataset).resolve()
     dataset = load_dataset(dataset_path)
     settings = job.params.interpolate.batch_norm
-    store = Store(Store.default().folder.resolve())
+    check_sizes(job.name, job.params.runs(job.name), len(dataset.train_x))
+    store = Store.default()
     runs = {run_key(run, dataset.checksum): run for run in job.params.runs(job.name)}
     evaluations = {key: evaluation_key(key, settings) for key in runs}
     missing = {key for key in runs if not store.has("runs", key)}
     todo = [run for key, run in runs.items() if key in missing or not store.has("evaluations", evaluations[key])]
-    divided = stacks(todo, dataset.train_x[0].numel(), max(jobs(), 1))
+    divided = stacks(todo, dataset.train_x[0].numel(), workers)
     work = [(stack, dataset_path, store, settings) for stack in divided]
     with bar(f"train_grid {job.name}", "run", len(runs), len(runs) - len(todo)) as progress:
         trained, diverged = 0, sum(store.about("runs", key)["diverged"] for key in runs if key not in missing)
+        progress.set_postfix(reused=len(runs) - len(missing), trained=trained, diverged=diverged)
         for new, lost, done in run_tasks(train_task, work):
             trained, diverged = trained + new, diverged + lost
             progress.set_postfix(reused=len(runs) - len(missing), trained=trained, diverged=diverged, refresh=False)
@@ -83,11 +107,14 @@ def train_grid(job: Job) -> None:
 
 
 def collect(store: Store, keys: list[str], target: Path) -> None:
-    """Make `target` a folder of exactly these runs."""
+    """Make `target` a folder of exactly these runs: links where the disk allows, so that they are not kept twice."""
     with replacing(target) as folder:
         folder.mkdir()
         for key in keys:
-            shutil.copyfile(store.path("runs", key), folder / f"{key}.safetensors")
+            try:
+                os.link(store.path("runs", key), folder / f"{key}.safetensors")
+            except OSError:
+                shutil.copyfile(store.path("runs", key), folder / f"{key}.safetensors")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -23,12 +24,14 @@ ENVIRONMENT = {
 
 
 def device() -> torch.device:
-    """Return where tensors are computed: MLI_DEVICE is `auto` (the default), `cpu` or `cuda`.
+    """Return where tensors are computed: MLI_DEVICE is `cpu` (the default), `cuda`, or `auto`: a GPU if there is one.
+
+    The default is not `auto`, because a GPU rounds otherwise and dvc.lock would then depend on the machine.
 
     Raises:
         UserError: If it is something else, or `cuda` without a GPU.
     """
-    name = os.environ.get("MLI_DEVICE") or "auto"
+    name = os.environ.get("MLI_DEVICE") or "cpu"
     if name not in ("auto", "cpu", "cuda"):
         raise UserError(f"MLI_DEVICE: got {name!r}, expected auto, cpu or cuda")
     if name == "auto":
@@ -93,6 +96,10 @@ def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple]) -> Iterator[
             "a worker process was killed, perhaps for want of memory; what was finished is kept: "
             "run again, with MLI_JOBS=1 if memory is short"
         ) from error
+    except BaseException:  # an interrupt too: tasks under way may take hours, and what they finished is kept
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
         for name, value in before.items():
@@ -103,7 +110,8 @@ def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple]) -> Iterator[
 
 
 def _start() -> None:
-    """Make a worker compute with one thread, and end when its parent is gone."""
+    """Make a worker compute with one thread, leave interrupts to its parent, and end when that is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     parent = multiprocessing.parent_process()
 

@@ -300,3 +300,21 @@ def test_an_unknown_suite_is_answered_with_those_there_are(tiny_project, stage):
     with pytest.raises(UserError, match=r"suites\.tinny: no such suite, expected one of tiny, small_autoencoders"):
         stage(job(tiny_project, "tinny"))
     assert not contents(tiny_project)
+
+
+def test_runs_of_different_sizes_make_one_table(tiny_project):
+    edit(tiny_project, "        lr: [0.1]", "        lr: [0.1]\n        train_size: [5, 30]")
+    run_all(tiny_project)
+    table = read_csv(tiny_project / "reports/measures.csv")
+    tiny = table[table["suite"] == "tiny"]
+    assert sorted(tiny["train_size"].unique()) == [5, 30]
+    assert tiny["gauss_length_turning"].notna().all()
+    assert load_curves(tiny_project / "data/curves/tiny.safetensors").examples.tolist() == [5, 8] * 4
+
+
+def test_more_examples_than_there_are_is_refused_before_training(tiny_project):
+    edit(tiny_project, "        lr: [0.1]", "        lr: [0.1]\n        train_size: [5, 3000]")
+    download(job(tiny_project, "digits"))
+    with pytest.raises(UserError, match=r"suites\.tiny: train_size: got 3000, expected at most 1437"):
+        train_grid(job(tiny_project, "tiny"))
+    assert not list((tiny_project / ".cells").rglob("*.safetensors"))

@@ -1,5 +1,4 @@
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,13 +80,32 @@ def test_what_has_no_identity_is_refused():
         Store.key({"a": float("nan")})
 
 
-def test_the_store_is_where_the_environment_says(monkeypatch):
+def test_the_store_is_where_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLI_STORE", raising=False)
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    assert Store.default().folder == Path(".cells")
-    monkeypatch.setenv("DVC_ROOT", "/project")
-    assert Store.default().folder == Path("/project/.cells")
-    monkeypatch.setenv("MLI_STORE", "/elsewhere")
-    assert Store.default().folder == Path("/elsewhere")
+    assert Store.default().folder == tmp_path / ".cells"
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "project"))
+    assert Store.default().folder == tmp_path / "project" / ".cells"
+    monkeypatch.setenv("MLI_STORE", str(tmp_path / "elsewhere"))
+    assert Store.default().folder == tmp_path / "elsewhere"
     monkeypatch.setenv("MLI_STORE", "")
-    assert Store.default().folder == Path("/project/.cells")
+    assert Store.default().folder == tmp_path / "project" / ".cells"
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MLI_STORE", str(tmp_path / "file"))
+    with pytest.raises(UserError, match="cannot write the store .*MLI_STORE"):
+        Store.default()
+
+
+def test_an_entry_that_cannot_be_read_now_is_not_removed(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    store.put("runs", "abcdef", {"a": np.zeros(2)}, {})
+
+    def busy(*_, **__):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("stages.files.safe_open", busy)
+    with pytest.raises(UserError, match="cannot read .*Too many open files"):
+        store.has("runs", "abcdef")
+    monkeypatch.undo()
+    assert store.has("runs", "abcdef")

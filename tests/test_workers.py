@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 
 import pytest
 import torch
@@ -77,3 +78,17 @@ def test_a_device_that_is_not_there(monkeypatch):
         device()
     monkeypatch.delenv("MLI_DEVICE")
     assert device() == torch.device("cpu")
+
+
+def sleep_or_refuse(number: int) -> None:
+    if number == 0:
+        raise UserError("the disk is full")
+    time.sleep(300)
+
+
+def test_a_fault_does_not_wait_for_what_is_under_way(monkeypatch):
+    monkeypatch.setenv("MLI_JOBS", "2")
+    started = time.monotonic()
+    with pytest.raises(UserError, match="the disk is full"):
+        list(run_tasks(sleep_or_refuse, [(1,), (0,), (2,), (3,)]))
+    assert time.monotonic() - started < 60

@@ -12,6 +12,9 @@ from stages.config.run import Run
 from stages.config.schema import Count, Frozen, Name, NonNegative, Positive, Proportion, Seed, parse
 from stages.errors import UserError
 
+DRAWN = tuple(f"figure_{number:02}" for number in (3, 4, 5, 7, 10, 11, 12, 13, 15, 18, 24, 25, 27)) + ("table_1",)
+"""Figures and tables of the paper that `stages.figures.registry` has a function for."""
+
 
 class DigitsSource(Frozen):
     """scikit-learn's bundled 1,797 handwritten digits, 8 x 8."""
@@ -63,7 +66,7 @@ class BatchNormStatistics(Frozen):
 
     estimate: Literal["cumulative", "momentum", "batch"]
     batch_size: Annotated[int, Field(ge=2)]
-    momentum: Proportion
+    momentum: Annotated[float, Field(gt=0, le=1)]
     examples: Annotated[int, Field(ge=2)] | None
 
 
@@ -143,8 +146,11 @@ def load(path: Path) -> Params:
             raise UserError(f"suites.{name}.dataset: got {suite.dataset!r}, expected one of datasets: {known}")
         expand(name, suite)
     for name, suites in params.plot.items():
-        if not re.fullmatch(r"(figure_\d\d|table_\d)(_[a-z0-9_]+)?", name):
-            raise UserError(f"plot.{name}: expected a key such as figure_05, table_1 or figure_05_mine")
+        if not re.fullmatch(rf"({'|'.join(DRAWN)})(_[a-z0-9_]+)?", name):
+            raise UserError(
+                f"plot.{name}: no such figure or table, expected one of {', '.join(DRAWN)}, "
+                "with or without an ending such as _mine"
+            )
         for suite in suites:
             if suite not in params.suites:
                 raise UserError(f"plot.{name}: got {suite!r}, expected suites among {', '.join(params.suites)}")

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from stages.config.schema import Count, Frozen, Name, NonNegative, Positive, Proportion, Seed
+from stages.config.schema import Below1, Count, Frozen, Name, NonNegative, Positive, Proportion, Seed
 
 OPTIMIZER_OPTIONS = {"sgd": {"momentum"}, "adam": {"betas", "epsilon"}, "rmsprop": {"smoothing", "epsilon"}}
 
@@ -47,9 +47,9 @@ class Run(Frozen):
     """L2 penalty added to the gradient."""
     momentum: Proportion = 0.9
     """Of SGD."""
-    betas: tuple[Proportion, Proportion] = (0.9, 0.999)
+    betas: tuple[Below1, Below1] = (0.9, 0.999)
     """Of Adam."""
-    smoothing: Proportion = 0.99
+    smoothing: Below1 = 0.99
     """Of RMSProp."""
     epsilon: Positive = 1e-8
     """Of Adam and RMSProp."""

@@ -43,7 +43,7 @@ class Dataset:
     classes: int
     """Number of classes."""
     checksum: str
-    """SHA-256 of the tensors and the number of classes: equal for equal datasets."""
+    """SHA-256 of the name, the tensors and the number of classes."""
 
 
 def save_dataset(path: Path, name: str, splits: Splits) -> str:
@@ -70,9 +70,8 @@ def save_dataset(path: Path, name: str, splits: Splits) -> str:
         "train_y": splits.train_y.astype(np.int64, copy=False),
         "test_x": splits.test_x.astype(np.float32, copy=False),
         "test_y": splits.test_y.astype(np.int64, copy=False),
-        "classes": np.array([splits.classes], dtype=np.int64),  # an array, so that the checksum covers it
     }
-    write_arrays(path, arrays, {"dataset": name})
+    write_arrays(path, arrays, {"dataset": name, "classes": splits.classes})
     return read_about(path)["sha256"]
 
 
@@ -97,7 +96,7 @@ def load_dataset(path: Path, verify: bool = True) -> Dataset:
             train_y=torch.from_numpy(arrays["train_y"]),
             test_x=torch.from_numpy(arrays["test_x"]),
             test_y=torch.from_numpy(arrays["test_y"]),
-            classes=int(arrays["classes"][0]),
+            classes=about["classes"],
             checksum=about["sha256"],
         )
     except KeyError as error:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from stages.config.params import ImageFolderSource, TorchvisionSource
@@ -15,6 +16,7 @@ from stages.datasets.dataset import Splits
 from stages.datasets.raw_files import Damaged, check_raw_files, label_file, raw_files
 from stages.datasets.torchvision_operators import torchvision
 from stages.errors import UserError
+from stages.seeds import generator
 
 ROOT_VARIABLE = "MLI_DATA_ROOT"
 SETS = {  # source: name in torchvision, shape (H, W, C) of an image, number of classes
@@ -69,7 +71,8 @@ def load_image_folder(name: str, source: ImageFolderSource) -> Splits:
         source: The two folders, the size of a side, and what to normalise by.
 
     Returns:
-        Images of shape (N, 3, size, size), sorted by class and path; classes are numbered in alphabetical order.
+        Images of shape (N, 3, size, size); classes are numbered in alphabetical order. Training images are in one
+        mixed order, so that the first ones, and each batch, stand for all.
 
     Raises:
         UserError: If a folder is missing or has a class without images, the two differ in classes, or an image cannot
@@ -85,9 +88,11 @@ def load_image_folder(name: str, source: ImageFolderSource) -> Splits:
             "give both the same class folders"
         )
     arrays = []
-    for folder in (train, test):
-        pixels = _read_images([path for path, _ in folder.samples], source.size)
-        arrays += [_normalised(pixels, source), np.array(folder.targets)]
+    mixed = torch.randperm(len(train.samples), generator=generator("stored order", 0)).tolist()
+    for folder, order in ((train, mixed), (test, range(len(test.samples)))):
+        samples = [folder.samples[index] for index in order]
+        pixels = _read_images([path for path, _ in samples], source.size)
+        arrays += [_normalised(pixels, source), np.array([label for _, label in samples])]
     return Splits(*arrays, classes=len(train.classes))
 
 

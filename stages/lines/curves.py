@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.errors import UserError
 from stages.files import read_arrays, write_arrays
 
 
@@ -28,31 +29,20 @@ class Curves:
     """(L, A) proportion of examples whose largest output is their class."""
     accuracy_test: np.ndarray
     """(L, A)"""
+    examples: np.ndarray
+    """(L,) how many of the G examples a line has: all its run was trained on, if fewer; 0 if it is not finite."""
     gauss_smooth: np.ndarray
-    """(L, G) radians; per example."""
+    """(L, G) radians; per example, NaN beyond those it has."""
     gauss_turning: np.ndarray
-    """(L, G) radians; per example."""
+    """(L, G) radians; per example, NaN beyond those it has."""
     distance: np.ndarray
     """(L,) Euclidean distance of the endpoints over trainable parameters."""
     start_norm: np.ndarray
     """(L,) Euclidean norm of the starting point."""
     paths: np.ndarray
-    """(L, A, K, O) outputs for the first K training examples; K = 0 where the suite keeps none."""
+    """(L, A, K, O) outputs for the first K training examples, NaN beyond those it has; K may be 0."""
     path_labels: np.ndarray
-    """(L, K) classes of those examples; -1 for a network that is not finite."""
-
-    def where(self, keep: np.ndarray) -> "Curves":
-        """Return the lines for which the boolean array `keep`, shape (L,), is true."""
-        chosen = np.flatnonzero(keep)
-        shared = {"alphas"}
-        values = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in ("run_ids", "lines"):
-                values[field.name] = tuple(value[i] for i in chosen)
-            else:
-                values[field.name] = value if field.name in shared else value[chosen]
-        return Curves(**values)
+    """(L, K) classes of those examples; -1 beyond those it has."""
 
 
 def save_curves(path: Path, curves: Curves) -> None:
@@ -71,7 +61,10 @@ def load_curves(path: Path) -> Curves:
         The curves.
 
     Raises:
-        UserError: If the file is missing, damaged or changed.
+        UserError: If the file is missing, damaged, changed, or of another kind.
     """
     arrays, about = read_arrays(path)
-    return Curves(run_ids=tuple(about["run_ids"]), lines=tuple(about["lines"]), **arrays)
+    try:
+        return Curves(run_ids=tuple(about["run_ids"]), lines=tuple(about["lines"]), **arrays)
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path} holds no curves; delete it and run `dvc repro`") from error

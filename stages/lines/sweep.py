@@ -12,7 +12,9 @@ from stages.lines.taylor import Jet, expand
 from stages.measures.gauss_length import smooth, turning
 from stages.networks.batch_norm import Statistics, given_statistics, with_statistics
 from stages.networks.evaluation import (
+    SMALLEST_NORMALISED,
     Task,
+    batches,
     chunk_points,
     chunk_rows,
     combine,
@@ -22,6 +24,8 @@ from stages.networks.evaluation import (
 
 NUMERICS = 1
 """Version of what a sweep computes: raise it with any change that moves a curve, so that no old line is reused."""
+
+GAUSS_NUMBERS = 2**20  # of tangents that become Gauss lengths at once, in double precision and several copies
 
 
 # Shape letters: A = alphas, D = parameters, G = examples of the Gauss lengths, K = of the paths, O = outputs.
@@ -79,17 +83,20 @@ def walk(
         outputs = _outputs(task, start, end, chunk, jets, settings, max(gauss_examples, path_examples))
         found = (train.loss, train.accuracy, test.loss, test.accuracy)
         found += (outputs.first[:, :gauss_examples], outputs.second[:, :gauss_examples])
-        found += (outputs.value[:, :path_examples],)
+        found += (outputs.value[:, :path_examples].clone(),)  # a view would keep all outputs in memory
         for name, value in zip(parts, found, strict=True):
             parts[name].append(value)
     joined = {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}
+    v, a = joined["v"], joined["a"]
+    few = max(1, GAUSS_NUMBERS // v[:, 0].size)
+    some = [(v[:, part], a[:, part]) for part in batches(v.shape[1], few)]
     return Walk(
         loss_train=joined["loss"],
         accuracy_train=joined["hits"],
         loss_test=joined["test_loss"],
         accuracy_test=joined["test_hits"],
-        gauss_smooth=smooth(joined["v"], joined["a"], alphas.double().cpu().numpy()),
-        gauss_turning=turning(joined["v"]),
+        gauss_smooth=np.concatenate([smooth(v, a, alphas.double().cpu().numpy()) for v, a in some]),
+        gauss_turning=np.concatenate([turning(v) for v, _ in some]),
         paths=joined["z"],
     )
 
@@ -118,8 +125,10 @@ def _statistics(
 
         return expand(observe, _parameters(task, start, end, alpha))
 
-    observed = [vmap(jets, (0, None))(alphas, x) for x in estimation_batches(task, settings)]
-    orders = [[{name: jet[order] for name, jet in batch.items()} for batch in observed] for order in range(3)]
+    observed = [(len(x), vmap(jets, (0, None))(alphas, x)) for x in estimation_batches(task, settings)]
+    orders = [
+        [(rows, {name: jet[order] for name, jet in batch.items()}) for rows, batch in observed] for order in range(3)
+    ]
     value, first, second = (
         combine(batches, settings, start) for batches, start in zip(orders, (1.0, 0.0, 0.0), strict=True)
     )
@@ -138,7 +147,7 @@ def _outputs(
     """Return the jet of the outputs for the first training examples, shape (A, examples, O) each."""
     own = settings.estimate == "batch" and task.normalised
     examples = min(examples, len(task.train))
-    size = settings.batch_size if own else chunk_rows(task, task.train)
+    size, least = (settings.batch_size, SMALLEST_NORMALISED) if own else (chunk_rows(task, task.train), 1)
 
     def jet(alpha: Tensor, known: dict[str, Jet], x: Tensor) -> Jet:
         parameters = _parameters(task, start, end, alpha)
@@ -151,10 +160,10 @@ def _outputs(
 
         return expand(outputs, parameters | known)["outputs"]
 
-    parts = []
-    for low in range(0, examples, size):
-        high = min(low + size, len(task.train)) if own else min(low + size, examples)
-        parts.append(vmap(jet, (0, 0, None))(alphas, statistics, task.train.x[low:high]))
+    within = batches(len(task.train) if own else examples, size, least)
+    parts = [
+        vmap(jet, (0, 0, None))(alphas, statistics, task.train.x[batch]) for batch in within if batch.start < examples
+    ]
     return Jet(*(torch.cat(terms, dim=1)[:, :examples] for terms in zip(*parts, strict=True)))
 
 

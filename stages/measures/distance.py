@@ -18,9 +18,12 @@ def distance(start: np.ndarray, end: np.ndarray) -> float:
     """
     if start.shape != end.shape:
         raise ValueError(f"want equal shapes, got {start.shape} and {end.shape}")
-    return float(np.linalg.norm(end.astype(np.float64) - start.astype(np.float64)))
+    return norm(end.astype(np.float64) - start.astype(np.float64))
 
 
 def norm(vector: np.ndarray) -> float:
-    """Return the Euclidean norm of a vector, in double precision."""
-    return float(np.linalg.norm(vector.astype(np.float64)))
+    """Return the Euclidean norm of a vector, in double precision.
+
+    By numpy's own sum: its `linalg.norm` asks BLAS, whose bits depend on its number of threads.
+    """
+    return float(np.sqrt(np.square(vector, dtype=np.float64).sum()))

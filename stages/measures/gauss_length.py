@@ -1,6 +1,7 @@
 """Length under the Gauss map: how much a network's output turns along a line, by two estimators."""
 
 import numpy as np
+import torch
 
 TINY = np.finfo(np.float64).tiny
 
@@ -66,8 +67,7 @@ def turning(tangents_AGO: np.ndarray) -> np.ndarray:
     for unit, length in zip(unit_AGO[1:], length_AG[1:], strict=True):
         moving = length > 0
         # Twice the arc tangent of half-chords keeps its digits at small angles, where the arc cosine loses them.
-        half = 2 * np.arctan2(np.linalg.norm(unit - last, axis=1), np.linalg.norm(unit + last, axis=1))
-        total += np.where(moving & seen, half, 0.0)
+        total += np.where(moving & seen, 2 * _half_angle(unit, last), 0.0)
         last = np.where(moving[:, None], unit, last)
         seen |= moving
     return np.where(finite, total, np.nan)
@@ -76,6 +76,12 @@ def turning(tangents_AGO: np.ndarray) -> np.ndarray:
 def fraction_below_half_pi(lengths: np.ndarray) -> float:
     """Return the proportion of examples with a Gauss length below pi/2, the limit of theorem 3; NaN if any is NaN."""
     return float(np.mean(lengths < np.pi / 2)) if lengths.size and np.isfinite(lengths).all() else float("nan")
+
+
+def _half_angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return half the angle between unit vectors; PyTorch's arc tangent asks no processor for its bits."""
+    chord, middle = np.linalg.norm(a - b, axis=1), np.linalg.norm(a + b, axis=1)
+    return torch.atan2(torch.from_numpy(chord), torch.from_numpy(middle)).numpy()
 
 
 def _unit(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

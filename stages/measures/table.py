@@ -21,27 +21,14 @@ OUTCOMES = (
 
 
 def describe(run: Run) -> dict:
-    """Return a run's configuration as the columns of a table."""
-    alike = len(set(run.hidden)) == 1
-    return {
-        "dataset": run.dataset,
-        "train_size": run.train_size,
-        "label_corruption": run.label_corruption,
-        "network": run.network,
-        "hidden": "-".join(str(units) for units in run.hidden),
+    """Return a run's configuration as the columns of a table: all its fields, and its shape."""
+    fields = {name: "-".join(str(part) for part in value) if isinstance(value, tuple) else value for name, value in run}
+    shape = {
         "depth": len(run.hidden),
-        "width": run.hidden[0] if alike else None,
+        "width": run.hidden[0] if len(set(run.hidden)) == 1 else None,
         "bottleneck": min(run.hidden) if run.network == "autoencoder" else None,
-        "activation": run.activation,
-        "batch_norm": run.batch_norm,
-        "loss": run.loss,
-        "optimizer": run.optimizer,
-        "lr": run.lr,
-        "weight_decay": run.weight_decay,
-        "batch_size": run.batch_size,
-        "epochs": run.epochs,
-        "seed": run.seed,
     }
+    return fields | shape
 
 
 def measure_lines(curves, tolerance: float) -> pd.DataFrame:
@@ -70,12 +57,20 @@ def measure_lines(curves, tolerance: float) -> pd.DataFrame:
             "relative_delta": relative_delta(curves.loss_train),
             "distance": curves.distance,
             "normalized_distance": curves.distance / curves.start_norm,
-            "gauss_length_smooth": curves.gauss_smooth.mean(axis=1),
-            "gauss_length_turning": curves.gauss_turning.mean(axis=1),
-            "fraction_below_half_pi": [fraction_below_half_pi(lengths) for lengths in curves.gauss_turning],
+            "gauss_length_smooth": [lengths.mean() for lengths in _examples(curves, curves.gauss_smooth)],
+            "gauss_length_turning": [lengths.mean() for lengths in _examples(curves, curves.gauss_turning)],
+            "fraction_below_half_pi": [
+                fraction_below_half_pi(lengths) for lengths in _examples(curves, curves.gauss_turning)
+            ],
         }
     )
-    return table
+    table.loc[~finite] = None
+    return table.astype({name: float for name in table if name != "monotonic"})
+
+
+def _examples(curves, lengths: np.ndarray) -> list[np.ndarray]:
+    """Return the Gauss lengths of the examples that each line has."""
+    return [row[:count] if count else np.array([np.nan]) for row, count in zip(lengths, curves.examples, strict=True)]
 
 
 def power_laws(suite: str, table: pd.DataFrame, settings: Measure) -> pd.DataFrame:

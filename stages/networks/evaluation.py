@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from stages.networks.build import build
 from stages.networks.layout import Layout
 from stages.networks.losses import correct, example_losses, targets
 
+SMALLEST_NORMALISED = 2  # examples that batch norm needs: one alone has no variance
 ACTIVATION_BYTES = 2**23  # of one layer's activations in a chunk: about what a core's share of the cache holds twice
 
 
@@ -72,10 +74,13 @@ class Evaluation:
     accuracy: Tensor
 
 
-def batches(count: int, size: int) -> Iterator[slice]:
-    """Yield slices over `count` examples in steps of `size`."""
-    for start in range(0, count, size):
-        yield slice(start, min(start + size, count))
+def batches(count: int, size: int, least: int = 1) -> Iterator[slice]:
+    """Yield slices over `count` examples in steps of `size`; a rest of fewer than `least` joins the batch before it."""
+    bounds = [*range(0, count, size), count]
+    if len(bounds) > 2 and bounds[-1] - bounds[-2] < least:
+        del bounds[-2]
+    for low, high in pairwise(bounds):
+        yield slice(low, high)
 
 
 def estimate(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> Statistics:
@@ -93,7 +98,7 @@ def estimate(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> Sta
     def observe(theta: Tensor, x: Tensor) -> Statistics:
         return with_statistics(task.network, task.layout.split(theta), x)[1]
 
-    observed = (vmap(observe, (0, None))(theta_PD, x) for x in estimation_batches(task, settings))
+    observed = ((len(x), vmap(observe, (0, None))(theta_PD, x)) for x in estimation_batches(task, settings))
     return combine(observed, settings)
 
 
@@ -101,17 +106,20 @@ def estimation_batches(task: Task, settings: BatchNormStatistics) -> Iterator[Te
     """Yield the batches of training examples that statistics are estimated from, none without batch norm."""
     if task.normalised:
         count = min(len(task.train), settings.examples or len(task.train))
-        for batch in batches(count, settings.batch_size):
+        for batch in batches(count, settings.batch_size, least=SMALLEST_NORMALISED):
             yield task.train.x[batch]
 
 
-def combine(observed: Iterable[Statistics], settings: BatchNormStatistics, start: float = 1.0) -> Statistics:
+def combine(
+    observed: Iterable[tuple[int, Statistics]], settings: BatchNormStatistics, start: float = 1.0
+) -> Statistics:
     """Combine the statistics of batches: their mean (`cumulative`), or a moving average from (0, 1) (`momentum`).
 
-    Both are what `torch.nn.BatchNorm1d` keeps, with momentum None and a number.
+    The mean is weighted by the batches' sizes; with equal sizes it is what `torch.nn.BatchNorm1d` keeps with momentum
+    None. The moving average is what it keeps with a number.
 
     Args:
-        observed: Statistics of each batch, tensors of any shape.
+        observed: Size and statistics of each batch, tensors of any shape.
         settings: Which rule.
         start: Variance before the first batch: 1, or 0 to combine derivatives of statistics by the same rule.
 
@@ -119,10 +127,12 @@ def combine(observed: Iterable[Statistics], settings: BatchNormStatistics, start
         The combined statistics.
     """
     total: Statistics = {}
-    for count, batch in enumerate(observed, start=1):
-        weight = 1 / count if settings.estimate == "cumulative" else settings.momentum
+    seen = 0
+    for rows, batch in observed:
+        seen += rows
+        weight = rows / seen if settings.estimate == "cumulative" else settings.momentum
         for name, new in batch.items():
-            if count == 1:
+            if name not in total:
                 total[name] = torch.full_like(new, start if name.endswith(".variance") else 0.0)
             total[name] = (1 - weight) * total[name] + weight * new
     return total
@@ -144,7 +154,7 @@ def evaluate(
         Loss and accuracy of each point.
     """
     own = settings.estimate == "batch" and task.normalised
-    size = settings.batch_size if own else chunk_rows(task, split)
+    size, least = (settings.batch_size, SMALLEST_NORMALISED) if own else (chunk_rows(task, split), 1)
 
     def measure(theta: Tensor, known: Statistics, x: Tensor, target: Tensor, labels: Tensor | None) -> tuple:
         parameters = task.layout.split(theta)
@@ -158,7 +168,7 @@ def evaluate(
 
     loss = torch.zeros(len(theta_PD), dtype=torch.float64, device=theta_PD.device)
     hits = torch.zeros_like(loss)
-    for batch in batches(len(split), size):
+    for batch in batches(len(split), size, least):
         labels = None if split.labels is None else split.labels[batch]
         examples = (split.x[batch], split.target[batch], labels)
         sums = vmap(measure, (0, 0, None, None, None))(theta_PD, statistics, *examples)

@@ -34,6 +34,6 @@ class Layout:
         shapes = (theta.shape[:-1] + shape for shape in self.shapes)
         return {name: part.view(shape) for name, part, shape in zip(self.names, parts, shapes, strict=True)}
 
-    def join(self, parameters: dict[str, Tensor], leading: int = 0, out: Tensor | None = None) -> Tensor:
-        """Return the vector of named parameters, whose first `leading` dimensions stay dimensions."""
-        return torch.cat([parameters[name].flatten(leading) for name in self.names], dim=-1, out=out)
+    def join(self, parameters: dict[str, Tensor]) -> Tensor:
+        """Return the vector of named parameters, shape (D,)."""
+        return torch.cat([parameters[name].flatten() for name in self.names])

@@ -75,6 +75,7 @@ class Adam(Optimizer):
         super().__init__(runs, theta_RD)
         self.beta1 = self.column(run.betas[0] for run in runs)
         self.beta2 = self.column(run.betas[1] for run in runs)
+        self.exact_betas = torch.tensor([run.betas for run in runs], dtype=torch.float64, device=theta_RD.device)
         self.rest1 = self.column(1 - run.betas[0] for run in runs)
         self.rest2 = self.column(1 - run.betas[1] for run in runs)
         self.epsilon = self.column(run.epsilon for run in runs)
@@ -83,8 +84,8 @@ class Adam(Optimizer):
         """Apply m <- b1 m + (1-b1) g; s <- b2 s + (1-b2) g^2; theta <- theta - lr m^ / (sqrt(s^) + eps)."""
         first = self.state["first"].mul_(self.beta1).add_(gradient_RD * self.rest1)
         second = self.state["second"].mul_(self.beta2).add_(gradient_RD.square_().mul_(self.rest2))
-        unbias1 = 1 - self.beta1.double() ** self.steps
-        unbias2 = (1 - self.beta2.double() ** self.steps).sqrt()
+        unbias = 1 - self.exact_betas**self.steps  # in double precision: near 1 the rounding of a beta shows
+        unbias1, unbias2 = unbias[:, :1], unbias[:, 1:].sqrt()
         scale = torch.sqrt(second, out=gradient_RD).div_(unbias2.to(second.dtype)).add_(self.epsilon)
         theta_RD.sub_(torch.div(first, scale, out=scale).mul_((lr_R1 / unbias1).to(second.dtype)))
 

@@ -40,7 +40,10 @@ class RunFolder:
 
     def diverged(self, run_id: str) -> bool:
         """Return whether a run ended with a loss or weights that are not finite."""
-        return read_about(self.path(run_id))["diverged"]
+        try:
+            return read_about(self.path(run_id))["diverged"]
+        except KeyError as error:
+            raise UserError(f"{self.path(run_id)} holds no run; delete it and run `dvc repro`") from error
 
     def weights(self, run_id: str, point: str) -> np.ndarray:
         """Return the weights of a run at a point as a vector.

@@ -12,6 +12,7 @@ from stages.config import Run
 from stages.datasets.dataset import Dataset
 from stages.datasets.training_split import training_data
 from stages.networks.build import initial_parameters
+from stages.networks.evaluation import SMALLEST_NORMALISED, batches
 from stages.networks.layout import Layout
 from stages.networks.losses import example_losses, targets
 from stages.seeds import generator
@@ -131,7 +132,9 @@ class Stack:
         permutations = {seed: torch.randperm(count, generator=order) for seed, order in self.orders.items()}
         order_RN = torch.stack([permutations[run.order] for run in self.runs]).to(self.theta.device)
         total = torch.zeros(len(self.runs), dtype=torch.float64, device=self.theta.device)
-        for index_RB in order_RN.split(size, dim=1):
+        least = SMALLEST_NORMALISED if self.runs[0].batch_norm else 1
+        for batch in batches(count, size, least):
+            index_RB = order_RN[:, batch]
             total += self._step(*self._batch(index_RB), lr_R1).double() * index_RB.shape[1]
         return (total / count).cpu()
 

@@ -5,12 +5,14 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from stages.config.params import ImageFolderSource, TorchvisionSource
 from stages.datasets.torchvision_operators import torchvision
 from stages.datasets.vision import load_image_folder, load_torchvision
 from stages.errors import UserError
+from stages.seeds import generator
 
 TRAIN, TEST = 20, 10
 
@@ -257,15 +259,25 @@ def images(tmp_path):
     return tmp_path
 
 
+MIXED = torch.randperm(5, generator=generator("stored order", 0)).tolist()
+
+
+def test_training_images_are_stored_in_mixed_order(tmp_path):
+    write_images(tmp_path / "train", {"a": 20, "b": 20})
+    write_images(tmp_path / "test", {"a": 1, "b": 1})
+    labels = folder(tmp_path).train_y
+    assert 5 <= labels[:20].sum() <= 15
+
+
 def test_folders_become_classes_in_alphabetical_order(images):
     split = folder(images)
     assert split.train_x.shape == (5, 3, 4, 4)
     assert split.train_x.dtype == np.float32
     assert split.classes == 2
-    assert split.train_y.tolist() == [0, 0, 1, 1, 1]
+    assert split.train_y.tolist() == [[0, 0, 1, 1, 1][index] for index in MIXED]
     assert split.test_y.tolist() == [0, 1]
     colours = np.array([[1, 0, 10], [1, 1, 10], [0, 0, 10], [0, 1, 10], [0, 2, 10]])  # bird was written second
-    expected = np.broadcast_to(colours[:, :, None, None] / 255, (5, 3, 4, 4))
+    expected = np.broadcast_to(colours[MIXED][:, :, None, None] / 255, (5, 3, 4, 4))
     np.testing.assert_array_equal(split.train_x, np.float32(expected))
     np.testing.assert_array_equal(split.test_x[:, 2], 1.0)
 
@@ -275,7 +287,7 @@ def test_images_are_made_rgb_of_one_size_and_normalised(images):
     split = folder(images, size=6, mean=(0.1, 0.2, 0.0), std=(1.0, 1.0, 0.5))
     assert split.train_x.shape == (5, 3, 6, 6)
     for channel, value in enumerate((0.1, 0.0, 0.4)):
-        np.testing.assert_allclose(split.train_x[0, channel], value, atol=1e-7)
+        np.testing.assert_allclose(split.train_x[MIXED.index(0), channel], value, atol=1e-7)
 
 
 def test_numbers_for_one_channel_do_not_fit_rgb(images):

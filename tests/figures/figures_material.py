@@ -147,6 +147,7 @@ def _walk(rows, suite, alphas, largest):
         loss_test=test,
         accuracy_train=train * np.nan,
         accuracy_test=train * np.nan,
+        examples=np.where(np.isfinite(rise), 4, 0),
         gauss_smooth=zeros,
         gauss_turning=zeros,
         distance=distances * 5,
@@ -155,3 +156,14 @@ def _walk(rows, suite, alphas, largest):
         path_labels=np.where(np.isfinite(rise)[:, None], labels, -1),
     )
     return curves, table
+
+
+def some_lines(curves: Curves, keep: np.ndarray) -> Curves:
+    """Return the lines for which `keep` is true."""
+    chosen = {}
+    for name, value in vars(curves).items():
+        if isinstance(value, tuple):
+            chosen[name] = tuple(one for one, wanted in zip(value, keep, strict=True) if wanted)
+        else:
+            chosen[name] = value if name == "alphas" else value[keep]
+    return Curves(**chosen)

@@ -5,7 +5,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from figures_material import CLASSIFIERS, classifiers_with, material
+from figures_material import CLASSIFIERS, classifiers_with, material, some_lines
 
 from stages.errors import UserError
 from stages.figures.base import admitted
@@ -101,7 +101,7 @@ def test_the_data_are_the_curves_of_the_admitted_runs(name):
     drawing = drawn(name)
     kept = made.measures[made.measures["status"] == "converged"]
     curves = next(iter(made.curves.values()))
-    wanted = curves.where(np.isin(curves.run_ids, list(kept["run_id"])))
+    wanted = some_lines(curves, np.isin(curves.run_ids, list(kept["run_id"])))
     np.testing.assert_array_equal(drawing.data["train_loss"], wanted.loss_train.ravel())
     np.testing.assert_array_equal(drawing.data["run_id"].unique(), wanted.run_ids)
     lines = [line for ax in panels(drawing) for bundle in ax.collections for line in bundle.get_segments()]
@@ -237,6 +237,6 @@ def test_a_key_that_no_function_draws_is_refused():
 def test_curves_that_lack_a_measured_run_are_refused():
     made = material()
     curves = made.curves["classifiers"]
-    short = replace(made, curves={"classifiers": curves.where(np.arange(len(curves.run_ids)) < 5)})
+    short = replace(made, curves={"classifiers": some_lines(curves, np.arange(len(curves.run_ids)) < 5)})
     with pytest.raises(UserError, match="no line of run c0000000001., which measures.csv has"):
         draw("figure_11", short)

@@ -5,7 +5,9 @@ import pytest
 from figures_material import MEASURE, SUITES, material
 
 from stages.command import Job
+from stages.config.params import DRAWN
 from stages.errors import UserError
+from stages.figures.registry import FIGURES, TABLES
 from stages.files import write_csv
 from stages.lines.curves import save_curves
 from stages.plot import plot
@@ -73,3 +75,7 @@ def test_booleans_and_blanks_survive_the_way_through_the_file(job):
     assert diverged["diverged"].eq(3).all()
     assert diverged["admitted"].eq(0).all()
     assert table["non_monotone"].sum() == 21
+
+
+def test_parameters_know_every_figure_and_table_that_is_drawn():
+    assert set(DRAWN) == set(FIGURES) | set(TABLES)

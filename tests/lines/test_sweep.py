@@ -43,7 +43,7 @@ def run_of(**changes) -> Run:
 
 
 def plain_network(run: Run, estimate: BatchNormStatistics, outputs: int) -> nn.Sequential:
-    momentum = None if estimate.estimate == "cumulative" else estimate.momentum
+    momentum = 1.0 if estimate.estimate == "cumulative" else estimate.momentum
     layers, before = [nn.Flatten()], 9
     for after in run.hidden:
         layers.append(nn.Linear(before, after))
@@ -62,8 +62,16 @@ def outputs_at(network, theta, x, train_x, settings):
         network.train()
         return torch.cat([network(batch) for batch in x.split(settings.batch_size)])
     network.train()
-    for batch in train_x[: settings.examples].split(settings.batch_size):
+    layers = [layer for layer in network if isinstance(layer, nn.BatchNorm1d)]
+    examples = train_x[: settings.examples]
+    totals = [torch.zeros(2, layer.num_features, dtype=torch.float64) for layer in layers]
+    for batch in examples.split(settings.batch_size):
         network(batch)
+        for layer, total in zip(layers, totals, strict=True):
+            total += torch.stack([layer.running_mean, layer.running_var]) * len(batch) / len(examples)
+    if settings.estimate == "cumulative":  # each layer then held the last batch's own statistics
+        for layer, total in zip(layers, totals, strict=True):
+            layer.running_mean, layer.running_var = total
     return network.eval()(x)
 
 
