@@ -148,7 +148,7 @@ WRONG = {
     "unknown source": ({"datasets.digits.source": "svhn"}, ["datasets.digits", "svhn", "expected", "mnist"]),
     "proportion of a dataset": ({"datasets.digits.test_fraction": 2.0}, ["datasets.digits.test_fraction: got 2.0"]),
     "unknown suite in plot": ({"plot.figure_05": ["tinny"]}, ["plot.figure_05: got 'tinny', expected", "tiny"]),
-    "bad plot key": ({"plot.figure_5": ["tiny"]}, ["plot.figure_5: no such figure or table, expected one of ", "such as _mine"]),
+    "bad plot key": ({"plot.figure_5": ["tiny"]}, ["plot.figure_5: no such figure or table, ", "such as _mine"]),
     "figure that is not drawn": ({"plot.figure_99": ["tiny"]}, ["plot.figure_99: no such figure or table"]),
     "text for a list in plot": ({"plot.figure_05": "tiny"}, ["plot.figure_05: got 'tiny', expected"]),
     "group without keys": ({"plot": None}, ["plot: got None, expected"]),
