@@ -15,6 +15,8 @@ INSTALLED := .venv/.installed
 
 # Commands of stages call `python`: it has to be the one in .venv.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# DVC walks sets: without this, a dvc.lock written from nothing has its stages in another order each time.
+export PYTHONHASHSEED := 0
 
 .PHONY: repro paper test test-all check lint install
 .DEFAULT_GOAL := repro
