@@ -1,5 +1,6 @@
 """The one sweep: everything that is measured along a line, in one pass over its alphas."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from stages.config import BatchNormStatistics
-from stages.lines.taylor import Jet, expand
+from stages.lines.taylor import Jet, Moving, Taylor, expand
 from stages.measures.gauss_length import smooth, turning
 from stages.networks.batch_norm import Statistics, given_statistics, with_statistics
 from stages.networks.evaluation import (
@@ -21,8 +22,9 @@ from stages.networks.evaluation import (
     estimation_batches,
     evaluate,
 )
+from stages.networks.layout import Layout
 
-NUMERICS = 1
+NUMERICS = 2
 """Version of what a sweep computes: raise it with any change that moves a curve, so that no old line is reused."""
 
 GAUSS_NUMBERS = 2**20  # of tangents that become Gauss lengths at once, in double precision and several copies
@@ -74,13 +76,13 @@ def walk(
         Loss and accuracy on both splits, Gauss lengths, and paths.
     """
     parts: dict[str, list[Tensor]] = {name: [] for name in ("loss", "hits", "test_loss", "test_hits", "v", "a", "z")}
-    for chunk in alphas.split(_alphas_at_once(task, settings, len(alphas))):
-        theta = _point(start, end, chunk[:, None])
-        jets = _statistics(task, start, end, chunk, settings)
+    for chunk in alphas.split(chunk_points(task, settings, len(alphas))):
+        points = OnLine(task.layout, start, end, chunk)
+        jets = _statistics(task, points, settings)
         statistics = {name: jet.value for name, jet in jets.items()}
-        train = evaluate(task, task.train, theta, statistics, settings)
-        test = evaluate(task, task.test, theta, statistics, settings)
-        outputs = _outputs(task, start, end, chunk, jets, settings, max(gauss_examples, path_examples))
+        train = evaluate(task, task.train, points, statistics, settings)
+        test = evaluate(task, task.test, points, statistics, settings)
+        outputs = _outputs(task, points, jets, settings, max(gauss_examples, path_examples))
         found = (train.loss, train.accuracy, test.loss, test.accuracy)
         found += (outputs.first[:, :gauss_examples], outputs.second[:, :gauss_examples])
         found += (outputs.value[:, :path_examples].clone(),)  # a view would keep all outputs in memory
@@ -101,20 +103,29 @@ def walk(
     )
 
 
-def _point(start: Tensor, end: Tensor, alpha: Tensor) -> Tensor:
-    return (1 - alpha) * start + alpha * end
+@dataclass(frozen=True)
+class OnLine:
+    """Points (1 - alpha) start + alpha end, for endpoints of shape (D,) and alphas `where`, shape (P,)."""
+
+    layout: Layout
+    start: Tensor
+    end: Tensor
+    where: Tensor
+
+    def moving(self, alpha: Tensor) -> dict[str, Moving]:
+        """Return the named parameters at alpha and how they move."""
+        value = self.layout.split((1 - alpha) * self.start + alpha * self.end)
+        first = self.layout.split(self.end - self.start)
+        start, end = self.layout.split(self.start), self.layout.split(self.end)
+        return {name: Moving(value[name], first[name], None, (start[name], end[name], alpha)) for name in value}
+
+    def call(self, where: Tensor, x: Tensor, function: Callable[[dict[str, Tensor]], Tensor]) -> Tensor:
+        """Return a function of the named parameters at one alpha and of the examples x."""
+        with Taylor(x, derivatives=False) as mode:
+            return function({name: mode.track(*move) for name, move in self.moving(where).items()})
 
 
-def _parameters(task: Task, start: Tensor, end: Tensor, alpha: Tensor) -> dict[str, tuple]:
-    """Return the parameters at alpha with their derivatives: end - start, and none."""
-    value = task.layout.split(_point(start, end, alpha))
-    first = task.layout.split(end - start)
-    return {name: (value[name], first[name], None) for name in value}
-
-
-def _statistics(
-    task: Task, start: Tensor, end: Tensor, alphas: Tensor, settings: BatchNormStatistics
-) -> dict[str, Jet]:
+def _statistics(task: Task, points: OnLine, settings: BatchNormStatistics) -> dict[str, Jet]:
     """Return the jets of batch-norm statistics, shape (A, C) each; none where no statistics are estimated."""
     if settings.estimate == "batch":
         return {}
@@ -123,9 +134,9 @@ def _statistics(
         def observe(parameters: dict[str, Tensor]) -> Statistics:
             return with_statistics(task.network, parameters, x)[1]
 
-        return expand(observe, _parameters(task, start, end, alpha))
+        return expand(observe, points.moving(alpha), x)
 
-    observed = [(len(x), vmap(jets, (0, None))(alphas, x)) for x in estimation_batches(task, settings)]
+    observed = [(len(x), vmap(jets, (0, None))(points.where, x)) for x in estimation_batches(task, settings)]
     orders = [
         [(rows, {name: jet[order] for name, jet in batch.items()}) for rows, batch in observed] for order in range(3)
     ]
@@ -136,21 +147,16 @@ def _statistics(
 
 
 def _outputs(
-    task: Task,
-    start: Tensor,
-    end: Tensor,
-    alphas: Tensor,
-    statistics: dict[str, Jet],
-    settings: BatchNormStatistics,
-    examples: int,
+    task: Task, points: OnLine, statistics: dict[str, Jet], settings: BatchNormStatistics, examples: int
 ) -> Jet:
     """Return the jet of the outputs for the first training examples, shape (A, examples, O) each."""
     own = settings.estimate == "batch" and task.normalised
     examples = min(examples, len(task.train))
-    size, least = (settings.batch_size, SMALLEST_NORMALISED) if own else (chunk_rows(task, task.train), 1)
+    rows = chunk_rows(task, examples, len(points.where))
+    size, least = (settings.batch_size, SMALLEST_NORMALISED) if own else (rows, 1)
 
     def jet(alpha: Tensor, known: dict[str, Jet], x: Tensor) -> Jet:
-        parameters = _parameters(task, start, end, alpha)
+        parameters = points.moving(alpha)
 
         def outputs(moving: dict[str, Tensor]) -> dict[str, Tensor]:
             weights = {name: moving[name] for name in parameters}
@@ -158,15 +164,10 @@ def _outputs(
                 return {"outputs": with_statistics(task.network, weights, x)[0]}
             return {"outputs": given_statistics(task.network, weights, {name: moving[name] for name in known}, x)}
 
-        return expand(outputs, parameters | known)["outputs"]
+        return expand(outputs, parameters | {name: Moving(*jet) for name, jet in known.items()}, x)["outputs"]
 
-    within = batches(len(task.train) if own else examples, size, least)
-    parts = [
-        vmap(jet, (0, 0, None))(alphas, statistics, task.train.x[batch]) for batch in within if batch.start < examples
-    ]
+    parts = []
+    for batch in batches(len(task.train) if own else examples, size, least):
+        if batch.start < examples:
+            parts.append(vmap(jet, (0, 0, None))(points.where, statistics, task.train.x[batch]))
     return Jet(*(torch.cat(terms, dim=1)[:, :examples] for terms in zip(*parts, strict=True)))
-
-
-def _alphas_at_once(task: Task, settings: BatchNormStatistics, alphas: int) -> int:
-    rows = min(len(task.train), settings.batch_size) if task.normalised else chunk_rows(task, task.train)
-    return chunk_points(task, rows, alphas)

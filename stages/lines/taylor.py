@@ -27,27 +27,36 @@ class Jet(NamedTuple):
     second: Tensor
 
 
-Moving = tuple[Tensor, Tensor | None, Tensor | None]
-"""As a Jet, None for a derivative that is zero."""
+class Moving(NamedTuple):
+    """A tensor that moves, as an argument: None for a derivative that is zero."""
+
+    value: Tensor
+    first: Tensor | None
+    second: Tensor | None
+    ends: tuple[Tensor, Tensor, Tensor] | None = None
+    """Start, end and alpha, if the value is (1 - alpha) start + alpha end."""
 
 
 class NoRuleError(NotImplementedError):
     """A function of a tensor that moves along the line has no Taylor rule here."""
 
 
-def expand(function: Callable[[dict[str, Tensor]], dict[str, Tensor]], moving: dict[str, Moving]) -> dict[str, Jet]:
+def expand(
+    function: Callable[[dict[str, Tensor]], dict[str, Tensor]], moving: dict[str, Moving], held: Tensor | None = None
+) -> dict[str, Jet]:
     """Return what a function gives for tensors that move, with its first two derivatives.
 
     Args:
         function: From named tensors to named tensors, differentiable, without side effects.
         moving: Its arguments.
+        held: A tensor that it uses and that stays: the examples.
 
     Returns:
         Its values, by name.
     """
     try:
-        with Taylor() as mode:
-            found = function({name: mode.track(*jet) for name, jet in moving.items()})
+        with Taylor(held) as mode:
+            found = function({name: mode.track(*move) for name, move in moving.items()})
         return {name: mode.jet(value) for name, value in found.items()}
     except NoRuleError:
         return nested(function, moving)
@@ -61,7 +70,7 @@ def nested(function: Callable[[dict[str, Tensor]], dict[str, Tensor]], moving: d
         return function(
             {
                 name: value + (0 if first is None else time * first) + (0 if second is None else half * second)
-                for name, (value, first, second) in moving.items()
+                for name, (value, first, second, _) in moving.items()
             }
         )
 
@@ -76,18 +85,50 @@ def nested(function: Callable[[dict[str, Tensor]], dict[str, Tensor]], moving: d
 
 
 class Taylor(TorchFunctionMode):
-    """While entered, every function of a tracked tensor also computes its derivatives."""
+    """While entered, every function of a tracked tensor also computes its derivatives.
 
-    def __init__(self) -> None:
-        """Track nothing yet."""
+    A linear layer whose weights are on a line is itself on a line for examples that stay: its products with both ends
+    are computed once for all alphas, and give value and derivative of each. That is exact, and the first layer is most
+    of the work in a network whose examples are wider than its layers.
+    """
+
+    def __init__(self, held: Tensor | None = None, derivatives: bool = True) -> None:
+        """Track nothing yet.
+
+        Args:
+            held: A tensor that stays.
+            derivatives: Whether to compute them, or values alone.
+        """
         super().__init__()
         self._terms: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self._ends: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self._held: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self._derivatives = derivatives
+        if held is not None:
+            self._held[held] = True
 
-    def track(self, value: Tensor, first: Tensor | None, second: Tensor | None) -> Tensor:
-        """Declare the derivatives of a tensor and return it."""
-        if first is not None or second is not None:
+    def track(
+        self,
+        value: Tensor,
+        first: Tensor | None,
+        second: Tensor | None,
+        ends: tuple[Tensor, Tensor, Tensor] | None = None,
+    ) -> Tensor:
+        """Declare how a tensor moves and return it."""
+        if ends is not None:
+            self._ends[value] = ends
+        if self._derivatives and (first is not None or second is not None):
             self._terms[value] = (first, second)
         return value
+
+    def _on_line(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
+        """Return a linear layer's value by its values at both ends; None unless weights are on a line and x stays."""
+        if x not in self._held or weight not in self._ends or (bias is not None and bias not in self._ends):
+            return None
+        start, end, alpha = self._ends[weight]
+        bias_start, bias_end, _ = (None, None, None) if bias is None else self._ends[bias]
+        low, high = F.linear(x, start, bias_start), F.linear(x, end, bias_end)
+        return self.track((1 - alpha) * low + alpha * high, high - low, None)
 
     def terms(self, value: object) -> Terms:
         """Return the derivatives of a value; (None, None) for a constant."""
@@ -102,7 +143,11 @@ class Taylor(TorchFunctionMode):
     def __torch_function__(self, function: Callable, types: object, args: tuple = (), kwargs: dict | None = None):
         """Compute a function, and the derivatives of its value where an argument has any."""
         kwargs = kwargs or {}
+        if function is F.linear and (value := self._on_line(*args, **kwargs)) is not None:
+            return value
         value = function(*args, **kwargs)
+        if function in SHAPES and args[0] in self._held:
+            self._held[value] = True
         if not any(isinstance(given, Tensor) and given in self._terms for given in (*args, *kwargs.values())):
             return value
         if function in SHAPES or function in LINEAR:

@@ -1,8 +1,9 @@
 """Loss and accuracy of many networks of one architecture at once, batch-norm statistics re-estimated for each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,9 @@ from stages.networks.layout import Layout
 from stages.networks.losses import correct, example_losses, targets
 
 SMALLEST_NORMALISED = 2  # examples that batch norm needs: one alone has no variance
-ACTIVATION_BYTES = 2**23  # of one layer's activations in a chunk: about what a core's share of the cache holds twice
+ACTIVATION_BYTES = 2**23  # of one layer at all points and examples of a chunk
+WEIGHT_BYTES = 2**25  # of all points of a chunk
+FEWEST_ROWS = 128  # examples of a chunk: with fewer a product is slower
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,28 @@ class Evaluation:
 
     loss: Tensor
     accuracy: Tensor
+
+
+class Points(Protocol):
+    """Points in weight space, however they are given."""
+
+    where: Tensor
+    """(P, ...) what tells each point."""
+
+    def call(self, where: Tensor, x: Tensor, function: Callable[[dict[str, Tensor]], Tensor]) -> Tensor:
+        """Return a function of the named parameters at one point and of the examples x, under `vmap`."""
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Points given as vectors theta, shape (P, D)."""
+
+    layout: Layout
+    where: Tensor
+
+    def call(self, where: Tensor, x: Tensor, function: Callable[[dict[str, Tensor]], Tensor]) -> Tensor:
+        """Return a function of the named parameters."""
+        return function(self.layout.split(where))
 
 
 def batches(count: int, size: int, least: int = 1) -> Iterator[slice]:
@@ -139,14 +164,14 @@ def combine(
 
 
 def evaluate(
-    task: Task, split: Split, theta_PD: Tensor, statistics: Statistics, settings: BatchNormStatistics
+    task: Task, split: Split, points: Points, statistics: Statistics, settings: BatchNormStatistics
 ) -> Evaluation:
     """Evaluate each point on a split.
 
     Args:
         task: Network and loss.
         split: The examples.
-        theta_PD: Points, shape (P, D).
+        points: P points.
         statistics: As `estimate` gives them; not used where each batch has its own.
         settings: How batch norm is treated.
 
@@ -154,45 +179,48 @@ def evaluate(
         Loss and accuracy of each point.
     """
     own = settings.estimate == "batch" and task.normalised
-    size, least = (settings.batch_size, SMALLEST_NORMALISED) if own else (chunk_rows(task, split), 1)
+    rows = chunk_rows(task, len(split), len(points.where))
+    size, least = (settings.batch_size, SMALLEST_NORMALISED) if own else (rows, 1)
 
-    def measure(theta: Tensor, known: Statistics, x: Tensor, target: Tensor, labels: Tensor | None) -> tuple:
-        parameters = task.layout.split(theta)
-        if own:
-            outputs = functional_call(task.network, parameters, (x,))
-        else:
-            outputs = given_statistics(task.network, parameters, known, x)
+    def measure(where: Tensor, known: Statistics, x: Tensor, target: Tensor, labels: Tensor | None) -> tuple:
+        def forward(parameters: dict[str, Tensor]) -> Tensor:
+            if own:
+                return functional_call(task.network, parameters, (x,))
+            return given_statistics(task.network, parameters, known, x)
+
+        outputs = points.call(where, x, forward)
         losses = example_losses(task.loss, outputs, target)
         hits = torch.full_like(losses, torch.nan) if labels is None else correct(outputs, labels)
         return losses.double().sum(), hits.double().sum()
 
-    loss = torch.zeros(len(theta_PD), dtype=torch.float64, device=theta_PD.device)
+    loss = torch.zeros(len(points.where), dtype=torch.float64, device=split.x.device)
     hits = torch.zeros_like(loss)
     for batch in batches(len(split), size, least):
         labels = None if split.labels is None else split.labels[batch]
         examples = (split.x[batch], split.target[batch], labels)
-        sums = vmap(measure, (0, 0, None, None, None))(theta_PD, statistics, *examples)
+        sums = vmap(measure, (0, 0, None, None, None))(points.where, statistics, *examples)
         loss += sums[0]
         hits += sums[1]
     return Evaluation(loss / len(split), hits / len(split))
 
 
 def width(task: Task) -> int:
-    """Return the largest number of activations that one example has in a layer."""
-    widest = max(shape[0] for shape in task.layout.shapes)
-    return max(widest, task.train.x[0].numel())
+    """Return the largest number of units in a layer."""
+    return max(shape[0] for shape in task.layout.shapes)
 
 
-def chunk_rows(task: Task, split: Split) -> int:
-    """Return how many examples to evaluate at once, so that one point's layer stays in a quarter of the budget."""
-    return max(1, min(len(split), ACTIVATION_BYTES // (4 * width(task) * split.x.element_size())))
+def chunk_points(task: Task, settings: BatchNormStatistics, points: int) -> int:
+    """Return how many points to evaluate at once: as many as weights, and a batch to be normalised, leave room for."""
+    size = task.train.x.element_size()
+    rows = min(len(task.train), settings.batch_size if task.normalised else FEWEST_ROWS)
+    room = min(WEIGHT_BYTES // (task.layout.size * size), ACTIVATION_BYTES // (rows * width(task) * size))
+    return max(1, min(points, room))
 
 
-def chunk_points(task: Task, rows: int, points: int) -> int:
-    """Return how many points to evaluate at once on `rows` examples each."""
-    activations = rows * width(task)
-    each = max(activations, task.layout.size) * task.train.x.element_size()
-    return max(1, min(points, ACTIVATION_BYTES // each))
+def chunk_rows(task: Task, examples: int, points: int) -> int:
+    """Return how many examples to evaluate at once at that many points."""
+    room = ACTIVATION_BYTES // (points * width(task) * task.train.x.element_size())
+    return min(examples, max(FEWEST_ROWS, room))
 
 
 def evaluate_points(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> tuple[Evaluation, Evaluation]:
@@ -206,12 +234,11 @@ def evaluate_points(task: Task, theta_PD: Tensor, settings: BatchNormStatistics)
     Returns:
         The evaluation on the training and on the test split.
     """
-    rows = min(len(task.train), settings.batch_size) if task.normalised else chunk_rows(task, task.train)
     found: list[list[Evaluation]] = [[], []]
-    for theta in theta_PD.split(chunk_points(task, rows, len(theta_PD))):
+    for theta in theta_PD.split(chunk_points(task, settings, len(theta_PD))):
         statistics = estimate(task, theta, settings) if settings.estimate != "batch" else {}
         for split, evaluations in zip((task.train, task.test), found, strict=True):
-            evaluations.append(evaluate(task, split, theta, statistics, settings))
+            evaluations.append(evaluate(task, split, Vectors(task.layout, theta), statistics, settings))
     train, test = (
         Evaluation(torch.cat([e.loss for e in parts]), torch.cat([e.accuracy for e in parts])) for parts in found
     )

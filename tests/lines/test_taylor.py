@@ -3,15 +3,15 @@ import torch
 from torch import nn
 from torch.func import functional_call, vmap
 
-from stages.lines.taylor import Jet, expand, nested
+from stages.lines.taylor import Moving, Taylor, expand, nested
 from stages.networks.batch_norm import with_statistics
 from stages.networks.fully_connected import FullyConnected
 
 
-def moving(network: nn.Module) -> dict[str, Jet]:
+def moving(network: nn.Module) -> dict[str, Moving]:
     random = torch.Generator().manual_seed(1)
     return {
-        name: Jet(p.detach(), *(torch.randn(p.shape, dtype=p.dtype, generator=random) for _ in range(2)))
+        name: Moving(p.detach(), *(torch.randn(p.shape, dtype=p.dtype, generator=random) for _ in range(2)))
         for name, p in network.named_parameters()
     }
 
@@ -39,7 +39,7 @@ def test_carried_derivatives_are_nested_ones(activation, batch_norm):
 
 
 def test_nested_derivatives_are_those_of_a_known_curve():
-    jet = Jet(torch.tensor(2.0), torch.tensor(3.0), torch.tensor(5.0))
+    jet = Moving(torch.tensor(2.0), torch.tensor(3.0), torch.tensor(5.0))
     found = nested(lambda given: {"cube": given["x"] ** 3}, {"x": jet})["cube"]
     # (x^3)' = 3 x^2 x', (x^3)'' = 6 x x'^2 + 3 x^2 x''
     assert [float(term) for term in found] == pytest.approx([8, 36, 6 * 2 * 9 + 3 * 4 * 5])
@@ -64,7 +64,7 @@ def test_expansion_stacks():
     jets = moving(network)
 
     def at(scale):
-        scaled = {name: (scale * jet.value, jet.first, None) for name, jet in jets.items()}
+        scaled = {name: Moving(scale * jet.value, jet.first, None) for name, jet in jets.items()}
         return expand(lambda p: {"z": with_statistics(network, p, x)[0]}, scaled)["z"]
 
     scales = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
@@ -72,3 +72,24 @@ def test_expansion_stacks():
     for row, scale in enumerate(scales):
         for term, alone in zip(together, at(scale), strict=True):
             torch.testing.assert_close(term[row], alone)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_layer_on_a_line_is_as_one_that_is_not(bias):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(6, 4, bias=bias), nn.Tanh(), nn.Linear(4, 3)).double()
+    x = torch.randn(5, 2, 3, dtype=torch.float64)
+    alpha = torch.tensor(0.3, dtype=torch.float64)
+    start = {name: torch.randn_like(p) for name, p in network.named_parameters()}
+    end = {name: torch.randn_like(p) for name, p in network.named_parameters()}
+    values = {name: (1 - alpha) * start[name] + alpha * end[name] for name in start}
+    plain = {name: Moving(values[name], end[name] - start[name], None) for name in start}
+    lined = {name: Moving(*plain[name][:3], (start[name], end[name], alpha)) for name in start}
+
+    def function(parameters):
+        return {"outputs": functional_call(network, parameters, (x,))}
+
+    for ours, theirs in zip(expand(function, lined, x)["outputs"], expand(function, plain)["outputs"], strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
+    with Taylor(x, derivatives=False) as mode:
+        found = function({name: mode.track(*move) for name, move in lined.items()})["outputs"]
+    torch.testing.assert_close(found, function(values)["outputs"], rtol=1e-12, atol=1e-13)
