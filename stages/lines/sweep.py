@@ -24,7 +24,7 @@ from stages.networks.evaluation import (
 )
 from stages.networks.layout import Layout
 
-NUMERICS = 2
+NUMERICS = 3
 """Version of what a sweep computes: raise it with any change that moves a curve, so that no old line is reused."""
 
 GAUSS_NUMBERS = 2**20  # of tangents that become Gauss lengths at once, in double precision and several copies
@@ -77,11 +77,11 @@ def walk(
     """
     parts: dict[str, list[Tensor]] = {name: [] for name in ("loss", "hits", "test_loss", "test_hits", "v", "a", "z")}
     for chunk in alphas.split(chunk_points(task, settings, len(alphas))):
-        points = OnLine(task.layout, start, end, chunk)
+        points, rows = OnLine(task.layout, start, end, chunk), chunk_rows(task, len(chunk))
         jets = _statistics(task, points, settings)
         statistics = {name: jet.value for name, jet in jets.items()}
-        train = evaluate(task, task.train, points, statistics, settings)
-        test = evaluate(task, task.test, points, statistics, settings)
+        train = evaluate(task, task.train, points, statistics, settings, rows)
+        test = evaluate(task, task.test, points, statistics, settings, rows)
         outputs = _outputs(task, points, jets, settings, max(gauss_examples, path_examples))
         found = (train.loss, train.accuracy, test.loss, test.accuracy)
         found += (outputs.first[:, :gauss_examples], outputs.second[:, :gauss_examples])
@@ -152,7 +152,7 @@ def _outputs(
     """Return the jet of the outputs for the first training examples, shape (A, examples, O) each."""
     own = settings.estimate == "batch" and task.normalised
     examples = min(examples, len(task.train))
-    rows = chunk_rows(task, examples, len(points.where))
+    rows = chunk_rows(task, len(points.where))
     size, least = (settings.batch_size, SMALLEST_NORMALISED) if own else (rows, 1)
 
     def jet(alpha: Tensor, known: dict[str, Jet], x: Tensor) -> Jet:

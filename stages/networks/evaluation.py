@@ -20,6 +20,7 @@ from stages.networks.losses import correct, example_losses, targets
 SMALLEST_NORMALISED = 2  # examples that batch norm needs: one alone has no variance
 ACTIVATION_BYTES = 2**23  # of one layer at all points and examples of a chunk
 WEIGHT_BYTES = 2**25  # of all points of a chunk
+POINTS_OF_A_STACK = 16
 FEWEST_ROWS = 128  # examples of a chunk: with fewer a product is slower
 
 
@@ -164,7 +165,7 @@ def combine(
 
 
 def evaluate(
-    task: Task, split: Split, points: Points, statistics: Statistics, settings: BatchNormStatistics
+    task: Task, split: Split, points: Points, statistics: Statistics, settings: BatchNormStatistics, rows: int
 ) -> Evaluation:
     """Evaluate each point on a split.
 
@@ -174,12 +175,12 @@ def evaluate(
         points: P points.
         statistics: As `estimate` gives them; not used where each batch has its own.
         settings: How batch norm is treated.
+        rows: Examples at once; another number may round otherwise.
 
     Returns:
         Loss and accuracy of each point.
     """
     own = settings.estimate == "batch" and task.normalised
-    rows = chunk_rows(task, len(split), len(points.where))
     size, least = (settings.batch_size, SMALLEST_NORMALISED) if own else (rows, 1)
 
     def measure(where: Tensor, known: Statistics, x: Tensor, target: Tensor, labels: Tensor | None) -> tuple:
@@ -217,10 +218,9 @@ def chunk_points(task: Task, settings: BatchNormStatistics, points: int) -> int:
     return max(1, min(points, room))
 
 
-def chunk_rows(task: Task, examples: int, points: int) -> int:
+def chunk_rows(task: Task, points: int) -> int:
     """Return how many examples to evaluate at once at that many points."""
-    room = ACTIVATION_BYTES // (points * width(task) * task.train.x.element_size())
-    return min(examples, max(FEWEST_ROWS, room))
+    return max(FEWEST_ROWS, ACTIVATION_BYTES // (points * width(task) * task.train.x.element_size()))
 
 
 def evaluate_points(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> tuple[Evaluation, Evaluation]:
@@ -234,11 +234,12 @@ def evaluate_points(task: Task, theta_PD: Tensor, settings: BatchNormStatistics)
     Returns:
         The evaluation on the training and on the test split.
     """
+    rows = chunk_rows(task, POINTS_OF_A_STACK)  # not of the points there are: none may depend on its company
     found: list[list[Evaluation]] = [[], []]
     for theta in theta_PD.split(chunk_points(task, settings, len(theta_PD))):
         statistics = estimate(task, theta, settings) if settings.estimate != "batch" else {}
         for split, evaluations in zip((task.train, task.test), found, strict=True):
-            evaluations.append(evaluate(task, split, Vectors(task.layout, theta), statistics, settings))
+            evaluations.append(evaluate(task, split, Vectors(task.layout, theta), statistics, settings, rows))
     train, test = (
         Evaluation(torch.cat([e.loss for e in parts]), torch.cat([e.accuracy for e in parts])) for parts in found
     )

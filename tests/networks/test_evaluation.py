@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from stages.config import BatchNormStatistics
-from stages.networks.evaluation import batches, combine
+from stages.config import BatchNormStatistics, Run
+from stages.datasets.dataset import Dataset
+from stages.networks.evaluation import batches, combine, evaluate_points, task_of
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,32 @@ def test_moving_statistics_are_torchs():
     found = combine(observed(), settings("momentum"))
     assert torch.allclose(found["l.mean"], mean)
     assert torch.allclose(found["l.variance"], variance)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_company_changes_no_bit_of_an_evaluation(batch_norm, monkeypatch):
+    monkeypatch.setattr("stages.networks.evaluation.ACTIVATION_BYTES", 2**17)  # several chunks of rows and points
+    random = torch.Generator().manual_seed(0)
+    x, y = torch.randn(700, 1, 3, 3, generator=random), torch.randint(3, (700,), generator=random)
+    dataset = Dataset("toy", x[:500], y[:500], x[500:], y[500:], 3, "0" * 64)
+    run = Run(
+        dataset="toy",
+        network="mlp",
+        hidden=(33, 17),
+        activation="tanh",
+        batch_norm=batch_norm,
+        loss="cross_entropy",
+        optimizer="sgd",
+        lr=0.1,
+        epochs=1,
+        batch_size=8,
+        seed=0,
+    )
+    task = task_of(run, dataset, torch.device("cpu"))
+    theta = torch.randn(40, task.layout.size, generator=random)
+    every = BatchNormStatistics(estimate="cumulative", batch_size=128, momentum=0.1, examples=None)
+    together = evaluate_points(task, theta, every)
+    for company in ([3, 30], [30, 3, 7], list(range(25, 40)), [30, 30]):
+        for ours, alone in zip(together, evaluate_points(task, theta[company], every), strict=True):
+            assert torch.equal(ours.loss[company], alone.loss)
+            assert torch.equal(ours.accuracy[company], alone.accuracy)
