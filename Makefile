@@ -5,6 +5,7 @@
 #   make test       tests, but for the long ones; `make test-all` with them
 #   make check      whether what is committed belongs together
 #   make lint       ruff
+#   make bench      measure this project against the usual ways, into BENCHMARKS.md (minutes; wants a quiet machine)
 #
 # PYTHON=python3.12 make repro    takes another Python for a new .venv
 #
@@ -18,7 +19,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # DVC walks sets: without this, a dvc.lock written from nothing has its stages in another order each time.
 export PYTHONHASHSEED := 0
 
-.PHONY: repro paper test test-all check lint install
+.PHONY: repro paper test test-all check lint bench install
 .DEFAULT_GOAL := repro
 
 repro: install
@@ -35,6 +36,11 @@ test-all: install
 
 check: install
 	@python tools/check_artifacts.py
+
+# With the environment of a worker process (stages/workers.py), read when a process starts.
+bench: install
+	@OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=4294967295 MALLOC_TOP_PAD_=67108864 \
+		python -m benchmarks.run
 
 lint: install
 	@python -m ruff check

@@ -1,0 +1,202 @@
+"""Measure every comparison, one thread a side, and write BENCHMARKS.md: `python -m benchmarks.run`."""
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks import usual
+from benchmarks.sides import Seconds, alternate
+from stages.config import BatchNormStatistics, Run, load
+from stages.datasets.dataset import Dataset
+from stages.datasets.digits import load_digits
+from stages.files import write_bytes
+from stages.lines.sweep import walk
+from stages.networks.build import initial_parameters
+from stages.networks.evaluation import task_of
+from stages.training.plan import stacks
+from stages.training.stack import train
+
+CPU = torch.device("cpu")
+GAUSS_EXAMPLES = 10_000
+STATISTICS = BatchNormStatistics(estimate="cumulative", batch_size=512, momentum=0.1, examples=None)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison: seconds for the same work by each side."""
+
+    work: str
+    ours: float
+    others: dict[str, float]
+    goals: dict[str, float]
+
+    def markdown(self) -> str:
+        """Return the row of a table."""
+        cells = [
+            f"{seconds:.3g} s, **{seconds / self.ours:.1f}×** (goal {self.goals[name]:g}×)"
+            for name, seconds in self.others.items()
+        ]
+        return f"| {self.work} | {self.ours:.3g} s | {' | '.join(cells)} |"
+
+
+def mnist_like() -> Dataset:
+    """Return random images of MNIST's sizes: time does not depend on what they show."""
+    random = torch.Generator().manual_seed(0)
+    x = torch.randint(256, (70_000, 1, 28, 28), generator=random) / 255
+    y = torch.randint(10, (70_000,), generator=random)
+    return Dataset("mnist", x[:60_000], y[:60_000], x[60_000:], y[60_000:], 10, "0" * 64)
+
+
+def mlp(hidden: tuple[int, ...], batch_norm: bool = False, seed: int = 0) -> Run:
+    """Return a run on MNIST of one epoch."""
+    return Run(
+        dataset="mnist",
+        network="mlp",
+        hidden=hidden,
+        activation="relu",
+        batch_norm=batch_norm,
+        loss="cross_entropy",
+        optimizer="sgd",
+        lr=0.01,
+        epochs=1,
+        batch_size=128,
+        seed=seed,
+    )
+
+
+def the_default_grid(repeats: int) -> Row:
+    """Train the default classifiers: ours by stacks, the others by one run of each stack, times its size."""
+    params = load(Path("params.yaml"))
+    splits = load_digits("digits", params.datasets["digits"])
+    arrays = (splits.train_x, splits.train_y, splits.test_x, splits.test_y)
+    digits = Dataset("digits", *(torch.from_numpy(np.asarray(a)) for a in arrays), splits.classes, "0" * 64)
+    chosen = stacks(params.runs("classifiers"), 64, 2)[::6]
+
+    def others(resident: bool) -> Callable[[], object]:
+        return lambda: [usual.train(stack[len(stack) // 2], digits, resident, epochs=6) for stack in chosen]
+
+    sides = {
+        "ours": lambda: [train(stack, digits, CPU) for stack in chosen],
+        "(a)": others(False),
+        "(b)": others(True),
+    }
+    found = alternate(sides, repeats)
+    runs = sum(len(stack) for stack in chosen)
+    # A run is an epoch's time by its epochs, and each stack stands for its size.
+    scale = 10 * runs / len(chosen)
+    return Row(
+        f"train {runs} runs of the default `classifiers` grid",
+        found["ours"].cpu,
+        {name: found[name].cpu * scale for name in ("(a)", "(b)")},
+        {"(a)": 8, "(b)": 3},
+    )
+
+
+def sixteen_networks(data: Dataset, repeats: int) -> Row:
+    """Train 16 networks 784-128-128-10 for an epoch: ours together, the others one, times 16."""
+    runs = [mlp((128, 128), seed=seed) for seed in range(16)]
+    sides = {
+        "ours": lambda: train(runs, data, CPU),
+        "(a)": lambda: usual.train(runs[0], data, False, 1),
+        "(b)": lambda: usual.train(runs[0], data, True, 1),
+    }
+    found = alternate(sides, repeats)
+    others = {name: 16 * found[name].cpu for name in ("(a)", "(b)")}
+    work = "train 16 networks 784-128-128-10, an epoch of 60,000"
+    return Row(work, found["ours"].cpu, others, {"(a)": 5, "(b)": 1.5})
+
+
+def a_line(data: Dataset, run: Run, ours: int, theirs: int, goals: dict[str, float], repeats: int) -> Row:
+    """Walk a line: seconds for 50 alphas, from `ours` and `theirs` alphas."""
+    task = task_of(run, data, CPU)
+    start, end = (initial_parameters(run.model_copy(update={"seed": seed}), (1, 28, 28), 10)[2] for seed in (0, 1))
+    alphas = torch.linspace(0, 1, ours)
+    net = usual.network(run, 784, 10)
+    ends = [[part.clone() for part in task.layout.split(theta).values()] for theta in (start, end)]
+    few = np.linspace(0, 1, theirs).tolist()
+    examples = data.train_x[:GAUSS_EXAMPLES]
+
+    def walked() -> object:
+        with torch.no_grad():
+            return walk(task, start, end, alphas, STATISTICS, GAUSS_EXAMPLES, 0)
+
+    def usually(resident: bool) -> Callable[[], object]:
+        return lambda: (
+            usual.line(net, *ends, few, data, resident),
+            usual.gauss_length(net, *ends, few, examples),
+        )
+
+    sides = {"ours": walked, "(a)+(d)": usually(False), "(b)+(d)": usually(True)}
+    found = alternate(sides, repeats)
+    others = {name: found[name].cpu * 50 / theirs for name in ("(a)+(d)", "(b)+(d)")}
+    shape = "-".join(map(str, (784, *run.hidden, 10)))
+    work = f"a line of {shape}{', batch norm' if run.batch_norm else ''}: 50 α, both splits, Gauss length of 10,000"
+    return Row(work, found["ours"].cpu * 50 / ours, others, goals)
+
+
+def matrix_rate() -> float:
+    """Return the machine's rate of matrix products, GFLOP/s of one thread."""
+    a, b = torch.randn(4, 128, 1024), torch.randn(4, 1024, 1024)
+    torch.bmm(a, b)
+    rates = []
+    for _ in range(20):
+        started = time.perf_counter()
+        torch.bmm(a, b)
+        rates.append(2 * a.numel() * 1024 / (time.perf_counter() - started) / 1e9)
+    return float(np.median(rates))
+
+
+def wide_training(data: Dataset) -> tuple[float, float]:
+    """Return GFLOP/s of training two networks 784-1024-1024-10 in a stack, and the matrix rate measured beside it."""
+    runs = [mlp((1024, 1024), seed=seed).model_copy(update={"train_size": 12_800}) for seed in (0, 1)]
+    task = task_of(runs[0], data, CPU)
+    weights = sum(shape.numel() for shape in task.layout.shapes if len(shape) == 2)
+    first = 784 * 1024  # whose gradient by the examples nobody needs
+    work = 2 * 12_800 * (6 * weights - 2 * first)
+    took: Seconds = alternate({"ours": lambda: train(runs, data, CPU)}, 3)["ours"]
+    return work / took.wall / 1e9, matrix_rate()
+
+
+def main() -> None:
+    """Measure and write BENCHMARKS.md."""
+    torch.set_num_threads(1)
+    data = mnist_like()
+    narrow, wide, normed = mlp((128, 128)), mlp((1024, 1024)), mlp((128, 128), batch_norm=True)
+    rate, most = wide_training(data)
+    rows = [the_default_grid(3), sixteen_networks(data, 1)]
+    tables = [("(a)", "(b)", rows)]
+    lines = [
+        a_line(data, narrow, 50, 1, {"(a)+(d)": 30, "(b)+(d)": 2.5}, 3),
+        a_line(data, wide, 4, 1, {"(a)+(d)": 4, "(b)+(d)": 1.5}, 1),
+        a_line(data, normed, 10, 1, {"(a)+(d)": 30, "(b)+(d)": 5}, 1),
+    ]
+    tables.append(("(a)+(d)", "(b)+(d)", lines))
+    text = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`. CPU seconds of one thread for the same work, medians of runs in turn; the factor",
+        "is how much longer the other side takes. (a): one network at a time, `torch.optim`, a `DataLoader` over",
+        "images with `ToTensor`. (b): the same with data in tensors. (d): Gauss length by double backward, one α at a",
+        "time, batch norm frozen. Ours re-estimates batch-norm statistics with their derivatives. Other sides are",
+        "timed on one network or α and multiplied.",
+        "",
+        f"{platform.machine()}, torch {torch.__version__}.",
+    ]
+    for first, second, part in tables:
+        text += ["", f"| work | ours | {first} | {second} |", "|---|---|---|---|", *(row.markdown() for row in part)]
+    text += [
+        "",
+        f"Training 784-1024-1024-10: {rate:.1f} GFLOP/s, {rate / most:.2f} of the {most:.1f} GFLOP/s of matrix",
+        "products measured beside it (goal 0.6).",
+    ]
+    write_bytes(Path("BENCHMARKS.md"), ("\n".join(text) + "\n").encode())
+    print("\n".join(text))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""What people write without this project, written well: the sides that ours is compared with.
+
+(a) one network at a time, `torch.optim`, a `DataLoader` over a torchvision-like dataset of images with `ToTensor`;
+(b) the same with the data resident in tensors;
+(d) Gauss length by double backward passes through an interpolated forward, one alpha at a time.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from stages.config import Run
+from stages.datasets.dataset import Dataset
+from stages.datasets.torchvision_operators import torchvision
+
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+
+
+class Images(TorchDataset):
+    """Images as torchvision's MNIST gives them: bytes, made a PIL image and a tensor each time."""
+
+    def __init__(self, x: Tensor, y: Tensor) -> None:
+        """Keep bytes."""
+        self.bytes = (x[:, 0] * 255).round().to(torch.uint8).numpy()
+        self.labels = y.tolist()
+        self.transform = torchvision.transforms.ToTensor()
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Return an image and its class."""
+        return self.transform(Image.fromarray(self.bytes[index], mode="L")), self.labels[index]
+
+
+def network(run: Run, inputs: int, outputs: int) -> nn.Sequential:
+    """Return the network of a classifier's run from `torch.nn` alone."""
+    torch.manual_seed(run.seed)
+    layers: list[nn.Module] = [nn.Flatten()]
+    before = inputs
+    for after in run.hidden:
+        layers.append(nn.Linear(before, after))
+        if run.batch_norm:
+            layers.append(nn.BatchNorm1d(after))
+        layers.append(ACTIVATIONS[run.activation]())
+        before = after
+    return nn.Sequential(*layers, nn.Linear(before, outputs))
+
+
+def optimizer(run: Run, parameters: Iterator[nn.Parameter]) -> torch.optim.Optimizer:
+    """Return the optimizer of a run."""
+    if run.optimizer == "sgd":
+        return torch.optim.SGD(parameters, run.lr, momentum=run.momentum)
+    if run.optimizer == "adam":
+        return torch.optim.Adam(parameters, run.lr, run.betas, run.epsilon)
+    return torch.optim.RMSprop(parameters, run.lr, run.smoothing, run.epsilon)
+
+
+def resident_batches(x: Tensor, y: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield shuffled batches of tensors in memory."""
+    for index in torch.randperm(len(x)).split(size):
+        yield x[index], y[index]
+
+
+def train(run: Run, dataset: Dataset, resident: bool, epochs: int) -> nn.Module:
+    """Train one network: side (b) with `resident` data, else side (a)."""
+    net = network(run, dataset.train_x[0].numel(), dataset.classes)
+    optim = optimizer(run, net.parameters())
+    loader = DataLoader(Images(dataset.train_x, dataset.train_y), run.batch_size, shuffle=True)
+    for _ in range(epochs):
+        batches = resident_batches(dataset.train_x, dataset.train_y, run.batch_size) if resident else loader
+        for x, y in batches:
+            loss = F.cross_entropy(net(x), y)
+            optim.zero_grad()
+            loss.backward()
+            optim.step()
+    return net
+
+
+def put(net: nn.Module, start: list[Tensor], end: list[Tensor], alpha: float) -> None:
+    """Copy the weights at alpha into a network."""
+    with torch.no_grad():
+        for parameter, low, high in zip(net.parameters(), start, end, strict=True):
+            parameter.copy_((1 - alpha) * low + alpha * high)
+
+
+def line(
+    net: nn.Module, start: list[Tensor], end: list[Tensor], alphas: list[float], dataset: Dataset, resident: bool
+) -> np.ndarray:
+    """Return loss and accuracy on both splits at each alpha, one alpha at a time, batch norm warmed up each time."""
+    normalised = any(isinstance(layer, nn.BatchNorm1d) for layer in net)
+    size = 512
+    found = []
+    splits = ((dataset.train_x, dataset.train_y), (dataset.test_x, dataset.test_y))
+    loaders = [DataLoader(Images(x, y), size) for x, y in splits]
+    with torch.no_grad():
+        for alpha in alphas:
+            put(net, start, end, alpha)
+            if normalised:
+                for layer in net:
+                    if isinstance(layer, nn.BatchNorm1d):
+                        layer.reset_running_stats()
+                        layer.momentum = None
+                net.train()
+                for x, _ in zip(*(splits[0][0].split(size),) * 2, strict=True) if resident else loaders[0]:
+                    net(x)
+            net.eval()
+            for (x_all, y_all), loader in zip(splits, loaders, strict=True):
+                loss, hits = 0.0, 0
+                batches = zip(x_all.split(size), y_all.split(size), strict=True) if resident else loader
+                for x, y in batches:
+                    outputs = net(x)
+                    loss += F.cross_entropy(outputs, y, reduction="sum").item()
+                    hits += (outputs.argmax(1) == y).sum().item()
+                found.append((loss / len(x_all), hits / len(x_all)))
+    return np.array(found)
+
+
+def gauss_length(net: nn.Module, start: list[Tensor], end: list[Tensor], alphas: list[float], x: Tensor) -> float:
+    """Return the mean Gauss length of examples, by double backward, one alpha at a time (batch norm frozen)."""
+    net.eval()
+    names = [name for name, _ in net.named_parameters()]
+    speeds = []
+    for value in alphas:
+        total = []
+        for batch in x.split(1000):
+            alpha = torch.tensor(value, requires_grad=True)
+
+            def outputs(at: Tensor, batch: Tensor = batch) -> Tensor:
+                weights = {n: (1 - at) * a + at * b for n, a, b in zip(names, start, end, strict=True)}
+                return functional_call(net, weights, (batch,))
+
+            z = outputs(alpha)
+            probe = torch.zeros_like(z, requires_grad=True)
+            velocity = _forward_by_two_backwards(z, alpha, probe)
+            acceleration = _forward_by_two_backwards(velocity, alpha, torch.zeros_like(z, requires_grad=True))
+            v, a = velocity.detach(), acceleration.detach()
+            unit = v / v.norm(dim=1, keepdim=True)
+            across = a - (a * unit).sum(1, keepdim=True) * unit
+            total.append(across.norm(dim=1) / v.norm(dim=1))
+        speeds.append(torch.cat(total))
+    return float(torch.trapezoid(torch.stack(speeds), torch.tensor(alphas), dim=0).mean())
+
+
+def _forward_by_two_backwards(z: Tensor, alpha: Tensor, probe: Tensor) -> Tensor:
+    """Return dz/dalpha for every output: one example's outputs share alpha, so by the transpose of the transpose."""
+    (pulled,) = torch.autograd.grad(z, alpha, probe, create_graph=True)
+    (pushed,) = torch.autograd.grad(pulled, probe, torch.ones_like(pulled), create_graph=True)
+    return pushed
