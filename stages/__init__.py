@@ -6,6 +6,10 @@ scripts -> figures, lines, training -> measures, networks, datasets -> config, f
 
 import os
 
+from stages.interpreter import use_environment
+
+use_environment()
+
 # The same products wherever a matrix lies in memory, so in whichever row of a stack, and on x86-64 machines with AVX2:
 # MKL and PyTorch otherwise choose their kernels by alignment and by processor. Both read
 # their variable at the first product.
