@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from stages.datasets.torchvision_operators import torchvision
-from stages.errors import UserError
+from stages.errors import DamagedError
 
 IDX_MAGIC = {"images": 0x803, "labels": 0x801}  # unsigned bytes, in three dimensions and in one
 IMAGE_SHAPE = {"images": (28, 28), "labels": ()}
 
 
-class Damaged(UserError):
+class DamagedSetError(DamagedError):
     """A file, or a folder of files, that is not what torchvision's set should be."""
 
     def __init__(self, path: Path, vision_set: type, fault: object) -> None:
@@ -52,7 +52,7 @@ def check_raw_files(root: Path, vision_set: type) -> None:
         vision_set: As for `raw_files`.
 
     Raises:
-        Damaged: If a file is damaged, or there are not as many labels as images.
+        DamagedSetError: If a file is damaged, or there are not as many labels as images.
     """
     if _is_idx(vision_set):
         for train in (True, False):
@@ -60,11 +60,11 @@ def check_raw_files(root: Path, vision_set: type) -> None:
             path = _idx_file(root, vision_set, train, "labels")
             labels = _idx_count(path, vision_set, "labels")
             if labels != images:
-                raise Damaged(path, vision_set, f"{labels} labels for {images} images")
+                raise DamagedSetError(path, vision_set, f"{labels} labels for {images} images")
         return
     for path, md5 in _batches(root, vision_set):
         if not torchvision.datasets.utils.check_integrity(path, md5):
-            raise Damaged(path, vision_set, f"its MD5 is not {md5}")
+            raise DamagedSetError(path, vision_set, f"its MD5 is not {md5}")
 
 
 def _is_idx(vision_set: type) -> bool:
@@ -90,13 +90,13 @@ def _idx_count(path: Path, vision_set: type, kind: str) -> int:
         header = file.read(header_size)
     size = path.stat().st_size
     if len(header) < header_size:
-        raise Damaged(path, vision_set, f"{size} bytes, less than a header")
+        raise DamagedSetError(path, vision_set, f"{size} bytes, less than a header")
     magic, count, *sides = np.frombuffer(header, dtype=">u4").tolist()
     if magic != IDX_MAGIC[kind]:
-        raise Damaged(path, vision_set, f"it begins with {magic:#x}, expected {IDX_MAGIC[kind]:#x}")
+        raise DamagedSetError(path, vision_set, f"it begins with {magic:#x}, expected {IDX_MAGIC[kind]:#x}")
     if tuple(sides) != shape:
-        raise Damaged(path, vision_set, f"images of {sides}, expected {list(shape)}")
+        raise DamagedSetError(path, vision_set, f"images of {sides}, expected {list(shape)}")
     expected = header_size + count * int(np.prod(shape))
     if size != expected or not count:
-        raise Damaged(path, vision_set, f"{size} bytes for {count} examples, expected {expected}")
+        raise DamagedSetError(path, vision_set, f"{size} bytes for {count} examples, expected {expected}")
     return count

@@ -13,7 +13,7 @@ from PIL import Image
 
 from stages.config.params import ImageFolderSource, TorchvisionSource
 from stages.datasets.dataset import Splits
-from stages.datasets.raw_files import Damaged, check_raw_files, label_file, raw_files
+from stages.datasets.raw_files import DamagedSetError, check_raw_files, label_file, raw_files
 from stages.datasets.torchvision_operators import torchvision
 from stages.errors import UserError
 from stages.seeds import generator
@@ -41,7 +41,7 @@ def load_torchvision(name: str, source: TorchvisionSource) -> Splits:
 
     Raises:
         UserError: If the set can be neither found nor downloaded.
-        Damaged: If a file of it is damaged.
+        DamagedSetError: If a file of it is damaged.
     """
     class_name, shape, classes = SETS[source.source]
     _check_channels(name, source, shape[-1])
@@ -55,10 +55,10 @@ def load_torchvision(name: str, source: TorchvisionSource) -> Splits:
             pixels = np.asarray(split.data).reshape(-1, *shape)
             labels = np.asarray(split.targets)
         except (RuntimeError, ValueError, TypeError, OSError) as error:
-            raise Damaged(root, vision_set, error) from error
+            raise DamagedSetError(root, vision_set, error) from error
         if labels.min() < 0 or labels.max() >= classes:
             fault = f"labels from {labels.min()} to {labels.max()}, expected 0 to {classes - 1}"
-            raise Damaged(label_file(root, vision_set, train), vision_set, fault)
+            raise DamagedSetError(label_file(root, vision_set, train), vision_set, fault)
         arrays += [_normalised(pixels, source), labels]
     return Splits(*arrays, classes=classes)
 

@@ -93,3 +93,17 @@ def test_a_layer_on_a_line_is_as_one_that_is_not(bias):
     with Taylor(x, derivatives=False) as mode:
         found = function({name: mode.track(*move) for name, move in lined.items()})["outputs"]
     torch.testing.assert_close(found, function(values)["outputs"], rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("activation", [nn.Sigmoid, nn.Tanh, nn.ReLU])
+def test_the_activations_of_torch_have_rules_of_their_own(activation, monkeypatch):
+    network = nn.Sequential(nn.Linear(4, 3), activation(), nn.Linear(3, 2)).double()
+    x = torch.randn(5, 4, dtype=torch.float64)
+
+    def function(parameters):
+        return {"outputs": functional_call(network, parameters, (x,))}
+
+    slow = nested(function, moving(network))["outputs"]
+    monkeypatch.setattr("stages.lines.taylor.nested", None)  # a rule that is missing would need it
+    for ours, theirs in zip(expand(function, moving(network))["outputs"], slow, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
