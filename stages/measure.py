@@ -35,7 +35,9 @@ def tabulate(name: str, suite: Suite, runs: tuple[Run, ...], outcomes: pd.DataFr
     lines = pd.DataFrame({"suite": name, "run_id": curves.run_ids, "line": curves.lines})
     configuration = configuration.loc[lines["run_id"]].reset_index(drop=True)
     ended = outcomes.set_index("run_id").loc[lines["run_id"], list(OUTCOMES)].reset_index(drop=True)
-    return pd.concat([lines, configuration, ended, measure_lines(curves, suite.tolerance)], axis=1)
+    measured = measure_lines(curves, suite.tolerance)
+    ended.loc[measured["monotonic"].isna(), "status"] = "diverged"  # also if only the way between is not finite
+    return pd.concat([lines, configuration, ended, measured], axis=1)
 
 
 def refuse_strangers(job: Job) -> None:

@@ -318,3 +318,18 @@ def test_more_examples_than_there_are_is_refused_before_training(tiny_project):
     with pytest.raises(UserError, match=r"suites\.tiny: train_size: got 3000, expected at most 1437"):
         train_grid(job(tiny_project, "tiny"))
     assert not list((tiny_project / ".cells").rglob("*.safetensors"))
+
+
+def test_a_line_that_is_not_finite_on_the_way_is_not_counted_as_monotone(finished):
+    path = finished / "data/curves/tiny.safetensors"
+    arrays, about = read_arrays(path)
+    arrays["loss_train"][1, 2] = np.inf
+    write_arrays(path, arrays, about)
+    before = json.loads((finished / "reports/metrics.json").read_text())["tiny"]
+    measures(job(finished))
+    row = read_csv(finished / "reports/measures.csv").query("suite == 'tiny'").iloc[1]
+    assert row["status"] == "diverged"
+    assert pd.isna(row["monotonic"])
+    after = json.loads((finished / "reports/metrics.json").read_text())["tiny"]
+    assert after["diverged"] == before["diverged"] + 1
+    assert after["converged"] + after["above_threshold"] == before["converged"] + before["above_threshold"] - 1
