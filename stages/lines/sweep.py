@@ -24,7 +24,7 @@ from stages.networks.evaluation import (
 )
 from stages.networks.layout import Layout
 
-NUMERICS = 3
+NUMERICS = 4
 """Version of what a sweep computes: raise it with any change that moves a curve, so that no old line is reused."""
 
 GAUSS_NUMBERS = 2**20  # of tangents that become Gauss lengths at once, in double precision and several copies

@@ -14,9 +14,10 @@ Statistics = dict[str, Tensor]
 class BatchNorm(nn.Module):
     """Normalises each channel (dimension 1) over all other dimensions, then scales and shifts it.
 
-    As `torch.nn.BatchNorm1d` or `2d`, but written with means of the tensor: stacked networks then cost half of what
-    they do through the built-in kernel, and forward-mode derivatives pass through the statistics. It keeps no running
-    statistics; `with_statistics` and `given_statistics` read and set them around a call.
+    As `torch.nn.BatchNorm1d` or `2d`, but written with sums of the tensor: stacked networks then cost less than half of
+    what they do through the built-in kernel, and forward-mode derivatives pass through the statistics. (Not with means
+    or squares: their gradients come in another layout of memory than the tensor, and mixing the two is slow.) It keeps
+    no running statistics; `with_statistics` and `given_statistics` read and set them around a call.
     """
 
     def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
@@ -34,11 +35,11 @@ class BatchNorm(nn.Module):
         shape = [1, -1] + [1] * (x.dim() - 2)
         if self.given is None:
             over = [0, *range(2, x.dim())]
-            mean = x.mean(over, keepdim=True)
+            count = x.numel() // x.shape[1]
+            mean = x.sum(over, keepdim=True) * (1 / count)
             centred = x - mean
-            variance = centred.square().mean(over, keepdim=True)
+            variance = (centred * centred).sum(over, keepdim=True) * (1 / count)
             if self.observing:
-                count = x.numel() // x.shape[1]
                 self.observed = (mean.flatten(), variance.flatten() * (count / max(count - 1, 1)))
         else:
             mean, variance = (statistic.reshape(shape) for statistic in self.given)

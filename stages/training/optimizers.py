@@ -4,7 +4,7 @@ Each update is written as single products, sums and roots, which round the same 
 operations may not, and then a run's bytes would depend on which row of the stack it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -12,57 +12,75 @@ from torch import Tensor
 from stages.config import Run
 
 
-# Shape letters: R = runs of one optimizer in the stack, D = parameters.
+# Shape letters: R = runs of one optimizer in the stack, P = numbers of one parameter, such as a layer's weight.
 class Optimizer:
-    """State and hyperparameters of R runs; `step` updates their parameters in place."""
+    """State and hyperparameters of R runs; `step` updates their parameters in place.
+
+    Parameter by parameter, so that what one pass of an update leaves is still in the cache for the next.
+    """
 
     state_names: tuple[str, ...] = ()
 
-    def __init__(self, runs: Sequence[Run], theta_RD: Tensor) -> None:
-        """Start with zero state."""
+    def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor]) -> None:
+        """Start with zero state.
+
+        Args:
+            runs: The runs.
+            theta: Their parameters, each of shape (R, P).
+        """
         self.steps = 0
-        self.like = theta_RD
+        self.theta = list(theta)
         self.weight_decay = self.column(run.weight_decay for run in runs)
         self.decays = any(run.weight_decay for run in runs)
-        self.state = {name: torch.zeros_like(theta_RD) for name in self.state_names}
+        self.state = [tuple(torch.zeros_like(part) for _ in self.state_names) for part in theta]
 
-    def column(self, values) -> Tensor:
+    def column(self, values: Iterable[float]) -> Tensor:
         """Return one number a run as a column, shape (R, 1)."""
-        return torch.tensor(list(values), dtype=self.like.dtype, device=self.like.device)[:, None]
+        return torch.tensor(list(values), dtype=self.theta[0].dtype, device=self.theta[0].device)[:, None]
 
-    def step(self, theta_RD: Tensor, gradient_RD: Tensor, lr_R1: Tensor) -> None:
-        """Take one step in place; `gradient_RD` may be overwritten."""
+    def step(self, gradients: Sequence[Tensor], lr_R1: Tensor) -> None:
+        """Take one step in place; the gradients, each of shape (R, P), are overwritten."""
         self.steps += 1
-        if self.decays:
-            gradient_RD.add_(theta_RD * self.weight_decay)
-        self.update(theta_RD, gradient_RD, lr_R1)
+        rates = self.rates(lr_R1)
+        for theta, gradient, state in zip(self.theta, gradients, self.state, strict=True):
+            if self.decays:
+                gradient.add_(theta * self.weight_decay)
+            self.update(theta, gradient, state, rates)
 
-    def update(self, theta_RD: Tensor, gradient_RD: Tensor, lr_R1: Tensor) -> None:
-        """Apply the rule of the optimizer."""
+    def rates(self, lr_R1: Tensor) -> tuple[Tensor, ...]:
+        """Return what is the same for all parameters in a step."""
+        return (lr_R1,)
+
+    def update(self, theta: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: tuple[Tensor, ...]) -> None:
+        """Apply the rule of the optimizer to one parameter."""
         raise NotImplementedError
 
-    def keep(self, rows: Tensor) -> None:
-        """Go on with the given rows only."""
+    def keep(self, rows: Tensor, theta: Sequence[Tensor]) -> None:
+        """Go on with the given rows only, whose parameters now are `theta`."""
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
                 setattr(self, name, value[rows])
-        self.state = {name: value[rows] for name, value in self.state.items()}
+        self.state = [tuple(part[rows] for part in parts) for parts in self.state]
+        self.theta = list(theta)
 
 
 class Sgd(Optimizer):
     """Stochastic gradient descent with (heavy-ball) momentum."""
 
-    state_names = ("velocity",)
-
-    def __init__(self, runs: Sequence[Run], theta_RD: Tensor) -> None:
-        """Read each run's momentum."""
-        super().__init__(runs, theta_RD)
+    def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor]) -> None:
+        """Read each run's momentum; without any there is no state."""
+        self.state_names = ("velocity",) if any(run.momentum for run in runs) else ()
+        super().__init__(runs, theta)
         self.momentum = self.column(run.momentum for run in runs)
 
-    def update(self, theta_RD: Tensor, gradient_RD: Tensor, lr_R1: Tensor) -> None:
+    def update(self, theta: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: tuple[Tensor, ...]) -> None:
         """Apply v <- mu v + g; theta <- theta - lr v."""
-        velocity = self.state["velocity"].mul_(self.momentum).add_(gradient_RD)
-        theta_RD.sub_(torch.mul(velocity, lr_R1, out=gradient_RD))
+        (lr_R1,) = rates
+        if not state:
+            theta.sub_(gradient.mul_(lr_R1))
+            return
+        velocity = state[0].mul_(self.momentum).add_(gradient)
+        theta.sub_(torch.mul(velocity, lr_R1, out=gradient))
 
 
 class Adam(Optimizer):
@@ -70,24 +88,29 @@ class Adam(Optimizer):
 
     state_names = ("first", "second")
 
-    def __init__(self, runs: Sequence[Run], theta_RD: Tensor) -> None:
+    def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor]) -> None:
         """Read each run's betas and epsilon."""
-        super().__init__(runs, theta_RD)
+        super().__init__(runs, theta)
         self.beta1 = self.column(run.betas[0] for run in runs)
         self.beta2 = self.column(run.betas[1] for run in runs)
-        self.exact_betas = torch.tensor([run.betas for run in runs], dtype=torch.float64, device=theta_RD.device)
+        self.exact_betas = torch.tensor([run.betas for run in runs], dtype=torch.float64, device=theta[0].device)
         self.rest1 = self.column(1 - run.betas[0] for run in runs)
         self.rest2 = self.column(1 - run.betas[1] for run in runs)
         self.epsilon = self.column(run.epsilon for run in runs)
 
-    def update(self, theta_RD: Tensor, gradient_RD: Tensor, lr_R1: Tensor) -> None:
-        """Apply m <- b1 m + (1-b1) g; s <- b2 s + (1-b2) g^2; theta <- theta - lr m^ / (sqrt(s^) + eps)."""
-        first = self.state["first"].mul_(self.beta1).add_(gradient_RD * self.rest1)
-        second = self.state["second"].mul_(self.beta2).add_(gradient_RD.square_().mul_(self.rest2))
+    def rates(self, lr_R1: Tensor) -> tuple[Tensor, ...]:
+        """Return lr / (1 - b1^t) and sqrt(1 - b2^t)."""
         unbias = 1 - self.exact_betas**self.steps  # in double precision: near 1 the rounding of a beta shows
-        unbias1, unbias2 = unbias[:, :1], unbias[:, 1:].sqrt()
-        scale = torch.sqrt(second, out=gradient_RD).div_(unbias2.to(second.dtype)).add_(self.epsilon)
-        theta_RD.sub_(torch.div(first, scale, out=scale).mul_((lr_R1 / unbias1).to(second.dtype)))
+        return (lr_R1 / unbias[:, :1]).to(lr_R1.dtype), unbias[:, 1:].sqrt().to(lr_R1.dtype)
+
+    def update(self, theta: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: tuple[Tensor, ...]) -> None:
+        """Apply m <- b1 m + (1-b1) g; s <- b2 s + (1-b2) g^2; theta <- theta - lr m^ / (sqrt(s^) + eps)."""
+        first, second = state
+        rate, unbias2 = rates
+        first.mul_(self.beta1).add_(gradient * self.rest1)
+        second.mul_(self.beta2).add_(gradient.square_().mul_(self.rest2))
+        scale = torch.sqrt(second, out=gradient).div_(unbias2).add_(self.epsilon)
+        theta.sub_(torch.div(first, scale, out=scale).mul_(rate))
 
 
 class RmsProp(Optimizer):
@@ -95,17 +118,18 @@ class RmsProp(Optimizer):
 
     state_names = ("second",)
 
-    def __init__(self, runs: Sequence[Run], theta_RD: Tensor) -> None:
+    def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor]) -> None:
         """Read each run's smoothing and epsilon."""
-        super().__init__(runs, theta_RD)
+        super().__init__(runs, theta)
         self.smoothing = self.column(run.smoothing for run in runs)
         self.rest = self.column(1 - run.smoothing for run in runs)
         self.epsilon = self.column(run.epsilon for run in runs)
 
-    def update(self, theta_RD: Tensor, gradient_RD: Tensor, lr_R1: Tensor) -> None:
+    def update(self, theta: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: tuple[Tensor, ...]) -> None:
         """Apply s <- a s + (1-a) g^2; theta <- theta - lr g / (sqrt(s) + eps)."""
-        second = self.state["second"].mul_(self.smoothing).add_(gradient_RD.square().mul_(self.rest))
-        theta_RD.sub_(gradient_RD.div_(second.sqrt().add_(self.epsilon)).mul_(lr_R1))
+        (second,), (lr_R1,) = state, rates
+        second.mul_(self.smoothing).add_(gradient.square().mul_(self.rest))
+        theta.sub_(gradient.div_(second.sqrt().add_(self.epsilon)).mul_(lr_R1))
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": Sgd, "adam": Adam, "rmsprop": RmsProp}

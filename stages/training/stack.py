@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import prod
 
 import torch
 from torch import Tensor
@@ -16,11 +17,15 @@ from stages.networks.evaluation import SMALLEST_NORMALISED, batches
 from stages.networks.layout import Layout
 from stages.networks.losses import example_losses, targets
 from stages.seeds import generator
+from stages.training.linear import FeatureMajor
 from stages.training.optimizers import OPTIMIZERS
 from stages.training.schedule import learning_rate
 
-NUMERICS = 1
+NUMERICS = 2
 """Version of what training computes: raise it with any change that moves a weight, so that no old run is reused."""
+
+UPDATE_NUMBERS = 2**17
+"""Numbers that an optimizer updates at once: a call's overhead is small beside them, and they stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,9 @@ class Stack:
         self.network, self.layout, _ = built[0]
         self.theta = torch.stack([theta for _, _, theta in built]).to(device, dtype)
         self.start = self.theta.clone()
+        self.groups = _groups([len(runs) * prod(shape) for shape in self.layout.shapes])
         self.optimizers = [
-            OPTIMIZERS[name]([self.runs[row] for row in rows], self.theta[rows[0] : rows[-1] + 1])
+            OPTIMIZERS[name]([self.runs[row] for row in rows], self._parameters(rows))
             for name, rows in _by_optimizer(self.runs)
         ]
         prepared: dict[tuple, tuple[Tensor, Tensor]] = {}
@@ -89,32 +95,49 @@ class Stack:
                 prepared[run.data_key] = _prepare(run, dataset, device, dtype)
         self.data = [prepared[run.data_key] for run in runs]
         self.orders = {run.order: generator("order", run.order) for run in runs}
-        self._losses = vmap(self._loss)
+        self._outputs = vmap(self._output)
         self._share()
 
     def _share(self) -> None:
-        """Set up what follows from the rows: gradient buffer, and leaves that are views of theta."""
-        self.gradient = torch.empty_like(self.theta)
+        """Set up what follows from the rows: leaves that are views of theta, and views of the data.
+
+        Runs with the same data in the same order share a view: its batches are gathered once.
+        """
         self.leaves = [view.detach().requires_grad_() for view in self.layout.split(self.theta).values()]
-        spans = [slice(rows[0], rows[-1] + 1) for _, rows in _by_optimizer(self.runs)]
-        self.updates = [
-            (optimizer, self.theta[span], self.gradient[span], span)
-            for optimizer, span in zip(self.optimizers, spans, strict=True)
-        ]
+        self.spans = [slice(rows[0], rows[-1] + 1) for _, rows in _by_optimizer(self.runs)]
+        keys = [(run.data_key, run.order) for run in self.runs]
+        views = {key: (data, key[1]) for key, data in zip(keys, self.data, strict=True)}
+        self.views = list(views.values())
+        numbers = {key: number for number, key in enumerate(views)}
+        self.view_R = torch.tensor([numbers[key] for key in keys], device=self.theta.device)
+
+    def _parameters(self, rows: list[int]) -> list[Tensor]:
+        """Return views of the parameters of adjacent rows, a group of parameters each, shape (R, P)."""
+        sizes = [sum(prod(shape) for shape in self.layout.shapes[group]) for group in self.groups]
+        return list(self.theta[rows[0] : rows[-1] + 1].split(sizes, dim=1))
+
+    def _group(self, gradients: tuple[Tensor, ...]) -> list[Tensor]:
+        """Return the gradients by each group of parameters, shape (R, P), in memory of their own."""
+        if len({gradient.data_ptr() for gradient in gradients}) < len(gradients):
+            gradients = tuple(gradient.clone() for gradient in gradients)  # as of a sum of two parameters
+        flat = [[gradient.flatten(1) for gradient in gradients[group]] for group in self.groups]
+        return [parts[0].contiguous() if len(parts) == 1 else torch.cat(parts, 1) for parts in flat]
 
     def keep(self, rows: list[int]) -> None:
         """Go on with the given rows only, in increasing order."""
-        kept = []
-        for optimizer, (_, group) in zip(self.optimizers, _by_optimizer(self.runs), strict=True):
-            inside = [row - group[0] for row in rows if row in group]
-            if inside:
-                optimizer.keep(torch.tensor(inside, device=self.theta.device))
-                kept.append(optimizer)
-        self.optimizers = kept
+        before = _by_optimizer(self.runs)
         chosen = torch.tensor(rows, device=self.theta.device)
         self.theta, self.start = self.theta[chosen], self.start[chosen]
         self.runs = [self.runs[row] for row in rows]
         self.data = [self.data[row] for row in rows]
+        after = {name: self._parameters(group) for name, group in _by_optimizer(self.runs)}
+        kept = []
+        for optimizer, (name, group) in zip(self.optimizers, before, strict=True):
+            if name in after:
+                inside = [row - group[0] for row in rows if row in group]
+                optimizer.keep(torch.tensor(inside, device=self.theta.device), after[name])
+                kept.append(optimizer)
+        self.optimizers = kept
         self._share()
 
     def epoch(self, number: int) -> Tensor:
@@ -130,33 +153,38 @@ class Stack:
         lr_R1 = rates[:, None].to(self.theta.device, self.theta.dtype)
         count, size = len(self.data[0][0]), self.runs[0].batch_size
         permutations = {seed: torch.randperm(count, generator=order) for seed, order in self.orders.items()}
-        order_RN = torch.stack([permutations[run.order] for run in self.runs]).to(self.theta.device)
+        order_VN = torch.stack([permutations[order] for _, order in self.views]).to(self.theta.device)
         total = torch.zeros(len(self.runs), dtype=torch.float64, device=self.theta.device)
         least = SMALLEST_NORMALISED if self.runs[0].batch_norm else 1
         for batch in batches(count, size, least):
-            index_RB = order_RN[:, batch]
-            total += self._step(*self._batch(index_RB), lr_R1).double() * index_RB.shape[1]
+            index_VB = order_VN[:, batch]
+            total += self._step(*self._batch(index_VB), lr_R1).double() * index_VB.shape[1]
         return (total / count).cpu()
 
-    def _batch(self, index_RB: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the examples and targets of a step, shape (R, B, ...)."""
-        x, target = self.data[0]
-        if all(data[0] is x and data[1] is target for data in self.data):
-            return x[index_RB], target[index_RB]
-        x = torch.stack([data[0][index] for data, index in zip(self.data, index_RB, strict=True)])
-        return x, torch.stack([data[1][index] for data, index in zip(self.data, index_RB, strict=True)])
+    def _batch(self, index_VB: Tensor) -> list[Tensor]:
+        """Return the examples and targets of a step, shape (R, B, ...), from indices into each view of the data."""
+        found = []
+        for part in (0, 1):
+            first = self.views[0][0][part]
+            chosen = first.new_empty((*index_VB.shape, *first.shape[1:]))
+            for (data, _), index, place in zip(self.views, index_VB, chosen, strict=True):
+                torch.index_select(data[part], 0, index, out=place)
+            if len(self.views) < len(self.runs):
+                chosen = chosen.expand(len(self.runs), *chosen.shape[1:]) if len(chosen) == 1 else chosen[self.view_R]
+            found.append(chosen)
+        return found
 
-    def _loss(self, leaves: list[Tensor], x: Tensor, target: Tensor) -> Tensor:
-        parameters = dict(zip(self.layout.names, leaves, strict=True))
-        outputs = functional_call(self.network, parameters, (x,))
-        return example_losses(self.runs[0].loss, outputs, target).mean()
+    def _output(self, leaves: list[Tensor], x: Tensor) -> Tensor:
+        return functional_call(self.network, dict(zip(self.layout.names, leaves, strict=True)), (x,))
 
     def _step(self, x: Tensor, target: Tensor, lr_R1: Tensor) -> Tensor:
-        losses_R = self._losses(self.leaves, x, target)
-        gradients = torch.autograd.grad(losses_R.sum(), self.leaves)
-        torch.cat([gradient.flatten(1) for gradient in gradients], dim=1, out=self.gradient)
-        for optimizer, theta, gradient, rows in self.updates:
-            optimizer.step(theta, gradient, lr_R1[rows])
+        with FeatureMajor():
+            outputs = self._outputs(self.leaves, x)
+        losses = example_losses(self.runs[0].loss, outputs.flatten(0, 1), target.flatten(0, 1))
+        losses_R = losses.view(len(self.runs), -1).mean(1)
+        gradients = self._group(torch.autograd.grad(losses_R.sum(), self.leaves))
+        for optimizer, rows in zip(self.optimizers, self.spans, strict=True):
+            optimizer.step([gradient[rows] for gradient in gradients], lr_R1[rows])
         return losses_R.detach()
 
     def distances(self) -> Tensor:
@@ -248,6 +276,17 @@ def _by_optimizer(runs: Sequence[Run]) -> list[tuple[str, list[int]]]:
     """Return the rows of each optimizer, in the order of the stack."""
     rows = groupby(range(len(runs)), key=lambda row: runs[row].optimizer)
     return [(name, list(group)) for name, group in rows]
+
+
+def _groups(sizes: Sequence[int]) -> list[slice]:
+    """Return which adjacent parameters an optimizer updates at once: many small ones, or a large one."""
+    groups, start, numbers = [], 0, 0
+    for place, size in enumerate(sizes):
+        if numbers and numbers + size > UPDATE_NUMBERS:
+            groups.append(slice(start, place))
+            start, numbers = place, 0
+        numbers += size
+    return [*groups, slice(start, len(sizes))]
 
 
 def _prepare(run: Run, dataset: Dataset, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
