@@ -1,32 +1,35 @@
 """The one sweep: everything that is measured along a line, in one pass over its alphas."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import vmap
+from torch.func import functional_call, vmap
 
 from stages.config import BatchNormStatistics
-from stages.lines.taylor import Jet, Moving, Taylor, expand
+from stages.lines.taylor import Held, Jet, Moving, Taylor, expand
 from stages.measures.gauss_length import smooth, turning
-from stages.networks.batch_norm import Statistics, given_statistics, with_statistics
+from stages.networks.batch_norm import Statistics, given_statistics, statistics_of
 from stages.networks.evaluation import (
     SMALLEST_NORMALISED,
+    Combination,
+    Split,
     Task,
     batches,
     chunk_points,
     chunk_rows,
-    combine,
     estimation_batches,
-    evaluate,
+    sums,
+    width,
 )
 from stages.networks.layout import Layout
 
 NUMERICS = 4
 """Version of what a sweep computes: raise it with any change that moves a curve, so that no old line is reused."""
 
+BLOCK_BYTES = 2**26  # of a layer's products with both ends of a line
 GAUSS_NUMBERS = 2**20  # of tangents that become Gauss lengths at once, in double precision and several copies
 
 
@@ -75,99 +78,157 @@ def walk(
     Returns:
         Loss and accuracy on both splits, Gauss lengths, and paths.
     """
-    parts: dict[str, list[Tensor]] = {name: [] for name in ("loss", "hits", "test_loss", "test_hits", "v", "a", "z")}
-    for chunk in alphas.split(chunk_points(task, settings, len(alphas))):
-        points, rows = OnLine(task.layout, start, end, chunk), chunk_rows(task, len(chunk))
-        jets = _statistics(task, points, settings)
-        statistics = {name: jet.value for name, jet in jets.items()}
-        train = evaluate(task, task.train, points, statistics, settings, rows)
-        test = evaluate(task, task.test, points, statistics, settings, rows)
-        outputs = _outputs(task, points, jets, settings, max(gauss_examples, path_examples))
-        found = (train.loss, train.accuracy, test.loss, test.accuracy)
-        found += (outputs.first[:, :gauss_examples], outputs.second[:, :gauss_examples])
-        found += (outputs.value[:, :path_examples].clone(),)  # a view would keep all outputs in memory
-        for name, value in zip(parts, found, strict=True):
-            parts[name].append(value)
-    joined = {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}
-    v, a = joined["v"], joined["a"]
+    line = _Line(task.layout, start, end)
+    chunks = alphas.split(chunk_points(task, settings, len(alphas)))
+    statistics = _statistics(task, line, chunks, settings)
+    train = _evaluate(task, task.train, line, chunks, statistics, settings, max(gauss_examples, path_examples))
+    test = _evaluate(task, task.test, line, chunks, statistics, settings, 0)
+    v, a = (term[:, :gauss_examples].cpu().numpy() for term in train.outputs[1:])
     few = max(1, GAUSS_NUMBERS // v[:, 0].size)
     some = [(v[:, part], a[:, part]) for part in batches(v.shape[1], few)]
     return Walk(
-        loss_train=joined["loss"],
-        accuracy_train=joined["hits"],
-        loss_test=joined["test_loss"],
-        accuracy_test=joined["test_hits"],
+        loss_train=train.loss.cpu().numpy(),
+        accuracy_train=train.accuracy.cpu().numpy(),
+        loss_test=test.loss.cpu().numpy(),
+        accuracy_test=test.accuracy.cpu().numpy(),
         gauss_smooth=np.concatenate([smooth(v, a, alphas.double().cpu().numpy()) for v, a in some]),
         gauss_turning=np.concatenate([turning(v) for v, _ in some]),
-        paths=joined["z"],
+        paths=train.outputs.value[:, :path_examples].cpu().numpy(),
     )
+
+
+class _Line:
+    """Points (1 - alpha) start + alpha end, for endpoints of shape (D,)."""
+
+    def __init__(self, layout: Layout, start: Tensor, end: Tensor) -> None:
+        self.layout = layout
+        self.ends = start, end
+        self.start, self.end, self.slope = (layout.split(theta) for theta in (start, end, end - start))
+
+    def at(self, alphas_P: Tensor) -> Tensor:
+        """Return the points, shape (P, D)."""
+        return torch.lerp(*self.ends, alphas_P[:, None])
+
+    def moving(self, alpha: Tensor, theta: Tensor) -> dict[str, Moving]:
+        """Return the named parameters at one alpha, where the point is theta, and how they move."""
+        return {
+            name: Moving(value, self.slope[name], None, (self.start[name], self.end[name], alpha))
+            for name, value in self.layout.split(theta).items()
+        }
 
 
 @dataclass(frozen=True)
-class OnLine:
-    """Points (1 - alpha) start + alpha end, for endpoints of shape (D,) and alphas `where`, shape (P,)."""
+class _Found:
+    """What was found on one split."""
 
-    layout: Layout
-    start: Tensor
-    end: Tensor
-    where: Tensor
-
-    def moving(self, alpha: Tensor) -> dict[str, Moving]:
-        """Return the named parameters at alpha and how they move."""
-        value = self.layout.split((1 - alpha) * self.start + alpha * self.end)
-        first = self.layout.split(self.end - self.start)
-        start, end = self.layout.split(self.start), self.layout.split(self.end)
-        return {name: Moving(value[name], first[name], None, (start[name], end[name], alpha)) for name in value}
-
-    def call(self, where: Tensor, x: Tensor, function: Callable[[dict[str, Tensor]], Tensor]) -> Tensor:
-        """Return a function of the named parameters at one alpha and of the examples x."""
-        with Taylor(x, derivatives=False) as mode:
-            return function({name: mode.track(*move) for name, move in self.moving(where).items()})
+    loss: Tensor
+    """(A,)"""
+    accuracy: Tensor
+    """(A,)"""
+    outputs: Jet
+    """(A, examples, O) each"""
 
 
-def _statistics(task: Task, points: OnLine, settings: BatchNormStatistics) -> dict[str, Jet]:
-    """Return the jets of batch-norm statistics, shape (A, C) each; none where no statistics are estimated."""
+def _statistics(
+    task: Task, line: _Line, chunks: Sequence[Tensor], settings: BatchNormStatistics
+) -> list[dict[str, Jet]]:
+    """Return the jets of batch-norm statistics of each chunk of alphas, (P, C) each; none where none are estimated."""
     if settings.estimate == "batch":
-        return {}
+        return [{} for _ in chunks]
 
-    def jets(alpha: Tensor, x: Tensor) -> dict[str, Jet]:
-        def observe(parameters: dict[str, Tensor]) -> Statistics:
-            return with_statistics(task.network, parameters, x)[1]
+    def jets(alpha: Tensor, theta: Tensor, held: Held) -> dict[str, Jet]:
+        return expand(lambda weights: statistics_of(task.network, weights, held.x), line.moving(alpha, theta), held)
 
-        return expand(observe, points.moving(alpha), x)
-
-    observed = [(len(x), vmap(jets, (0, None))(points.where, x)) for x in estimation_batches(task, settings)]
-    orders = [
-        [(rows, {name: jet[order] for name, jet in batch.items()}) for rows, batch in observed] for order in range(3)
+    orders = [tuple(Combination(settings, start) for start in (1.0, 0.0, 0.0)) for _ in chunks]
+    for block in _blocks(task, list(estimation_batches(task, settings))):
+        examples = [Held(task.train.x[batch]) for batch in block]
+        for chunk, combinations in zip(chunks, orders, strict=True):
+            theta = line.at(chunk)
+            for held in examples:
+                found = vmap(jets, (0, 0, None))(chunk, theta, held)
+                for order, combination in enumerate(combinations):
+                    combination.add(len(held.x), {name: jet[order] for name, jet in found.items()})
+    return [
+        {name: Jet(*(combination.total[name] for combination in combinations)) for name in combinations[0].total}
+        for combinations in orders
     ]
-    value, first, second = (
-        combine(batches, settings, start) for batches, start in zip(orders, (1.0, 0.0, 0.0), strict=True)
-    )
-    return {name: Jet(value[name], first[name], second[name]) for name in value}
 
 
-def _outputs(
-    task: Task, points: OnLine, statistics: dict[str, Jet], settings: BatchNormStatistics, examples: int
-) -> Jet:
-    """Return the jet of the outputs for the first training examples, shape (A, examples, O) each."""
+def _evaluate(
+    task: Task,
+    split: Split,
+    line: _Line,
+    chunks: Sequence[Tensor],
+    statistics: Sequence[dict[str, Jet]],
+    settings: BatchNormStatistics,
+    examples: int,
+) -> _Found:
+    """Evaluate the line on a split, with the jets of the outputs for the first examples."""
     own = settings.estimate == "batch" and task.normalised
-    examples = min(examples, len(task.train))
-    rows = chunk_rows(task, len(points.where))
-    size, least = (settings.batch_size, SMALLEST_NORMALISED) if own else (rows, 1)
+    examples = min(examples, len(split))
 
-    def jet(alpha: Tensor, known: dict[str, Jet], x: Tensor) -> Jet:
-        parameters = points.moving(alpha)
+    def forward(weights: dict[str, Tensor], known: Statistics, x: Tensor) -> Tensor:
+        if own:
+            return functional_call(task.network, weights, (x,))
+        return given_statistics(task.network, weights, known, x)
+
+    def value(alpha: Tensor, theta: Tensor, known: dict[str, Jet], held: Held) -> Tensor:
+        with Taylor(held, derivatives=False) as mode:
+            weights = {name: mode.track(*move) for name, move in line.moving(alpha, theta).items()}
+            return forward(weights, {name: jet.value for name, jet in known.items()}, held.x)
+
+    def jet(alpha: Tensor, theta: Tensor, known: dict[str, Jet], held: Held) -> Jet:
+        parameters = line.moving(alpha, theta)
 
         def outputs(moving: dict[str, Tensor]) -> dict[str, Tensor]:
             weights = {name: moving[name] for name in parameters}
-            if own:
-                return {"outputs": with_statistics(task.network, weights, x)[0]}
-            return {"outputs": given_statistics(task.network, weights, {name: moving[name] for name in known}, x)}
+            return {"outputs": forward(weights, {name: moving[name] for name in known}, held.x)}
 
-        return expand(outputs, parameters | {name: Moving(*jet) for name, jet in known.items()}, x)["outputs"]
+        return expand(outputs, parameters | {name: Moving(*terms) for name, terms in known.items()}, held)["outputs"]
 
-    parts = []
-    for batch in batches(len(task.train) if own else examples, size, least):
-        if batch.start < examples:
-            parts.append(vmap(jet, (0, 0, None))(points.where, statistics, task.train.x[batch]))
-    return Jet(*(torch.cat(terms, dim=1)[:, :examples] for terms in zip(*parts, strict=True)))
+    if own:
+        whole = list(batches(len(split), settings.batch_size, SMALLEST_NORMALISED))
+    else:
+        rows = chunk_rows(task, len(chunks[0]))
+        rest = batches(len(split) - examples, rows)
+        whole = [*batches(examples, rows), *(slice(b.start + examples, b.stop + examples) for b in rest)]
+    points = sum(len(chunk) for chunk in chunks)
+    loss = torch.zeros(points, dtype=torch.float64, device=split.x.device)
+    hits = torch.zeros_like(loss)
+    terms: list[Tensor] = []
+    for block in _blocks(task, [batch for batch in whole if batch.stop > batch.start]):
+        parts = [(batch, Held(split.x[batch])) for batch in block]
+        done = 0
+        for chunk, known in zip(chunks, statistics, strict=True):
+            theta, where = line.at(chunk), slice(done, done + len(chunk))
+            done += len(chunk)
+            for batch, held in parts:
+                if batch.start < examples:
+                    found = vmap(jet, (0, 0, 0, None))(chunk, theta, known, held)
+                    if not terms:
+                        terms = [found.value.new_empty(points, examples, *found.value.shape[2:]) for _ in Jet._fields]
+                    for kept, term in zip(terms, found, strict=True):
+                        kept[where, batch] = term[:, : examples - batch.start]
+                    outputs = found.value
+                else:
+                    outputs = vmap(value, (0, 0, 0, None))(chunk, theta, known, held)
+                losses, right = sums(task, split, batch, outputs)
+                loss[where] += losses
+                hits[where] += right
+    return _Found(loss / len(split), hits / len(split), Jet(*terms) if terms else None)
+
+
+def _blocks(task: Task, parts: Sequence[slice]) -> Iterator[list[slice]]:
+    """Yield adjacent batches in blocks, whose products with both ends of the line are kept while alphas pass.
+
+    So the weights at an alpha are put together once a block, not once a batch.
+    """
+    rows = BLOCK_BYTES // (2 * width(task) * task.train.x.element_size())
+    block: list[slice] = []
+    for part in parts:
+        if block and part.stop - block[0].start > rows:
+            yield block
+            block = []
+        block.append(part)
+    if block:
+        yield block

@@ -1,11 +1,9 @@
 """Batch normalisation whose statistics are inputs and outputs, not state."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.overrides import handle_torch_function, has_torch_function
 
 Statistics = dict[str, Tensor]
 """`LAYER.mean` and `LAYER.variance` (unbiased) of the channels, shape (C,) each."""
@@ -14,10 +12,9 @@ Statistics = dict[str, Tensor]
 class BatchNorm(nn.Module):
     """Normalises each channel (dimension 1) over all other dimensions, then scales and shifts it.
 
-    As `torch.nn.BatchNorm1d` or `2d`, but written with sums of the tensor: stacked networks then cost less than half of
-    what they do through the built-in kernel, and forward-mode derivatives pass through the statistics. (Not with means
-    or squares: their gradients come in another layout of memory than the tensor, and mixing the two is slow.) It keeps
-    no running statistics; `with_statistics` and `given_statistics` read and set them around a call.
+    As `torch.nn.BatchNorm1d` or `2d`, but forward-mode derivatives pass through the statistics, and stacked networks
+    cost less than half. It keeps no running statistics; `statistics_of` and `given_statistics` read and set them around
+    a call.
     """
 
     def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
@@ -27,25 +24,45 @@ class BatchNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.given: tuple[Tensor, Tensor] | None = None
-        self.observing = False
-        self.observed: tuple[Tensor, Tensor] | None = None
+        self.observer: _Observer | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise x, shape (N, C, ...), by its own statistics or by those given."""
-        shape = [1, -1] + [1] * (x.dim() - 2)
-        if self.given is None:
-            over = [0, *range(2, x.dim())]
+        if self.given is not None:
+            mean, variance = (along_channels(statistic, x) for statistic in self.given)
+            scale = torch.rsqrt(variance + self.epsilon) * along_channels(self.weight, x)
+            return (x - mean) * scale + along_channels(self.bias, x)
+        y, mean, variance = normalise(x, self.weight, self.bias, self.epsilon)
+        if self.observer is not None:
             count = x.numel() // x.shape[1]
-            mean = x.sum(over, keepdim=True) * (1 / count)
-            centred = x - mean
-            variance = (centred * centred).sum(over, keepdim=True) * (1 / count)
-            if self.observing:
-                self.observed = (mean.flatten(), variance.flatten() * (count / max(count - 1, 1)))
-        else:
-            mean, variance = (statistic.reshape(shape) for statistic in self.given)
-            centred = x - mean
-        scale = torch.rsqrt(variance + self.epsilon) * self.weight.reshape(shape)
-        return centred * scale + self.bias.reshape(shape)
+            self.observer.note(self, mean.flatten(), variance.flatten() * (count / max(count - 1, 1)))
+        return y
+
+
+def normalise(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return x normalised by its own statistics, scaled and shifted; its mean and (biased) variance, (1, C, 1, ...).
+
+    Written with sums: the gradients of means and of squares come in another layout of memory than the tensor, and mixing
+    the two is slow. A `TorchFunctionMode` sees it as one function.
+    """
+    if has_torch_function((x, weight, bias)):
+        return handle_torch_function(normalise, (x, weight, bias), x, weight, bias, epsilon)
+    over, count = other_dimensions(x), x.numel() // x.shape[1]
+    mean = x.sum(over, keepdim=True) * (1 / count)
+    centred = x - mean
+    variance = (centred * centred).sum(over, keepdim=True) * (1 / count)
+    scale = torch.rsqrt(variance + epsilon) * along_channels(weight, x)
+    return centred * scale + along_channels(bias, x), mean, variance
+
+
+def along_channels(values: Tensor, x: Tensor) -> Tensor:
+    """Return one value a channel in the shape (1, C, 1, ...), to be combined with x."""
+    return values.reshape([1, -1] + [1] * (x.dim() - 2))
+
+
+def other_dimensions(x: Tensor) -> list[int]:
+    """Return all dimensions of x but that of its channels."""
+    return [0, *range(2, x.dim())]
 
 
 def batch_norms(network: nn.Module) -> dict[str, BatchNorm]:
@@ -53,32 +70,52 @@ def batch_norms(network: nn.Module) -> dict[str, BatchNorm]:
     return {name: module for name, module in network.named_modules() if isinstance(module, BatchNorm)}
 
 
-def with_statistics(network: nn.Module, parameters: dict[str, Tensor], x: Tensor) -> tuple[Tensor, Statistics]:
-    """Return outputs with x normalised by its own statistics, and those statistics. Pure, so it can be transformed."""
-    with _set(network, observing=True) as layers:
-        outputs = functional_call(network, parameters, (x,))
-        statistics = {}
-        for name, layer in layers.items():
-            statistics[f"{name}.mean"], statistics[f"{name}.variance"] = layer.observed
-        return outputs, statistics
+def statistics_of(network: nn.Module, parameters: dict[str, Tensor], x: Tensor) -> Statistics:
+    """Return the statistics of x in each layer. Pure, so it can be transformed.
+
+    The network is left after its last layer of batch norm; each such layer is to be called once.
+    """
+    layers = batch_norms(network)
+    observer = _Observer(len(layers))
+    try:
+        for layer in layers.values():
+            layer.observer = observer
+        functional_call(network, parameters, (x,))
+    except _AllObserved:
+        pass
+    finally:
+        for layer in layers.values():
+            layer.observer = None
+    statistics = {}
+    for name, layer in layers.items():
+        statistics[f"{name}.mean"], statistics[f"{name}.variance"] = observer.found[layer]
+    return statistics
 
 
 def given_statistics(network: nn.Module, parameters: dict[str, Tensor], statistics: Statistics, x: Tensor) -> Tensor:
     """Return outputs with x normalised by the given statistics. Pure, so it can be transformed."""
-    with _set(network, given=statistics):
-        return functional_call(network, parameters, (x,))
-
-
-@contextmanager
-def _set(
-    network: nn.Module, observing: bool = False, given: Statistics | None = None
-) -> Generator[dict[str, BatchNorm], None, None]:
     layers = batch_norms(network)
     try:
         for name, layer in layers.items():
-            layer.observing = observing
-            layer.given = None if given is None else (given[f"{name}.mean"], given[f"{name}.variance"])
-        yield layers
+            layer.given = (statistics[f"{name}.mean"], statistics[f"{name}.variance"])
+        return functional_call(network, parameters, (x,))
     finally:
         for layer in layers.values():
-            layer.observing, layer.given, layer.observed = False, None, None
+            layer.given = None
+
+
+class _AllObserved(Exception):  # noqa: N818 -- no error
+    """The last statistics were noted."""
+
+
+class _Observer:
+    """Keeps the statistics of a number of layers, and leaves the network when it has them all."""
+
+    def __init__(self, layers: int) -> None:
+        self.layers = layers
+        self.found: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+
+    def note(self, layer: nn.Module, mean: Tensor, variance: Tensor) -> None:
+        self.found[layer] = (mean, variance)
+        if len(self.found) == self.layers:
+            raise _AllObserved

@@ -1,9 +1,8 @@
 """Loss and accuracy of many networks of one architecture at once, batch-norm statistics re-estimated for each."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +11,7 @@ from torch.func import functional_call, vmap
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
 from stages.datasets.training_split import training_data
-from stages.networks.batch_norm import Statistics, batch_norms, given_statistics, with_statistics
+from stages.networks.batch_norm import Statistics, batch_norms, given_statistics, statistics_of
 from stages.networks.build import build
 from stages.networks.layout import Layout
 from stages.networks.losses import correct, example_losses, targets
@@ -78,28 +77,6 @@ class Evaluation:
     accuracy: Tensor
 
 
-class Points(Protocol):
-    """Points in weight space, however they are given."""
-
-    where: Tensor
-    """(P, ...) what tells each point."""
-
-    def call(self, where: Tensor, x: Tensor, function: Callable[[dict[str, Tensor]], Tensor]) -> Tensor:
-        """Return a function of the named parameters at one point and of the examples x, under `vmap`."""
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Points given as vectors theta, shape (P, D)."""
-
-    layout: Layout
-    where: Tensor
-
-    def call(self, where: Tensor, x: Tensor, function: Callable[[dict[str, Tensor]], Tensor]) -> Tensor:
-        """Return a function of the named parameters."""
-        return function(self.layout.split(where))
-
-
 def batches(count: int, size: int, least: int = 1) -> Iterator[slice]:
     """Yield slices over `count` examples in steps of `size`; a rest of fewer than `least` joins the batch before it."""
     bounds = [*range(0, count, size), count]
@@ -122,57 +99,72 @@ def estimate(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> Sta
     """
 
     def observe(theta: Tensor, x: Tensor) -> Statistics:
-        return with_statistics(task.network, task.layout.split(theta), x)[1]
+        return statistics_of(task.network, task.layout.split(theta), x)
 
-    observed = ((len(x), vmap(observe, (0, None))(theta_PD, x)) for x in estimation_batches(task, settings))
-    return combine(observed, settings)
+    batches_x = (task.train.x[batch] for batch in estimation_batches(task, settings))
+    return combine(((len(x), vmap(observe, (0, None))(theta_PD, x)) for x in batches_x), settings)
 
 
-def estimation_batches(task: Task, settings: BatchNormStatistics) -> Iterator[Tensor]:
+def estimation_batches(task: Task, settings: BatchNormStatistics) -> Iterator[slice]:
     """Yield the batches of training examples that statistics are estimated from, none without batch norm."""
     if task.normalised:
         count = min(len(task.train), settings.examples or len(task.train))
-        for batch in batches(count, settings.batch_size, least=SMALLEST_NORMALISED):
-            yield task.train.x[batch]
+        yield from batches(count, settings.batch_size, least=SMALLEST_NORMALISED)
 
 
-def combine(
-    observed: Iterable[tuple[int, Statistics]], settings: BatchNormStatistics, start: float = 1.0
-) -> Statistics:
-    """Combine the statistics of batches: their mean (`cumulative`), or a moving average from (0, 1) (`momentum`).
+class Combination:
+    """The statistics of batches: their mean (`cumulative`), or a moving average from (0, 1) (`momentum`).
 
     The mean is weighted by the batches' sizes; with equal sizes it is what `torch.nn.BatchNorm1d` keeps with momentum
     None. The moving average is what it keeps with a number.
-
-    Args:
-        observed: Size and statistics of each batch, tensors of any shape.
-        settings: Which rule.
-        start: Variance before the first batch: 1, or 0 to combine derivatives of statistics by the same rule.
-
-    Returns:
-        The combined statistics.
     """
-    total: Statistics = {}
-    seen = 0
-    for rows, batch in observed:
-        seen += rows
-        weight = rows / seen if settings.estimate == "cumulative" else settings.momentum
+
+    def __init__(self, settings: BatchNormStatistics, start: float = 1.0) -> None:
+        """Start without batches.
+
+        Args:
+            settings: Which rule.
+            start: Variance before the first batch: 1, or 0 to combine derivatives of statistics by the same rule.
+        """
+        self.settings, self.start = settings, start
+        self.total: Statistics = {}
+        self.seen = 0
+
+    def add(self, rows: int, batch: Statistics) -> None:
+        """Take in a batch of so many rows, whose statistics are tensors of any shape."""
+        self.seen += rows
+        weight = rows / self.seen if self.settings.estimate == "cumulative" else self.settings.momentum
         for name, new in batch.items():
-            if name not in total:
-                total[name] = torch.full_like(new, start if name.endswith(".variance") else 0.0)
-            total[name] = (1 - weight) * total[name] + weight * new
-    return total
+            if name not in self.total:
+                self.total[name] = torch.full_like(new, self.start if name.endswith(".variance") else 0.0)
+            self.total[name] = (1 - weight) * self.total[name] + weight * new
+
+
+def combine(observed: Iterable[tuple[int, Statistics]], settings: BatchNormStatistics) -> Statistics:
+    """Return the `Combination` of batches, given with their rows."""
+    combination = Combination(settings)
+    for rows, batch in observed:
+        combination.add(rows, batch)
+    return combination.total
+
+
+def sums(task: Task, split: Split, batch: slice, outputs_PBO: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sum of the losses of a batch, and how many of it are classified right (NaN without labels), (P,)."""
+    labels = None if split.labels is None else split.labels[batch]
+    losses = vmap(example_losses, (None, 0, None))(task.loss, outputs_PBO, split.target[batch])
+    hits = torch.full_like(losses, torch.nan) if labels is None else vmap(correct, (0, None))(outputs_PBO, labels)
+    return losses.double().sum(1), hits.double().sum(1)
 
 
 def evaluate(
-    task: Task, split: Split, points: Points, statistics: Statistics, settings: BatchNormStatistics, rows: int
+    task: Task, split: Split, theta_PD: Tensor, statistics: Statistics, settings: BatchNormStatistics, rows: int
 ) -> Evaluation:
     """Evaluate each point on a split.
 
     Args:
         task: Network and loss.
         split: The examples.
-        points: P points.
+        theta_PD: Points, shape (P, D).
         statistics: As `estimate` gives them; not used where each batch has its own.
         settings: How batch norm is treated.
         rows: Examples at once; another number may round otherwise.
@@ -183,25 +175,19 @@ def evaluate(
     own = settings.estimate == "batch" and task.normalised
     size, least = (settings.batch_size, SMALLEST_NORMALISED) if own else (rows, 1)
 
-    def measure(where: Tensor, known: Statistics, x: Tensor, target: Tensor, labels: Tensor | None) -> tuple:
-        def forward(parameters: dict[str, Tensor]) -> Tensor:
-            if own:
-                return functional_call(task.network, parameters, (x,))
-            return given_statistics(task.network, parameters, known, x)
+    def forward(theta: Tensor, known: Statistics, x: Tensor) -> Tensor:
+        parameters = task.layout.split(theta)
+        if own:
+            return functional_call(task.network, parameters, (x,))
+        return given_statistics(task.network, parameters, known, x)
 
-        outputs = points.call(where, x, forward)
-        losses = example_losses(task.loss, outputs, target)
-        hits = torch.full_like(losses, torch.nan) if labels is None else correct(outputs, labels)
-        return losses.double().sum(), hits.double().sum()
-
-    loss = torch.zeros(len(points.where), dtype=torch.float64, device=split.x.device)
+    loss = torch.zeros(len(theta_PD), dtype=torch.float64, device=split.x.device)
     hits = torch.zeros_like(loss)
     for batch in batches(len(split), size, least):
-        labels = None if split.labels is None else split.labels[batch]
-        examples = (split.x[batch], split.target[batch], labels)
-        sums = vmap(measure, (0, 0, None, None, None))(points.where, statistics, *examples)
-        loss += sums[0]
-        hits += sums[1]
+        outputs = vmap(forward, (0, 0, None))(theta_PD, statistics, split.x[batch])
+        losses, right = sums(task, split, batch, outputs)
+        loss += losses
+        hits += right
     return Evaluation(loss / len(split), hits / len(split))
 
 
@@ -239,7 +225,7 @@ def evaluate_points(task: Task, theta_PD: Tensor, settings: BatchNormStatistics)
     for theta in theta_PD.split(chunk_points(task, settings, len(theta_PD))):
         statistics = estimate(task, theta, settings) if settings.estimate != "batch" else {}
         for split, evaluations in zip((task.train, task.test), found, strict=True):
-            evaluations.append(evaluate(task, split, Vectors(task.layout, theta), statistics, settings, rows))
+            evaluations.append(evaluate(task, split, theta, statistics, settings, rows))
     train, test = (
         Evaluation(torch.cat([e.loss for e in parts]), torch.cat([e.accuracy for e in parts])) for parts in found
     )

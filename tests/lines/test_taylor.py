@@ -3,8 +3,8 @@ import torch
 from torch import nn
 from torch.func import functional_call, vmap
 
-from stages.lines.taylor import Moving, Taylor, expand, nested
-from stages.networks.batch_norm import with_statistics
+from stages.lines.taylor import Held, Moving, Taylor, expand, nested
+from stages.networks.batch_norm import statistics_of
 from stages.networks.fully_connected import FullyConnected
 
 
@@ -28,8 +28,8 @@ def test_carried_derivatives_are_nested_ones(activation, batch_norm):
     x = torch.randn(11, 2, 3, dtype=torch.float64)
 
     def function(parameters):
-        outputs, statistics = with_statistics(network, parameters, x)
-        return {"outputs": outputs} | statistics
+        outputs = functional_call(network, parameters, (x,))
+        return {"outputs": outputs} | statistics_of(network, parameters, x)
 
     carried, slow = expand(function, moving(network)), nested(function, moving(network))
     assert carried.keys() == slow.keys()
@@ -65,7 +65,7 @@ def test_expansion_stacks():
 
     def at(scale):
         scaled = {name: Moving(scale * jet.value, jet.first, None) for name, jet in jets.items()}
-        return expand(lambda p: {"z": with_statistics(network, p, x)[0]}, scaled)["z"]
+        return expand(lambda p: {"z": functional_call(network, p, (x,))}, scaled)["z"]
 
     scales = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
     together = vmap(at)(scales)
@@ -88,9 +88,13 @@ def test_a_layer_on_a_line_is_as_one_that_is_not(bias):
     def function(parameters):
         return {"outputs": functional_call(network, parameters, (x,))}
 
-    for ours, theirs in zip(expand(function, lined, x)["outputs"], expand(function, plain)["outputs"], strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
-    with Taylor(x, derivatives=False) as mode:
+    held = Held(x)
+    for _ in range(2):  # by products computed now, and by those kept
+        found = expand(function, lined, held)["outputs"]
+        for ours, theirs in zip(found, expand(function, plain)["outputs"], strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
+    assert len(held.products) == 1
+    with Taylor(held, derivatives=False) as mode:
         found = function({name: mode.track(*move) for name, move in lined.items()})["outputs"]
     torch.testing.assert_close(found, function(values)["outputs"], rtol=1e-12, atol=1e-13)
 
