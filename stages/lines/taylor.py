@@ -233,7 +233,7 @@ def _linear(mode: Taylor, value: Tensor, x: Tensor, weight: Tensor, bias: Tensor
 
 
 def _normalise(mode: Taylor, x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what `batch_norm.normalise` does, tracked: by hand, in a third of the passes over x of the single rules."""
+    """Return what `batch_norm.normalise` does, tracked: by hand, with a third of the passes over x."""
     over, each = other_dimensions(x), x.shape[1] / x.numel()
 
     def mean(values: Tensor) -> Tensor:

@@ -42,8 +42,8 @@ class BatchNorm(nn.Module):
 def normalise(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
     """Return x normalised by its own statistics, scaled and shifted; its mean and (biased) variance, (1, C, 1, ...).
 
-    Written with sums: the gradients of means and of squares come in another layout of memory than the tensor, and mixing
-    the two is slow. A `TorchFunctionMode` sees it as one function.
+    Written with sums, because the gradients of means and of squares come in another layout of memory than the tensor,
+    and mixing the two is slow. A `TorchFunctionMode` sees it as one function.
     """
     if has_torch_function((x, weight, bias)):
         return handle_torch_function(normalise, (x, weight, bias), x, weight, bias, epsilon)
