@@ -37,7 +37,7 @@ test-all: install
 check: install
 	@python tools/check_artifacts.py
 
-# With the environment of a worker process (stages/workers.py), read when a process starts.
+# With the environment of a worker process (stages/workers/local.py), read when a process starts.
 bench: install
 	@OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=4294967295 MALLOC_TOP_PAD_=67108864 \
 		python -m benchmarks.run
@@ -55,7 +55,7 @@ install: $(INSTALLED)
 		grep -qs no_scm .dvc/config.local || python -m dvc config --local core.no_scm true; \
 	fi
 
-$(INSTALLED): requirements.txt constraints.txt
+$(INSTALLED): requirements.txt requirements-cluster.txt constraints.txt
 	@$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info < (3, 14) or sys.exit("error: want Python 3.10 to 3.13, got " \
 		+ sys.version.split()[0] + "; name another, as in: PYTHON=python3.12 make")'
 	@echo "installing into .venv, which takes some minutes"

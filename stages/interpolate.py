@@ -13,7 +13,7 @@ from stages.progress import bar
 from stages.store import Store
 from stages.training.grid import run_key
 from stages.training.run_files import RunFolder
-from stages.workers import run_tasks
+from stages.workers.tasks import Places, Task, run_tasks
 
 
 def gather(lines: Sequence[Line], found: Sequence[dict | None], request: Request) -> Curves:
@@ -61,10 +61,14 @@ def interpolate(job: Job) -> None:
     diverged = {key for key in runs if folder.diverged(key)}
     walked = [line for line in lines if line.end.run_id not in diverged]
     todo = [line for line in walked if not store.has("lines", request.key(line))]
-    work = [([(line, runs[line.end.run_id])], request, dataset_path, folder, store) for line in todo]
+    places = Places(dataset_path, store.folder, folder.folder)
+    work = []
+    for line in todo:
+        ends = tuple(folder.path(end.run_id) for end in (line.start, line.end))
+        work.append(Task(([(line, runs[line.end.run_id])], request), ends))
     with bar(f"interpolate {job.name}", "line", len(lines), len(lines) - len(todo)) as progress:
         progress.set_postfix(reused=len(walked) - len(todo), diverged=len(diverged))
-        for done in run_tasks(line_task, work):
+        for done in run_tasks(line_task, places, work):
             progress.update(done)
     found = [None if line.end.run_id in diverged else store.get("lines", request.key(line))[0] for line in lines]
     save_curves(job.curves_file(job.name), gather(lines, found, request))

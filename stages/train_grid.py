@@ -17,7 +17,7 @@ from stages.progress import bar
 from stages.store import Store
 from stages.training.grid import evaluation_key, run_key, train_task
 from stages.training.plan import stacks
-from stages.workers import jobs, run_tasks
+from stages.workers.tasks import Places, Task, room, run_tasks
 
 EVALUATED = ("final_train_loss", "train_accuracy", "final_test_loss", "test_accuracy")
 
@@ -74,7 +74,7 @@ def check_sizes(name: str, runs: Sequence[Run], examples: int) -> None:
 
 def train_grid(job: Job) -> None:
     """Train what the store lacks of a suite, and rebuild the suite's outputs from the store."""
-    suite, workers = job.params.suite(job.name), max(jobs(), 1)
+    suite = job.params.suite(job.name)
     dataset_path = job.dataset_file(suite.dataset).resolve()
     dataset = load_dataset(dataset_path)
     settings = job.params.interpolate.batch_norm
@@ -84,12 +84,16 @@ def train_grid(job: Job) -> None:
     evaluations = {key: evaluation_key(key, settings) for key in runs}
     missing = {key for key in runs if not store.has("runs", key)}
     todo = [run for key, run in runs.items() if key in missing or not store.has("evaluations", evaluations[key])]
-    divided = stacks(todo, dataset.train_x[0].numel(), workers)
-    work = [(stack, dataset_path, store, settings) for stack in divided]
+    divided = stacks(todo, dataset.train_x[0].numel(), room()) if todo else []
+    key_of = {run: key for key, run in runs.items()}
+    work = [
+        Task((stack, settings), tuple(store.path("runs", key_of[run]) for run in stack if key_of[run] not in missing))
+        for stack in divided
+    ]
     with bar(f"train_grid {job.name}", "run", len(runs), len(runs) - len(todo)) as progress:
         trained, diverged = 0, sum(store.about("runs", key)["diverged"] for key in runs if key not in missing)
         progress.set_postfix(reused=len(runs) - len(missing), trained=trained, diverged=diverged)
-        for new, lost, done in run_tasks(train_task, work):
+        for new, lost, done in run_tasks(train_task, Places(dataset_path, store.folder), work):
             trained, diverged = trained + new, diverged + lost
             progress.set_postfix(reused=len(runs) - len(missing), trained=trained, diverged=diverged, refresh=False)
             progress.update(done)

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from stages.errors import UserError
-from stages.workers import ENVIRONMENT, device, jobs, run_tasks
+from stages.workers.device import device
+from stages.workers.local import ENVIRONMENT, jobs, run_tasks
 
 
 def square(number: int) -> tuple[int, int, int, str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +14,8 @@ from stages.networks.evaluation import task_of
 from stages.store import Store
 from stages.training.grid import cached_dataset
 from stages.training.run_files import RunFolder
-from stages.workers import device
+from stages.workers.device import device
+from stages.workers.tasks import Places
 
 
 @dataclass(frozen=True)
@@ -38,22 +38,19 @@ class Request:
         return Store.key(line.content() | content)
 
 
-def line_task(
-    lines: Sequence[tuple[Line, Run]], request: Request, dataset_path: Path, runs: RunFolder, store: Store
-) -> int:
+def line_task(places: Places, lines: Sequence[tuple[Line, Run]], request: Request) -> int:
     """Evaluate lines and keep what was found.
 
     Args:
+        places: Where the suite's data and its runs are, and the store to keep it in.
         lines: Lines, each with the run at its end.
         request: How.
-        dataset_path: The suite's data.
-        runs: The weights.
-        store: Where to keep it.
 
     Returns:
         How many lines were evaluated.
     """
-    dataset, place = cached_dataset(dataset_path), device()
+    dataset, place = cached_dataset(places.dataset), device()
+    runs, store = RunFolder(places.runs), Store(places.store)
     for line, run in lines:
         task = task_of(run, dataset, place)
         start = runs.weights(line.start.run_id, line.start.point)

@@ -13,7 +13,8 @@ from stages.networks.evaluation import evaluate_points, task_of
 from stages.store import Store
 from stages.training.run_files import to_arrays, vector
 from stages.training.stack import NUMERICS, train
-from stages.workers import device
+from stages.workers.device import device
+from stages.workers.tasks import Places
 
 EVALUATION_NUMERICS = 3
 """Version of how final weights are evaluated: raise it with any change that moves a loss or accuracy."""
@@ -36,21 +37,18 @@ def cached_dataset(path: Path) -> Dataset:
     return load_dataset(path, verify=False)
 
 
-def train_task(
-    runs: Sequence[Run], dataset_path: Path, store: Store, settings: BatchNormStatistics
-) -> tuple[int, int, int]:
+def train_task(places: Places, runs: Sequence[Run], settings: BatchNormStatistics) -> tuple[int, int, int]:
     """Train and evaluate what the store lacks of some runs of one stack key.
 
     Args:
+        places: Where their data are, and the store to keep them in.
         runs: The runs.
-        dataset_path: Their data.
-        store: Where to keep them.
         settings: How final weights are evaluated.
 
     Returns:
         How many runs were trained, how many of these diverged, and how many runs there were.
     """
-    dataset = cached_dataset(dataset_path)
+    dataset, store = cached_dataset(places.dataset), Store(places.store)
     keys = [run_key(run, dataset.checksum) for run in runs]
     missing = [not store.has("runs", key) for key in keys]
     diverged = 0

@@ -1,4 +1,4 @@
-"""Worker processes: independent tasks on all cores, the results the same however many there are."""
+"""Worker processes of this machine: a task a core."""
 
 import multiprocessing
 import os
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from stages.errors import UserError
+from stages.workers.device import device
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # sums in another order give other bits
@@ -21,24 +22,6 @@ ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(2**32 - 1),
     "MALLOC_TOP_PAD_": str(2**26),
 }
-
-
-def device() -> torch.device:
-    """Return where tensors are computed: MLI_DEVICE is `cpu` (the default), `cuda`, or `auto`: a GPU if there is one.
-
-    The default is not `auto`, because a GPU rounds otherwise and dvc.lock would then depend on the machine.
-
-    Raises:
-        UserError: If it is something else, or `cuda` without a GPU.
-    """
-    name = os.environ.get("MLI_DEVICE") or "cpu"
-    if name not in ("auto", "cpu", "cuda"):
-        raise UserError(f"MLI_DEVICE: got {name!r}, expected auto, cpu or cuda")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("MLI_DEVICE: got 'cuda', but this machine has no usable GPU; set it to cpu")
-    return torch.device(name)
 
 
 def jobs() -> int:

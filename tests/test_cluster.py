@@ -1,0 +1,302 @@
+"""Stages on a real Dask scheduler and real worker processes, over the loopback interface."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stages.errors import UserError
+from stages.workers.cluster import client
+from stages.workers.tasks import Places, Task, room, run_tasks
+
+pytest.importorskip("distributed", reason="the optional extra of requirements-cluster.txt")
+
+ROOT = Path(__file__).parents[1]
+PARAMS = """
+datasets: {digits: {source: digits, test_fraction: 0.2, split_seed: 0}}
+interpolate:
+  alphas: {start: 0.0, stop: 1.0, points: 5}
+  batch_norm: {estimate: cumulative, batch_size: 512, momentum: 0.1, examples: null}
+measure: {confidence: 0.9, bootstrap: 20, bootstrap_seed: 0}
+plot: {}
+suites:
+  tiny:
+    dataset: digits
+    threshold: 0.5
+    tolerance: 0.001
+    gauss_examples: 8
+    path_examples: 2
+    runs: {network: mlp, loss: cross_entropy, activation: tanh, epochs: 12, batch_size: 32, seed: 0}
+    grids:
+      main: {hidden: [[8], [9], [7, 7]], batch_norm: [true, false], optimizer: [sgd, adam], lr: [0.01, 0.1]}
+"""
+
+
+def environment(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MLI_")}
+    return kept | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"} | more
+
+
+def start(*arguments: str, **more: str) -> subprocess.Popen:
+    """Start a part of Dask; its folder is this process's."""
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        env=environment(**more),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def wait(condition, seconds: float = 60):
+    """Return what a condition gives once it is true."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+    return found
+
+
+class Cluster:
+    def __init__(self, folder: Path, threads: int = 1, **more: str) -> None:
+        file = folder / "scheduler.json"
+        self.processes = [
+            start(
+                *("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"),
+                *("--no-show", "--scheduler-file", str(file)),
+                **more,
+            )
+        ]
+        wait(lambda: file.exists() and file.read_text())
+        self.address = json.loads(file.read_text())["address"]
+        for name in ("first", "second"):
+            self.processes.append(
+                start(
+                    *("distributed.cli.dask_worker", self.address, "--nthreads", str(threads), "--no-nanny"),
+                    *("--no-dashboard", "--name", name, "--local-directory", str(folder / name)),
+                    **more,
+                )
+            )
+
+    def end(self) -> None:
+        for process in reversed(self.processes):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path) -> Iterator[Cluster]:
+    made = Cluster(tmp_path)
+    yield made
+    if client.cache_info().currsize:
+        client(made.address).close()
+        client.cache_clear()
+    made.end()
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """A project whose suite was trained and walked by processes of this machine, into the folder `here`."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "params.yaml").write_text(PARAMS)
+    for name in ("download", "train_grid", "interpolate"):
+        finish(stage(folder, "here", name, MLI_JOBS="0"))
+    return folder
+
+
+@pytest.fixture
+def there(project) -> Iterator[Path]:
+    """A folder of data with the dataset only."""
+    shutil.copytree(project / "here" / "datasets", project / "there" / "datasets")
+    yield project / "there"
+    shutil.rmtree(project / "there")
+
+
+def stage(project: Path, data: str, name: str, **more: str) -> subprocess.Popen:
+    of = ("--dataset", "digits") if name == "download" else ("--suite", "tiny")
+    return subprocess.Popen(
+        [sys.executable, "-m", f"stages.{name}", *of, "--data", data],
+        cwd=project,
+        env=environment(MLI_STORE=f"{data}/cells", **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen) -> str:
+    out = process.communicate(timeout=120)[0]
+    assert process.returncode == 0, out[-3000:]
+    return out
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_a_worker_killed_in_the_middle_costs_its_task_and_no_byte(project, there, cluster):
+    from distributed import Client
+
+    with Client(cluster.address) as watcher:
+        watcher.wait_for_workers(2, timeout=60)
+        training = stage(project, "there", "train_grid", MLI_SCHEDULER=cluster.address)
+
+        def under_way() -> bool:
+            at = watcher.scheduler_info(n_workers=-1)["workers"]
+            first = next(address for address, worker in at.items() if worker["name"] == "first")
+            return any("_execute" in key for key in watcher.processing([first])[first])
+
+        wait(under_way)
+        time.sleep(0.3)
+        os.kill(cluster.processes[1].pid, signal.SIGKILL)
+        out = finish(training)
+        assert len(watcher.scheduler_info(n_workers=-1)["workers"]) == 1
+    assert "24 runs, 0 reused, 24 trained" in out
+    assert "100%" in out
+    finish(stage(project, "there", "interpolate", MLI_SCHEDULER=cluster.address))
+    here = contents(project / "here")
+    assert len(here) > 3 * 24
+    assert contents(there) == here
+
+
+@pytest.mark.long
+def test_what_is_in_the_store_is_not_done_again(project, there, cluster):
+    shutil.copytree(project / "here" / "cells", there / "cells")
+    evaluations = sorted((there / "cells" / "evaluations").rglob("*.safetensors"))
+    for path in evaluations[:5]:
+        path.unlink()  # their runs travel to the workers
+    out = finish(stage(project, "there", "train_grid", MLI_SCHEDULER=cluster.address))
+    assert "24 reused, 0 trained" in out
+    assert contents(there / "cells") == contents(project / "here" / "cells")
+
+
+@pytest.mark.long
+def test_a_batch_system_starts_the_workers(project, there, tmp_path):
+    """`slurm` by dask-jobqueue: a stand-in for `sbatch` runs the job script as a process."""
+    pytest.importorskip("dask_jobqueue")
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    (commands / "sbatch").write_text(
+        f'#!/bin/sh\njob=$(mktemp -p {tmp_path})\ncp "$1" $job\nsetsid bash $job >$job.log 2>&1 &\n'
+        'echo "Submitted batch job $!"\n'
+    )
+    (commands / "scancel").write_text('#!/bin/sh\nkill -- "-$1"\n')
+    for command in commands.iterdir():
+        command.chmod(command.stat().st_mode | stat.S_IXUSR)
+    more = {
+        "MLI_SCHEDULER": "slurm",
+        "MLI_JOBS": "2",
+        "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
+        "DASK_JOBQUEUE__SLURM__MEMORY": "2GB",
+        "DASK_JOBQUEUE__SLURM__INTERFACE": "lo",
+        "DASK_JOBQUEUE__SLURM__LOCAL_DIRECTORY": str(tmp_path / "scratch"),
+    }
+    finish(stage(project, "there", "train_grid", **more))
+    for folder in ("runs", "training"):
+        assert contents(there / folder) == contents(project / "here" / folder)
+
+
+@pytest.fixture
+def places(tmp_path) -> Places:
+    dataset = tmp_path / "dataset"
+    dataset.write_bytes(b"images")
+    return Places(dataset, tmp_path / "store", tmp_path / "runs")
+
+
+def test_a_task_finds_what_it_reads_and_its_files_come_back(places, cluster, monkeypatch):
+    monkeypatch.setenv("MLI_SCHEDULER", cluster.address)
+    for folder, content in (("store", "kept"), ("runs", "weights")):
+        (places.dataset.parent / folder / "ab").mkdir(parents=True)
+        (places.dataset.parent / folder / "ab" / "one").write_text(content)
+    reads = (places.store / "ab" / "one", places.runs / "ab" / "one", places.store / "ab" / "missing")
+    done = list(run_tasks(copy_files, places, [Task((name,), reads) for name in ("x", "y")]))
+    assert sorted(done) == [("x", ["ab/one"]), ("y", ["ab/one"])]
+    assert (places.store / "x").read_text() == "images kept weights"
+    assert stat.S_IMODE((places.store / "x").stat().st_mode) == 0o444
+    assert (places.store / "ab" / "one").read_text() == "kept"
+    assert room() == 2
+
+
+def copy_files(places: Places, name: str) -> tuple[str, list[str]]:
+    """A task: put together what it finds."""
+    found = sorted(path.relative_to(places.store).as_posix() for path in places.store.rglob("*") if path.is_file())
+    parts = [places.dataset, places.store / "ab" / "one", places.runs / "ab" / "one"]
+    (places.store / name).write_text(" ".join(path.read_text() for path in parts))
+    return name, found
+
+
+def refuse(places: Places, name: str) -> None:
+    raise UserError(f"{name} is wrong; mend it")
+
+
+def die(places: Places) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_a_worker_refuses_reaches_the_user_as_it_is(places, cluster, monkeypatch):
+    monkeypatch.setenv("MLI_SCHEDULER", cluster.address)
+    with pytest.raises(UserError, match=r"^x is wrong; mend it$"):
+        list(run_tasks(refuse, places, [Task(("x",))]))
+
+
+def test_a_worker_of_two_threads_is_refused(places, tmp_path, monkeypatch):
+    (tmp_path / "two").mkdir()
+    cluster = Cluster(tmp_path / "two", threads=2)
+    try:
+        monkeypatch.setenv("MLI_SCHEDULER", cluster.address)
+        with pytest.raises(UserError, match="2 threads; start it with --nthreads 1"):
+            list(run_tasks(refuse, places, [Task(("x",))]))
+    finally:
+        client(cluster.address).close()
+        client.cache_clear()
+        cluster.end()
+
+
+def test_a_worker_with_other_code_is_refused(places, cluster, monkeypatch):
+    monkeypatch.setenv("MLI_SCHEDULER", cluster.address)
+    monkeypatch.setattr("stages.workers.cluster.fingerprint", lambda: "another")
+    with pytest.raises(UserError, match="has other code of the stages"):
+        list(run_tasks(refuse, places, [Task(("x",))]))
+
+
+@pytest.mark.parametrize("scheduler", ["slrum", "127.0.0.1:8786"])
+def test_a_scheduler_that_is_none(places, monkeypatch, scheduler):
+    monkeypatch.setenv("MLI_SCHEDULER", scheduler)
+    with pytest.raises(UserError, match=f"MLI_SCHEDULER: got '{scheduler}', expected an address"):
+        list(run_tasks(refuse, places, [Task(("x",))]))
+
+
+def test_a_scheduler_without_the_project(places, tmp_path, monkeypatch):
+    (tmp_path / "bare").mkdir()
+    cluster = Cluster(tmp_path / "bare", PYTHONPATH="")
+    try:
+        monkeypatch.setenv("MLI_SCHEDULER", cluster.address)
+        with pytest.raises(UserError, match=r"cannot import this project: start .* in a copy of it"):
+            list(run_tasks(refuse, places, [Task(("x",))]))
+    finally:
+        client(cluster.address).close()
+        client.cache_clear()
+        cluster.end()
+
+
+def test_a_scheduler_that_does_not_answer(places, monkeypatch):
+    monkeypatch.setenv("MLI_SCHEDULER", "tcp://127.0.0.1:9")
+    monkeypatch.setattr("stages.workers.cluster.CONNECT_SECONDS", 1)
+    with pytest.raises(UserError, match="no scheduler answers at tcp://127.0.0.1:9; start one"):
+        list(run_tasks(refuse, places, [Task(("x",))]))
+
+
+def test_dask_that_is_not_installed(places, monkeypatch):
+    monkeypatch.setenv("MLI_SCHEDULER", "tcp://127.0.0.1:1")
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UserError, match="requirements-cluster.txt"):
+        list(run_tasks(refuse, places, [Task(("x",))]))
