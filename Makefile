@@ -6,6 +6,7 @@
 #   make check      whether what is committed belongs together
 #   make lint       ruff
 #   make bench      measure this project against the usual ways, into BENCHMARKS.md (minutes; wants a quiet machine)
+#   make bench-gpu  training on a GPU by the size of the stack, into BENCHMARKS_GPU.md (with MLI_DEVICE=cuda)
 #
 # PYTHON=python3.12 make repro    takes another Python for a new .venv
 #
@@ -19,7 +20,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # DVC walks sets: without this, a dvc.lock written from nothing has its stages in another order each time.
 export PYTHONHASHSEED := 0
 
-.PHONY: repro paper test test-all check lint bench install
+.PHONY: repro paper test test-all check lint bench bench-gpu install
 .DEFAULT_GOAL := repro
 
 repro: install
@@ -39,8 +40,12 @@ check: install
 
 # With the environment of a worker process (stages/workers/local.py), read when a process starts.
 bench: install
+	@python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt -c constraints.txt
 	@OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=4294967295 MALLOC_TOP_PAD_=67108864 \
 		python -m benchmarks.run
+
+bench-gpu: install
+	@python -m benchmarks.gpu
 
 lint: install
 	@python -m ruff check

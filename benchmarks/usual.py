@@ -2,6 +2,7 @@
 
 (a) one network at a time, `torch.optim`, a `DataLoader` over a torchvision-like dataset of images with `ToTensor`;
 (b) the same with the data resident in tensors;
+(c) `loss-landscapes` from PyPI for curves of the loss, data in tensors;
 (d) Gauss length by double backward passes through an interpolated forward, one alpha at a time.
 """
 
@@ -121,6 +122,18 @@ def line(
                     loss += F.cross_entropy(outputs, y, reduction="sum").item()
                     hits += (outputs.argmax(1) == y).sum().item()
                 found.append((loss / len(x_all), hits / len(x_all)))
+    return np.array(found)
+
+
+def landscape(start: nn.Module, end: nn.Module, steps: int, dataset: Dataset) -> np.ndarray:
+    """Return the loss on both splits, shape (2, steps), at alphas 1/steps to 1, by `loss-landscapes`."""
+    import loss_landscapes
+    from loss_landscapes.metrics import Loss
+
+    with torch.no_grad():
+        splits = ((dataset.train_x, dataset.train_y), (dataset.test_x, dataset.test_y))
+        metrics = [Loss(F.cross_entropy, x, y) for x, y in splits]
+        found = [loss_landscapes.linear_interpolation(start, end, m, steps, deepcopy_model=True) for m in metrics]
     return np.array(found)
 
 

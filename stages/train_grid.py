@@ -17,6 +17,8 @@ from stages.progress import bar
 from stages.store import Store
 from stages.training.grid import evaluation_key, run_key, train_task
 from stages.training.plan import stacks
+from stages.workers.device import device
+from stages.workers.local import jobs
 from stages.workers.tasks import Places, Task, room, run_tasks
 
 EVALUATED = ("final_train_loss", "train_accuracy", "final_test_loss", "test_accuracy")
@@ -74,7 +76,8 @@ def check_sizes(name: str, runs: Sequence[Run], examples: int) -> None:
 
 def train_grid(job: Job) -> None:
     """Train what the store lacks of a suite, and rebuild the suite's outputs from the store."""
-    suite = job.params.suite(job.name)
+    suite, kind = job.params.suite(job.name), device().type
+    jobs()  # what is wrong in the environment is refused before anything is written
     dataset_path = job.dataset_file(suite.dataset).resolve()
     dataset = load_dataset(dataset_path)
     settings = job.params.interpolate.batch_norm
@@ -84,7 +87,7 @@ def train_grid(job: Job) -> None:
     evaluations = {key: evaluation_key(key, settings) for key in runs}
     missing = {key for key in runs if not store.has("runs", key)}
     todo = [run for key, run in runs.items() if key in missing or not store.has("evaluations", evaluations[key])]
-    divided = stacks(todo, dataset.train_x[0].numel(), room()) if todo else []
+    divided = stacks(todo, dataset.train_x[0].numel(), room(), kind) if todo else []
     key_of = {run: key for key, run in runs.items()}
     work = [
         Task((stack, settings), tuple(store.path("runs", key_of[run]) for run in stack if key_of[run] not in missing))

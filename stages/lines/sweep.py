@@ -29,7 +29,7 @@ from stages.networks.layout import Layout
 NUMERICS = 4
 """Version of what a sweep computes: raise it with any change that moves a curve, so that no old line is reused."""
 
-BLOCK_BYTES = 2**26  # of a layer's products with both ends of a line
+BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**32}  # of a layer's products with both ends of a line
 GAUSS_NUMBERS = 2**20  # of tangents that become Gauss lengths at once, in double precision and several copies
 
 
@@ -223,7 +223,8 @@ def _blocks(task: Task, parts: Sequence[slice]) -> Iterator[list[slice]]:
 
     So the weights at an alpha are put together once a block, not once a batch.
     """
-    rows = BLOCK_BYTES // (2 * width(task) * task.train.x.element_size())
+    x = task.train.x
+    rows = BLOCK_BYTES[x.device.type] // (2 * width(task) * x.element_size())
     block: list[slice] = []
     for part in parts:
         if block and part.stop - block[0].start > rows:

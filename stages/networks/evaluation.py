@@ -17,8 +17,9 @@ from stages.networks.layout import Layout
 from stages.networks.losses import correct, example_losses, targets
 
 SMALLEST_NORMALISED = 2  # examples that batch norm needs: one alone has no variance
-ACTIVATION_BYTES = 2**23  # of one layer at all points and examples of a chunk
-WEIGHT_BYTES = 2**25  # of all points of a chunk
+# How much is evaluated at once, by kind of device: a CPU's caches want little, a GPU's cores much.
+ACTIVATION_BYTES = {"cpu": 2**23, "cuda": 2**29}  # of one layer at all points and examples of a chunk
+WEIGHT_BYTES = {"cpu": 2**25, "cuda": 2**30}  # of all points of a chunk
 POINTS_OF_A_STACK = 16
 FEWEST_ROWS = 128  # examples of a chunk: with fewer a product is slower
 
@@ -198,15 +199,17 @@ def width(task: Task) -> int:
 
 def chunk_points(task: Task, settings: BatchNormStatistics, points: int) -> int:
     """Return how many points to evaluate at once: as many as weights, and a batch to be normalised, leave room for."""
-    size = task.train.x.element_size()
+    size, kind = task.train.x.element_size(), task.train.x.device.type
     rows = min(len(task.train), settings.batch_size if task.normalised else FEWEST_ROWS)
-    room = min(WEIGHT_BYTES // (task.layout.size * size), ACTIVATION_BYTES // (rows * width(task) * size))
+    weights, activations = task.layout.size * size, rows * width(task) * size
+    room = min(WEIGHT_BYTES[kind] // weights, ACTIVATION_BYTES[kind] // activations)
     return max(1, min(points, room))
 
 
 def chunk_rows(task: Task, points: int) -> int:
     """Return how many examples to evaluate at once at that many points."""
-    return max(FEWEST_ROWS, ACTIVATION_BYTES // (points * width(task) * task.train.x.element_size()))
+    x = task.train.x
+    return max(FEWEST_ROWS, ACTIVATION_BYTES[x.device.type] // (points * width(task) * x.element_size()))
 
 
 def evaluate_points(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> tuple[Evaluation, Evaluation]:

@@ -3,7 +3,7 @@ import torch
 
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
-from stages.networks.evaluation import batches, combine, evaluate_points, task_of
+from stages.networks.evaluation import ACTIVATION_BYTES, batches, combine, evaluate_points, task_of
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_moving_statistics_are_torchs():
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_company_changes_no_bit_of_an_evaluation(batch_norm, monkeypatch):
-    monkeypatch.setattr("stages.networks.evaluation.ACTIVATION_BYTES", 2**17)  # several chunks of rows and points
+    monkeypatch.setitem(ACTIVATION_BYTES, "cpu", 2**17)  # several chunks of rows and points
     random = torch.Generator().manual_seed(0)
     x, y = torch.randn(700, 1, 3, 3, generator=random), torch.randint(3, (700,), generator=random)
     dataset = Dataset("toy", x[:500], y[:500], x[500:], y[500:], 3, "0" * 64)
