@@ -137,15 +137,17 @@ class Taylor(TorchFunctionMode):
             self._terms[value] = (first, second)
         return value
 
-    def _on_line(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
-        """Return a linear layer's value by its values at both ends; None unless weights are on a line and x stays."""
+    def _on_line(
+        self, layer: Callable, x: Tensor, weight: Tensor, bias: Tensor | None = None, *rest: object
+    ) -> Tensor | None:
+        """Return a layer's value by its values at both ends; None unless its weights are on a line and x stays."""
         if x not in self._made or weight not in self._ends or (bias is not None and bias not in self._ends):
             return None
         start, end, alpha = self._ends[weight]
         bias_start, bias_end, _ = (None, None, None) if bias is None else self._ends[bias]
-        key = (self._made[x], id(start), id(end), id(bias_start), id(bias_end))
+        key = (self._made[x], layer.__name__, rest, id(start), id(end), id(bias_start), id(bias_end))
         if key not in self._products:
-            self._products[key] = F.linear(x, start, bias_start), F.linear(x, end, bias_end)
+            self._products[key] = layer(x, start, bias_start, *rest), layer(x, end, bias_end, *rest)
         low, high = self._products[key]
         return self.track(torch.lerp(low, high, alpha), high - low if self._derivatives else None, None)
 
@@ -162,7 +164,7 @@ class Taylor(TorchFunctionMode):
     def __torch_function__(self, function: Callable, types: object, args: tuple = (), kwargs: dict | None = None):
         """Compute a function, and the derivatives of its value where an argument has any."""
         kwargs = kwargs or {}
-        if function is F.linear and (value := self._on_line(*args, **kwargs)) is not None:
+        if function in AFFINE and not kwargs and (value := self._on_line(function, *args)) is not None:
             return value
         if function is normalise and any(given in self._terms for given in args[:3]):
             return _normalise(self, *args)
@@ -215,21 +217,40 @@ def _product(mode: Taylor, value: Tensor, a: object, b: object) -> Terms:
     return _add(_times(a1, b), _times(a, b1)), _add(_add(_times(a2, b), _times(a, b2)), crossed)
 
 
-def _linear(mode: Taylor, value: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Terms:
-    (x1, x2), (w1, w2), (b1, b2) = mode.terms(x), mode.terms(weight), mode.terms(bias)
-    first = None if w1 is None else F.linear(x, w1, b1)
-    second = None if w2 is None else F.linear(x, w2, b2)
-    if w1 is None and b1 is not None:
-        first = b1.expand_as(value)
-    if w2 is None and b2 is not None:
-        second = b2.expand_as(value)
-    if x1 is not None:
-        first = _add_to(F.linear(x1, weight), first)
-        if w1 is not None:
-            second = _add_to(F.linear(x1, 2 * w1), second)
-    if x2 is not None:
-        second = _add_to(F.linear(x2, weight), second)
-    return first, second
+def _affine(layer: Callable) -> Callable[..., Terms]:
+    """Return the rule of a layer that is linear in its input and, with its bias, in its weights."""
+
+    def rule(
+        mode: Taylor,
+        value: Tensor,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        *rest: object,
+        **more: object,
+    ) -> Terms:
+        def layer_of(a: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
+            return layer(a, w, b, *rest, **more)
+
+        def alone(b: Tensor) -> Tensor:
+            return (b if layer is F.linear else along_channels(b, value)).expand_as(value)
+
+        (x1, x2), (w1, w2), (b1, b2) = mode.terms(x), mode.terms(weight), mode.terms(bias)
+        first = None if w1 is None else layer_of(x, w1, b1)
+        second = None if w2 is None else layer_of(x, w2, b2)
+        if w1 is None and b1 is not None:
+            first = alone(b1)
+        if w2 is None and b2 is not None:
+            second = alone(b2)
+        if x1 is not None:
+            first = _add_to(layer_of(x1, weight), first)
+            if w1 is not None:
+                second = _add_to(layer_of(x1, 2 * w1), second)
+        if x2 is not None:
+            second = _add_to(layer_of(x2, weight), second)
+        return first, second
+
+    return rule
 
 
 def _normalise(mode: Taylor, x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -311,9 +332,10 @@ SHAPES = {
     Tensor.expand,
     Tensor.__getitem__,
 }
-LINEAR = {Tensor.mean, torch.mean, Tensor.sum, torch.sum, Tensor.neg, Tensor.__neg__}
+AFFINE = {F.linear, F.conv2d}
+LINEAR = {F.pad, F.avg_pool2d, Tensor.mean, torch.mean, Tensor.sum, torch.sum, Tensor.neg, Tensor.__neg__}
 RULES: dict[Callable, Callable[..., Terms]] = {
-    F.linear: _linear,
+    **{layer: _affine(layer) for layer in AFFINE},
     Tensor.square: _power_of_itself,
     torch.square: _power_of_itself,
     **dict.fromkeys((F.relu, torch.relu, Tensor.relu), _relu),

@@ -1,0 +1,150 @@
+"""Residual networks for small images (He et al. 2016, section 4.2), with and without normalisation."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stages.networks.batch_norm import BatchNorm
+
+VARIANTS = ("batch_norm", "block_identity", "scale_bias", "fixup")
+STAGES = (1, 2, 4)  # widths, as multiples of the first
+
+
+class ScaleBias(nn.Module):
+    """A learned scale and shift of each channel, where batch norm would stand."""
+
+    def __init__(self, channels: int) -> None:
+        """Start as the identity."""
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale and shift x, shape (N, C, H, W)."""
+        return x * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def convolution(before: int, after: int, stride: int = 1) -> nn.Conv2d:
+    """Return a 3x3 convolution without bias, He-initialised by its outputs."""
+    layer = nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
+    nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+    return layer
+
+
+class Shortcut(nn.Module):
+    """Option A of He et al.: the input itself, subsampled and with channels of zeros where shapes differ."""
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        """Remember the shapes."""
+        super().__init__()
+        self.more, self.stride = after - before, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x, shape (N, before, H, W), as (N, after, H / stride, W / stride)."""
+        if self.stride > 1:
+            x = x[:, :, :: self.stride, :: self.stride]
+        return F.pad(x, (0, 0, 0, 0, 0, self.more)) if self.more else x
+
+
+class Block(nn.Module):
+    """Two convolutions beside a shortcut, each followed by batch norm or a learned scale and bias."""
+
+    def __init__(self, before: int, after: int, stride: int, norm: type[nn.Module], identity: bool) -> None:
+        """Build the block; with `identity` it starts as its shortcut (Goyal et al. 2017)."""
+        super().__init__()
+        self.shortcut = Shortcut(before, after, stride)
+        self.conv1, self.norm1 = convolution(before, after, stride), norm(after)
+        self.conv2, self.norm2 = convolution(after, after), norm(after)
+        if identity:
+            nn.init.zeros_(self.norm2.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the block's output of x, shape (N, before, H, W)."""
+        inside = F.relu(self.norm1(self.conv1(x)))
+        return F.relu(self.shortcut(x) + self.norm2(self.conv2(inside)))
+
+
+class Scalar(nn.Module):
+    """One learned number, to be added or multiplied by."""
+
+    def __init__(self, value: float) -> None:
+        """Start at a value."""
+        super().__init__()
+        self.value = nn.Parameter(torch.full((1,), value))
+
+
+class FixupBlock(nn.Module):
+    """A block of Fixup (Zhang et al. 2019): scalar biases before each layer and activation, one scalar scale."""
+
+    def __init__(self, before: int, after: int, stride: int, blocks: int) -> None:
+        """Build the block: its first convolution scaled down by the depth, its second zero."""
+        super().__init__()
+        self.shortcut = Shortcut(before, after, stride)
+        self.conv1, self.conv2 = convolution(before, after, stride), convolution(after, after)
+        self.bias1, self.bias2, self.bias3, self.bias4 = (Scalar(0.0) for _ in range(4))
+        self.scale = Scalar(1.0)
+        with torch.no_grad():
+            self.conv1.weight.mul_(blocks**-0.5)
+            self.conv2.weight.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the block's output of x, shape (N, before, H, W)."""
+        inside = F.relu(self.conv1(x + self.bias1.value) + self.bias2.value)
+        outside = self.conv2(inside + self.bias3.value) * self.scale.value + self.bias4.value
+        return F.relu(self.shortcut(x) + outside)
+
+
+class Residual(nn.Module):
+    """A residual network of 6 n + 2 layers: a convolution, three stages of n blocks each, a linear layer.
+
+    With variant `batch_norm` and 16 channels, ResNet-20 (n = 3) has 269,722 parameters on CIFAR-10: those of He et al.,
+    whose shortcuts have none. (Implementations that normalise the shortcuts too have 269,818.)
+    """
+
+    def __init__(self, channels: int, depth: int, width: int, outputs: int, variant: str) -> None:
+        """Build and initialise the network.
+
+        Args:
+            channels: Of the images.
+            depth: Layers, 6 n + 2.
+            width: Channels of the first stage; 16 in the paper.
+            outputs: Classes.
+            variant: `batch_norm`; `block_identity`: with batch norm, the last scale of each block zero; `scale_bias`:
+                learned scale and bias of each channel in place of batch norm, the last scale zero (Lucas et al. 2021,
+                appendix B.2); `fixup`.
+
+        Raises:
+            ValueError: If there is no such depth or variant.
+        """
+        super().__init__()
+        if depth < 8 or depth % 6 != 2:
+            raise ValueError(f"depth: got {depth}, expected 6 n + 2, as 20, 32, 44, 56")
+        if variant not in VARIANTS:
+            raise ValueError(f"variant: got {variant!r}, expected one of {', '.join(VARIANTS)}")
+        each = (depth - 2) // 6
+        norm = ScaleBias if variant == "scale_bias" else BatchNorm
+        self.stem = convolution(channels, width)
+        self.norm = Scalar(0.0) if variant == "fixup" else norm(width)
+        blocks: list[nn.Module] = []
+        before = width
+        for stage, factor in enumerate(STAGES):
+            for place in range(each):
+                after, stride = width * factor, 2 if stage and not place else 1
+                if variant == "fixup":
+                    blocks.append(FixupBlock(before, after, stride, 3 * each))
+                else:
+                    blocks.append(Block(before, after, stride, norm, variant != "batch_norm"))
+                before = after
+        self.blocks = nn.Sequential(*blocks)
+        self.last = Scalar(0.0) if variant == "fixup" else None
+        self.head = nn.Linear(before, outputs)
+        if variant == "fixup":
+            nn.init.zeros_(self.head.weight)
+            nn.init.zeros_(self.head.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return outputs, shape (N, outputs), of x, shape (N, C, H, W)."""
+        x = self.stem(x)
+        x = F.relu(x + self.norm.value if isinstance(self.norm, Scalar) else self.norm(x))
+        x = self.blocks(x).mean((2, 3))
+        return self.head(x if self.last is None else x + self.last.value)
