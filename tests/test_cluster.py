@@ -194,6 +194,21 @@ def test_a_worker_killed_in_the_middle_costs_its_task_and_no_byte(project, there
 
 
 @pytest.mark.long
+def test_a_scheduler_that_is_lost_is_one_sentence(project, there, cluster):
+    from distributed import Client
+
+    with Client(cluster.address) as watcher:
+        watcher.wait_for_workers(2, timeout=60)
+        training = stage(project, "there", "train_grid", MLI_SCHEDULER=cluster.address)
+        wait(lambda: any("_execute" in key for keys in watcher.processing().values() for key in keys))
+    cluster.processes[0].kill()
+    out = training.communicate(timeout=60)[0]
+    assert training.returncode == 1
+    assert "Traceback" not in out
+    assert f"error: the scheduler {cluster.address} was lost; what was finished is kept" in out
+
+
+@pytest.mark.long
 def test_what_is_in_the_store_is_not_done_again(project, there, cluster):
     shutil.copytree(project / "here" / "cells", there / "cells")
     evaluations = sorted((there / "cells" / "evaluations").rglob("*.safetensors"))

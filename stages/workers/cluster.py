@@ -6,6 +6,7 @@ whose worker is lost is done again by another.
 """
 
 import hashlib
+import logging
 import shlex
 import sys
 import tempfile
@@ -47,6 +48,8 @@ def client(scheduler: str):
             "MLI_SCHEDULER is set, but Dask is not installed: python -m pip install -r requirements-cluster.txt "
             "-c constraints.txt, or unset it"
         ) from error
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what is wrong is said once, by `run_tasks`
     if scheduler in QUEUES:
         return distributed.Client(_queue(scheduler))
     if "://" not in scheduler:
