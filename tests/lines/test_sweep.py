@@ -8,8 +8,10 @@ from torch import nn
 
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
+from stages.lines import sweep
 from stages.lines.sweep import walk
 from stages.measures.gauss_length import smooth, turning
+from stages.networks import evaluation
 from stages.networks.evaluation import task_of
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
@@ -148,6 +150,21 @@ def test_gauss_lengths_are_those_of_finite_differences(run, settings):
         accelerations = (high - 2 * middle + low) / step**2
         expected = smooth(tangents, accelerations, alphas.numpy())
         np.testing.assert_allclose(found.gauss_smooth, expected, rtol=2e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("run", "settings"), CASES.values(), ids=CASES.keys())
+def test_a_line_walked_in_pieces_is_the_line(run, settings, monkeypatch):
+    _, task, start, end, _ = line(run, settings)
+    alphas = torch.linspace(0, 1, 8, dtype=torch.float64)
+    with torch.no_grad():
+        whole = walk(task, start, end, alphas, settings, EXAMPLES, 4)
+        monkeypatch.setattr(evaluation, "FEWEST_ROWS", 7)
+        monkeypatch.setitem(evaluation.ACTIVATION_BYTES, "cpu", 7 * 8 * evaluation.width(task))
+        monkeypatch.setitem(evaluation.WEIGHT_BYTES, "cpu", 3 * 8 * task.layout.size)
+        monkeypatch.setitem(sweep.BLOCK_BYTES, "cpu", 2 * 15 * 8 * evaluation.width(task))
+        parts = walk(task, start, end, alphas, settings, EXAMPLES, 4)
+    for name, values in vars(whole).items():
+        np.testing.assert_allclose(getattr(parts, name), values, rtol=1e-10, atol=1e-12, err_msg=name)
 
 
 def test_endpoints_are_exact_and_nothing_is_changed():

@@ -99,6 +99,26 @@ def test_a_layer_on_a_line_is_as_one_that_is_not(bias):
     torch.testing.assert_close(found, function(values)["outputs"], rtol=1e-12, atol=1e-13)
 
 
+def test_one_layer_of_two_parts_of_the_examples_has_products_of_each():
+    layer = nn.Linear(3, 2).double()
+    x = torch.randn(5, 6, dtype=torch.float64)
+    alpha = torch.tensor(0.3, dtype=torch.float64)
+    start = {name: torch.randn_like(p) for name, p in layer.named_parameters()}
+    end = {name: torch.randn_like(p) for name, p in layer.named_parameters()}
+    values = {name: (1 - alpha) * start[name] + alpha * end[name] for name in start}
+    lined = {
+        name: Moving(values[name], end[name] - start[name], None, (start[name], end[name], alpha)) for name in start
+    }
+
+    def function(parameters):
+        left, right = (functional_call(layer, parameters, (part,)) for part in (x[:, :3], x[:, 3:]))
+        return {"outputs": torch.tanh(left) * right}
+
+    held = Held(x)
+    torch.testing.assert_close(expand(function, lined, held)["outputs"].value, function(values)["outputs"])
+    assert len(held.products) == 2
+
+
 @pytest.mark.parametrize("activation", [nn.Sigmoid, nn.Tanh, nn.ReLU])
 def test_the_activations_of_torch_have_rules_of_their_own(activation, monkeypatch):
     network = nn.Sequential(nn.Linear(4, 3), activation(), nn.Linear(3, 2)).double()

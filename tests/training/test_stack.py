@@ -1,12 +1,15 @@
 import plain
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 from stages.config import Run
 from stages.datasets.dataset import Dataset
 from stages.datasets.training_split import training_data
+from stages.networks.layout import Layout
 from stages.training.plan import stacks
-from stages.training.stack import stack_key, train
+from stages.training.stack import _groups, stack_key, train
 
 CPU = torch.device("cpu")
 BASE = Run(
@@ -67,6 +70,22 @@ def test_a_stack_is_each_run_alone_with_torch_optim(toy, setting):
         torch.testing.assert_close(found.epoch_loss, torch.tensor(losses, dtype=torch.float64), rtol=1e-9, atol=1e-11)
         moved = torch.cat([(a - b).flatten() for a, b in zip(final, initial, strict=True)]).norm()
         torch.testing.assert_close(found.epoch_distance[-1], moved, rtol=1e-9, atol=1e-11)
+
+
+def test_runs_that_share_data_and_order_in_part_are_each_alone(toy):
+    """Views of the data: two runs share one, one has its order but other labels, one another order."""
+    runs = [
+        variant(seed=1, order_seed=5),
+        variant(seed=2, order_seed=5, momentum=0.0),
+        variant(seed=3, order_seed=5, label_corruption=0.7),
+        variant(seed=4, order_seed=6, optimizer="adam"),
+    ]
+    for run, found in zip(runs, train(runs, toy, CPU, torch.float64), strict=True):
+        x, labels = training_data(toy, *run.data_key)
+        _, final, losses = plain.train(run, x.double(), labels, 3)
+        for value, alone in zip(found.layout.split(found.final).values(), final, strict=True):
+            torch.testing.assert_close(value, alone, rtol=1e-7, atol=1e-10)
+        torch.testing.assert_close(found.epoch_loss, torch.tensor(losses, dtype=torch.float64), rtol=1e-9, atol=1e-11)
 
 
 def test_an_autoencoder_is_trained_to_its_input(toy):
@@ -133,3 +152,36 @@ def test_a_plan_holds_every_run_once_in_stacks_of_one_key():
         assert all(len({stack_key(run) for run in stack}) == 1 for stack in planned)
         assert all(len(stack) <= 32 for stack in planned)
         assert len(planned) >= workers
+
+
+class Summed(nn.Module):
+    """A network that uses the sum of two parameters: their gradients are one tensor."""
+
+    def __init__(self, values: torch.Tensor) -> None:
+        super().__init__()
+        self.first, self.second = (nn.Parameter(part.clone()) for part in values)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1) @ (self.first + self.second)
+
+
+def test_parameters_that_share_a_gradient_are_updated_each(toy, monkeypatch):
+    def initial(run: Run, shape: tuple, classes: int) -> tuple:
+        network = Summed(torch.randn(2, 9, classes, generator=torch.Generator().manual_seed(run.seed)))
+        layout = Layout.of(network)
+        return network, layout, layout.join(dict(network.named_parameters())).detach()
+
+    monkeypatch.setattr("stages.training.stack.initial_parameters", initial)
+    monkeypatch.setattr("stages.training.stack.UPDATE_NUMBERS", 1)  # each parameter by itself
+    runs = [variant(seed=seed, epochs=1, momentum=0.0, batch_size=59) for seed in (0, 1)]
+    for run, trained in zip(runs, train(runs, toy, CPU, torch.float64), strict=True):
+        network = initial(run, (1, 3, 3), 3)[0].double()
+        F.cross_entropy(network(toy.train_x.double()), toy.train_y).backward()
+        expected = torch.cat([(p - run.lr * p.grad).flatten() for p in network.parameters()]).detach()
+        torch.testing.assert_close(trained.final, expected)
+
+
+def test_parameters_are_updated_in_groups_of_bounded_size(monkeypatch):
+    monkeypatch.setattr("stages.training.stack.UPDATE_NUMBERS", 10)
+    groups = _groups([4, 5, 3, 30, 1, 1, 9])
+    assert groups == [slice(0, 2), slice(2, 3), slice(3, 4), slice(4, 6), slice(6, 7)]
