@@ -317,6 +317,11 @@ def _relu(mode: Taylor, value: Tensor, x: Tensor, *_: object, **__: object) -> T
     return tuple(None if term is None else torch.ops.aten.threshold_backward(term, x, 0) for term in mode.terms(x))
 
 
+def _pad(taylor: Taylor, value_: Tensor, x: Tensor, pad: object, mode: str = "constant", value: object = None) -> Terms:
+    # The padding's own value stays: its derivatives are padded with zeros.
+    return tuple(None if term is None else F.pad(term, pad, mode) for term in taylor.terms(x))
+
+
 def _power_of_itself(mode: Taylor, value: Tensor, x: Tensor) -> Terms:
     x1, x2 = mode.terms(x)
     return _times(2, _times(x, x1)), _add(_times(2, _times(x1, x1)), _times(2, _times(x, x2)))
@@ -333,9 +338,10 @@ SHAPES = {
     Tensor.__getitem__,
 }
 AFFINE = {F.linear, F.conv2d}
-LINEAR = {F.pad, F.avg_pool2d, Tensor.mean, torch.mean, Tensor.sum, torch.sum, Tensor.neg, Tensor.__neg__}
+LINEAR = {F.avg_pool2d, Tensor.mean, torch.mean, Tensor.sum, torch.sum, Tensor.neg, Tensor.__neg__}
 RULES: dict[Callable, Callable[..., Terms]] = {
     **{layer: _affine(layer) for layer in AFFINE},
+    F.pad: _pad,
     Tensor.square: _power_of_itself,
     torch.square: _power_of_itself,
     **dict.fromkeys((F.relu, torch.relu, Tensor.relu), _relu),

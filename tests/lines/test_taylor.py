@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call, vmap
 
@@ -97,6 +98,21 @@ def test_a_layer_on_a_line_is_as_one_that_is_not(bias):
     with Taylor(held, derivatives=False) as mode:
         found = function({name: mode.track(*move) for name, move in lined.items()})["outputs"]
     torch.testing.assert_close(found, function(values)["outputs"], rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("how", [{}, {"value": 2.0}, {"mode": "reflect"}])
+def test_padding_does_not_move(how, monkeypatch):
+    layer = nn.Conv2d(1, 2, 3).double()
+    x = torch.randn(3, 1, 5, 5, dtype=torch.float64)
+
+    def function(parameters):
+        inside = functional_call(layer, parameters, (x,))
+        return {"outputs": F.pad(inside, (1, 1, 0, 2), **how).square()}
+
+    slow = nested(function, moving(layer))["outputs"]
+    monkeypatch.setattr("stages.lines.taylor.nested", None)  # a rule that is missing would need it
+    for ours, theirs in zip(expand(function, moving(layer))["outputs"], slow, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
 def test_one_layer_of_two_parts_of_the_examples_has_products_of_each():
