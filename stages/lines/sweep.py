@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import functional_call, vmap
+from torch.func import vmap
 
 from stages.config import BatchNormStatistics
 from stages.lines.taylor import Held, Jet, Moving, Taylor, expand
 from stages.measures.gauss_length import smooth, turning
-from stages.networks.batch_norm import Statistics, given_statistics, statistics_of
+from stages.networks.batch_norm import statistics_of
 from stages.networks.evaluation import (
     SMALLEST_NORMALISED,
     Combination,
@@ -132,9 +132,7 @@ class _Found:
 def _statistics(
     task: Task, line: _Line, chunks: Sequence[Tensor], settings: BatchNormStatistics
 ) -> list[dict[str, Jet]]:
-    """Return the jets of batch-norm statistics of each chunk of alphas, (P, C) each; none where none are estimated."""
-    if settings.estimate == "batch":
-        return [{} for _ in chunks]
+    """Return the jets of batch-norm statistics of each chunk of alphas, (P, C) each; none if none are estimated."""
 
     def jets(alpha: Tensor, theta: Tensor, held: Held) -> dict[str, Jet]:
         return expand(lambda weights: statistics_of(task.network, weights, held.x), line.moving(alpha, theta), held)
@@ -164,29 +162,23 @@ def _evaluate(
     examples: int,
 ) -> _Found:
     """Evaluate the line on a split, with the jets of the outputs for the first examples."""
-    own = settings.estimate == "batch" and task.normalised
     examples = min(examples, len(split))
-
-    def forward(weights: dict[str, Tensor], known: Statistics, x: Tensor) -> Tensor:
-        if own:
-            return functional_call(task.network, weights, (x,))
-        return given_statistics(task.network, weights, known, x)
 
     def value(alpha: Tensor, theta: Tensor, known: dict[str, Jet], held: Held) -> Tensor:
         with Taylor(held, derivatives=False) as mode:
             weights = {name: mode.track(*move) for name, move in line.moving(alpha, theta).items()}
-            return forward(weights, {name: jet.value for name, jet in known.items()}, held.x)
+            return task.outputs(settings, weights, {name: jet.value for name, jet in known.items()}, held.x)
 
     def jet(alpha: Tensor, theta: Tensor, known: dict[str, Jet], held: Held) -> Jet:
         parameters = line.moving(alpha, theta)
 
         def outputs(moving: dict[str, Tensor]) -> dict[str, Tensor]:
             weights = {name: moving[name] for name in parameters}
-            return {"outputs": forward(weights, {name: moving[name] for name in known}, held.x)}
+            return {"outputs": task.outputs(settings, weights, {name: moving[name] for name in known}, held.x)}
 
         return expand(outputs, parameters | {name: Moving(*terms) for name, terms in known.items()}, held)["outputs"]
 
-    if own:
+    if task.by_batch(settings):
         whole = list(batches(len(split), settings.batch_size, SMALLEST_NORMALISED))
     else:
         rows = chunk_rows(task, len(chunks[0]))

@@ -260,9 +260,6 @@ def _normalise(mode: Taylor, x: Tensor, weight: Tensor, bias: Tensor, epsilon: f
     def mean(values: Tensor) -> Tensor:
         return values.sum(over, keepdim=True) * each
 
-    def scaled(scale: Tensor, term: Tensor | None) -> Tensor | None:
-        return None if term is None else scale * term
-
     x1, x2 = mode.terms(x)
     w, (w1, w2) = along_channels(weight, x), (_along(term, x) for term in mode.terms(weight))
     b, (b1, b2) = along_channels(bias, x), (_along(term, x) for term in mode.terms(bias))
@@ -274,8 +271,8 @@ def _normalise(mode: Taylor, x: Tensor, weight: Tensor, bias: Tensor, epsilon: f
     # Of one number a channel from here: the scale s = w / sqrt(v + epsilon).
     r = torch.rsqrt(v + epsilon)
     slope = -0.5 * r / (v + epsilon)
-    r1 = scaled(slope, v1)
-    r2 = _add(scaled(slope, v2), None if v1 is None else (-1.5 / (v + epsilon)) * slope * v1 * v1)
+    r1 = _times(slope, v1)
+    r2 = _add(_times(slope, v2), None if v1 is None else (-1.5 / (v + epsilon)) * slope * v1 * v1)
     s = r * w
     s1 = _add(_times(r1, w), _times(r, w1))
     s2 = _add(_add(_times(r2, w), _times(r, w2)), _times(2, _times(r1, w1)))
@@ -338,7 +335,7 @@ SHAPES = {
     Tensor.__getitem__,
 }
 AFFINE = {F.linear, F.conv2d}
-LINEAR = {F.avg_pool2d, Tensor.mean, torch.mean, Tensor.sum, torch.sum, Tensor.neg, Tensor.__neg__}
+LINEAR = {Tensor.mean, torch.mean, Tensor.sum, torch.sum, Tensor.neg, Tensor.__neg__}
 RULES: dict[Callable, Callable[..., Terms]] = {
     **{layer: _affine(layer) for layer in AFFINE},
     F.pad: _pad,

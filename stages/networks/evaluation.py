@@ -55,6 +55,18 @@ class Task:
         """Whether the network has batch norm."""
         return bool(batch_norms(self.network))
 
+    def by_batch(self, settings: BatchNormStatistics) -> bool:
+        """Return whether each batch is normalised by its own statistics, so that batches may not be divided."""
+        return self.normalised and settings.estimate == "batch"
+
+    def outputs(
+        self, settings: BatchNormStatistics, parameters: dict[str, Tensor], statistics: Statistics, x: Tensor
+    ) -> Tensor:
+        """Return the network's outputs for the examples x, normalised as the settings say. Pure."""
+        if self.by_batch(settings):
+            return functional_call(self.network, parameters, (x,))
+        return given_statistics(self.network, parameters, statistics, x)
+
 
 def task_of(run: Run, dataset: Dataset, device: torch.device, dtype: torch.dtype = torch.float32) -> Task:
     """Return what the weights of a run are evaluated on: its own training examples, and the test split."""
@@ -93,10 +105,10 @@ def estimate(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> Sta
     Args:
         task: Network and data.
         theta_PD: Points, shape (P, D).
-        settings: How; not `batch`, which has no statistics of its own.
+        settings: How.
 
     Returns:
-        Means and variances of shape (P, C); empty for a network without batch norm.
+        Means and variances of shape (P, C); empty without batch norm, and where each batch has its own.
     """
 
     def observe(theta: Tensor, x: Tensor) -> Statistics:
@@ -107,8 +119,8 @@ def estimate(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> Sta
 
 
 def estimation_batches(task: Task, settings: BatchNormStatistics) -> Iterator[slice]:
-    """Yield the batches of training examples that statistics are estimated from, none without batch norm."""
-    if task.normalised:
+    """Yield the batches of training examples that statistics are estimated from, none if none are."""
+    if task.normalised and not task.by_batch(settings):
         count = min(len(task.train), settings.examples or len(task.train))
         yield from batches(count, settings.batch_size, least=SMALLEST_NORMALISED)
 
@@ -173,14 +185,10 @@ def evaluate(
     Returns:
         Loss and accuracy of each point.
     """
-    own = settings.estimate == "batch" and task.normalised
-    size, least = (settings.batch_size, SMALLEST_NORMALISED) if own else (rows, 1)
+    size, least = (settings.batch_size, SMALLEST_NORMALISED) if task.by_batch(settings) else (rows, 1)
 
     def forward(theta: Tensor, known: Statistics, x: Tensor) -> Tensor:
-        parameters = task.layout.split(theta)
-        if own:
-            return functional_call(task.network, parameters, (x,))
-        return given_statistics(task.network, parameters, known, x)
+        return task.outputs(settings, task.layout.split(theta), known, x)
 
     loss = torch.zeros(len(theta_PD), dtype=torch.float64, device=split.x.device)
     hits = torch.zeros_like(loss)
@@ -226,7 +234,7 @@ def evaluate_points(task: Task, theta_PD: Tensor, settings: BatchNormStatistics)
     rows = chunk_rows(task, POINTS_OF_A_STACK)  # not of the points there are: none may depend on its company
     found: list[list[Evaluation]] = [[], []]
     for theta in theta_PD.split(chunk_points(task, settings, len(theta_PD))):
-        statistics = estimate(task, theta, settings) if settings.estimate != "batch" else {}
+        statistics = estimate(task, theta, settings)
         for split, evaluations in zip((task.train, task.test), found, strict=True):
             evaluations.append(evaluate(task, split, theta, statistics, settings, rows))
     train, test = (

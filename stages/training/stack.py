@@ -89,11 +89,8 @@ class Stack:
             OPTIMIZERS[name]([self.runs[row] for row in rows], self._parameters(rows))
             for name, rows in _by_optimizer(self.runs)
         ]
-        prepared: dict[tuple, tuple[Tensor, Tensor]] = {}
-        for run in runs:
-            if run.data_key not in prepared:
-                prepared[run.data_key] = _prepare(run, dataset, device, dtype)
-        self.data = [prepared[run.data_key] for run in runs]
+        one_of_each = {run.data_key: run for run in runs}
+        self.data = {key: _prepare(run, dataset, device, dtype) for key, run in one_of_each.items()}
         self.orders = {run.order: generator("order", run.order) for run in runs}
         self._outputs = vmap(self._output)
         self._share()
@@ -106,10 +103,9 @@ class Stack:
         self.leaves = [view.detach().requires_grad_() for view in self.layout.split(self.theta).values()]
         self.spans = [slice(rows[0], rows[-1] + 1) for _, rows in _by_optimizer(self.runs)]
         keys = [(run.data_key, run.order) for run in self.runs]
-        views = {key: (data, key[1]) for key, data in zip(keys, self.data, strict=True)}
-        self.views = list(views.values())
-        numbers = {key: number for number, key in enumerate(views)}
-        self.view_R = torch.tensor([numbers[key] for key in keys], device=self.theta.device)
+        distinct = list(dict.fromkeys(keys))
+        self.views = [(self.data[data_key], order) for data_key, order in distinct]
+        self.view_R = torch.tensor([distinct.index(key) for key in keys], device=self.theta.device)
 
     def _parameters(self, rows: list[int]) -> list[Tensor]:
         """Return views of the parameters of adjacent rows, a group of parameters each, shape (R, P)."""
@@ -129,7 +125,6 @@ class Stack:
         chosen = torch.tensor(rows, device=self.theta.device)
         self.theta, self.start = self.theta[chosen], self.start[chosen]
         self.runs = [self.runs[row] for row in rows]
-        self.data = [self.data[row] for row in rows]
         after = {name: self._parameters(group) for name, group in _by_optimizer(self.runs)}
         kept = []
         for optimizer, (name, group) in zip(self.optimizers, before, strict=True):
@@ -151,7 +146,7 @@ class Stack:
         """
         rates = torch.tensor([learning_rate(run, number) for run in self.runs], dtype=torch.float64)
         lr_R1 = rates[:, None].to(self.theta.device, self.theta.dtype)
-        count, size = len(self.data[0][0]), self.runs[0].batch_size
+        count, size = len(self.views[0][0][0]), self.runs[0].batch_size
         permutations = {seed: torch.randperm(count, generator=order) for seed, order in self.orders.items()}
         order_VN = torch.stack([permutations[order] for _, order in self.views]).to(self.theta.device)
         total = torch.zeros(len(self.runs), dtype=torch.float64, device=self.theta.device)
