@@ -38,11 +38,9 @@ test-all: install
 check: install
 	@python tools/check_artifacts.py
 
-# With the environment of a worker process (stages/workers/local.py), read when a process starts.
 bench: install
 	@python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt -c constraints.txt
-	@OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=4294967295 MALLOC_TOP_PAD_=67108864 \
-		python -m benchmarks.run
+	@python -m benchmarks.run
 
 bench-gpu: install
 	@python -m benchmarks.gpu

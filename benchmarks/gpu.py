@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.run import mlp, mnist_like
+from benchmarks.sides import finish, product_rate
 from stages.datasets.dataset import Dataset
 from stages.files import write_bytes
 from stages.training.stack import Stack
@@ -14,25 +15,6 @@ from stages.workers.device import device
 
 SIZES = (1, 8, 32, 128)
 PAPER_EPOCHS = 200
-
-
-def finish(place: torch.device) -> None:
-    """Wait for the work of a device."""
-    if place.type == "cuda":
-        torch.cuda.synchronize()
-
-
-def peak(place: torch.device, size: int) -> float:
-    """Return the measured rate of products of large matrices in single precision, FLOP/s."""
-    a = torch.randn(size, size, device=place)
-    rates = []
-    for _ in range(10):
-        finish(place)
-        started = time.perf_counter()
-        a @ a
-        finish(place)
-        rates.append(2 * size**3 / (time.perf_counter() - started))
-    return max(rates)
 
 
 def epoch_seconds(data: Dataset, place: torch.device, size: int, epochs: int) -> float:
@@ -52,7 +34,7 @@ def table(data: Dataset, place: torch.device, sizes: tuple[int, ...], epochs: in
     """Return the table of all stack sizes."""
     first, rest = 784 * 128, 128 * 128 + 128 * 10
     work = 2 * len(data.train_x) * (3 * (first + rest) - first)  # the examples have no gradient
-    most = peak(place, matrix)
+    most = product_rate(1, matrix, matrix, matrix, place=place)
     rows = []
     for size in sizes:
         seconds = epoch_seconds(data, place, size, epochs)

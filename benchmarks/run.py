@@ -1,27 +1,31 @@
 """Measure every comparison, one thread a side, and write BENCHMARKS.md: `python -m benchmarks.run`."""
 
+import os
 import platform
-import time
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmarks import scale, usual
-from benchmarks.sides import Seconds, alternate
+from benchmarks.sides import alternate, product_rate
 from stages.config import BatchNormStatistics, Run, load
 from stages.datasets.dataset import Dataset
 from stages.datasets.digits import load_digits
 from stages.files import write_bytes
 from stages.lines.sweep import walk
 from stages.networks.build import initial_parameters
-from stages.networks.evaluation import task_of
+from stages.networks.evaluation import Task, task_of
 from stages.training.plan import stacks
 from stages.training.stack import train
+from stages.workers.local import ENVIRONMENT
 
 CPU = torch.device("cpu")
+ALPHAS = 50
 GAUSS_EXAMPLES = 10_000
 OUR_EPOCHS, THEIR_EPOCHS = 12, 4  # of the default grid
 STATISTICS = BatchNormStatistics(estimate="cumulative", batch_size=512, momentum=0.1, examples=None)
@@ -94,11 +98,11 @@ def the_default_grid(repeats: int) -> Row:
     epochs = grid[0][0].epochs
     if {run.epochs for stack in grid for run in stack} != {epochs}:
         raise ValueError("the runs of the grid differ in epochs")
-    scale = runs / len(some) * epochs / THEIR_EPOCHS
+    times = runs / len(some) * epochs / THEIR_EPOCHS
     return Row(
         f"train the {runs} runs of the default `classifiers` grid",
         found["ours"].cpu * epochs / OUR_EPOCHS,
-        {name: found[name].cpu * scale for name in ("(a)", "(b)")},
+        {name: found[name].cpu * times for name in ("(a)", "(b)")},
         {"(a)": 8, "(b)": 3},
     )
 
@@ -117,68 +121,58 @@ def sixteen_networks(data: Dataset, repeats: int) -> Row:
     return Row(work, found["ours"].cpu, others, {"(a)": 5, "(b)": 1.5})
 
 
-def a_line(data: Dataset, run: Run, ours: int, theirs: int, goals: dict[str, float], repeats: int) -> Row:
-    """Walk a line: seconds for 50 alphas, from `ours` and `theirs` alphas."""
+def line_of(run: Run, data: Dataset) -> tuple[Task, Tensor, Tensor, list[list[Tensor]]]:
+    """Return a network's task, two points in its weight space, and their weights as the other sides have them."""
     task = task_of(run, data, CPU)
     start, end = (initial_parameters(run.model_copy(update={"seed": seed}), (1, 28, 28), 10)[2] for seed in (0, 1))
-    alphas = torch.linspace(0, 1, ours)
-    net = usual.network(run, 784, 10)
     ends = [[part.clone() for part in task.layout.split(theta).values()] for theta in (start, end)]
-    few = np.linspace(0, 1, theirs).tolist()
-    examples = data.train_x[:GAUSS_EXAMPLES]
+    return task, start, end, ends
+
+
+def a_line(data: Dataset, run: Run, ours: int, goals: dict[str, float], repeats: int) -> Row:
+    """Walk a line: seconds for 50 alphas, from `ours` alphas and from one of the others."""
+    task, start, end, ends = line_of(run, data)
+    net = usual.network(run, 784, 10)
 
     def walked() -> object:
         with torch.no_grad():
-            return walk(task, start, end, alphas, STATISTICS, GAUSS_EXAMPLES, 0)
+            return walk(task, start, end, torch.linspace(0, 1, ours), STATISTICS, GAUSS_EXAMPLES, 0)
 
     def usually(resident: bool) -> Callable[[], object]:
         return lambda: (
-            usual.line(net, *ends, few, data, resident),
-            usual.gauss_length(net, *ends, few, examples),
+            usual.line(net, *ends, [0.0], data, resident),
+            usual.gauss_length(net, *ends, [0.0], data.train_x[:GAUSS_EXAMPLES]),
         )
 
     sides = {"ours": walked, "(a)+(d)": usually(False), "(b)+(d)": usually(True)}
-    found = alternate(sides, repeats)
-    others = {name: found[name].cpu * 50 / theirs for name in ("(a)+(d)", "(b)+(d)")}
+    found = alternate(sides, repeats, warm_up=repeats > 1)
+    others = {name: found[name].cpu * ALPHAS for name in ("(a)+(d)", "(b)+(d)")}
     shape = "-".join(map(str, (784, *run.hidden, 10)))
     work = f"a line of {shape}{', batch norm' if run.batch_norm else ''}: 50 α, both splits, Gauss length of 10,000"
-    return Row(work, found["ours"].cpu * 50 / ours, others, goals)
+    return Row(
+        work if ours == ALPHAS else f"{work} (ours timed on {ours} α)", found["ours"].cpu * ALPHAS / ours, others, goals
+    )
 
 
 def a_landscape(data: Dataset, repeats: int) -> str:
-    """Walk 50 alphas for the loss alone by `loss-landscapes`; ours finds all the rest too."""
+    """Walk 50 alphas for the loss alone by `loss-landscapes`; ours finds accuracy and Gauss length of one too."""
     run = mlp((128, 128))
-    task = task_of(run, data, CPU)
-    start, end = (initial_parameters(run.model_copy(update={"seed": seed}), (1, 28, 28), 10)[2] for seed in (0, 1))
-    nets = []
-    for theta in (start, end):
-        nets.append(usual.network(run, 784, 10))
-        for parameter, value in zip(nets[-1].parameters(), task.layout.split(theta).values(), strict=True):
-            parameter.data.copy_(value)
+    task, start, end, ends = line_of(run, data)
+    nets = [usual.network(run, 784, 10) for _ in ends]
+    for net, weights in zip(nets, ends, strict=True):
+        usual.put(net, weights, weights, 0.0)
     steps = 10
 
     def walked() -> object:
         with torch.no_grad():
-            return walk(task, start, end, torch.linspace(0, 1, 50), STATISTICS, 1, 0)
+            return walk(task, start, end, torch.linspace(0, 1, ALPHAS), STATISTICS, 1, 0)
 
     found = alternate({"ours": walked, "(c)": lambda: usual.landscape(*nets, steps, data)}, repeats)
-    ours, theirs = found["ours"].cpu, found["(c)"].cpu * 50 / steps
+    ours, theirs = found["ours"].cpu, found["(c)"].cpu * ALPHAS / steps
     return (
         f"Curves of the loss on both splits at 50 α for 784-128-128-10: {ours:.3g} s (with accuracy), (c) "
         f"`loss-landscapes` with data in tensors {theirs:.3g} s, **{theirs / ours:.1f}×** (goal 3×)."
     )
-
-
-def matrix_rate() -> float:
-    """Return the machine's rate of matrix products, GFLOP/s of one thread."""
-    a, b = torch.randn(4, 128, 1024), torch.randn(4, 1024, 1024)
-    torch.bmm(a, b)
-    rates = []
-    for _ in range(20):
-        started = time.perf_counter()
-        torch.bmm(a, b)
-        rates.append(2 * a.numel() * 1024 / (time.perf_counter() - started) / 1e9)
-    return float(np.median(rates))
 
 
 def wide_training(data: Dataset) -> tuple[float, float]:
@@ -188,12 +182,15 @@ def wide_training(data: Dataset) -> tuple[float, float]:
     weights = sum(shape.numel() for shape in task.layout.shapes if len(shape) == 2)
     first = 784 * 1024  # whose gradient by the examples nobody needs
     work = 2 * 12_800 * (6 * weights - 2 * first)
-    took: Seconds = alternate({"ours": lambda: train(runs, data, CPU)}, 3)["ours"]
-    return work / took.wall / 1e9, matrix_rate()
+    took = alternate({"ours": lambda: train(runs, data, CPU)}, 3)["ours"]
+    return work / took.wall / 1e9, product_rate(4, 128, 1024, 1024, place=CPU) / 1e9
 
 
 def main() -> None:
     """Measure and write BENCHMARKS.md."""
+    if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
+        # As a worker process of a stage: its variables are read when a process starts.
+        os.execve(sys.executable, [sys.executable, "-m", "benchmarks.run"], os.environ | ENVIRONMENT)
     torch.set_num_threads(1)
     data = mnist_like()
     narrow, wide, normed = mlp((128, 128)), mlp((1024, 1024)), mlp((128, 128), batch_norm=True)
@@ -201,10 +198,10 @@ def main() -> None:
     rows = [the_default_grid(3), sixteen_networks(data, 1)]
     tables = [("(a)", "(b)", rows)]
     lines = [
-        a_line(data, narrow, 50, 1, {"(a)+(d)": 30, "(b)+(d)": 2.5}, 3),
-        a_line(data, wide, 16, 1, {"(a)+(d)": 4, "(b)+(d)": 1.5}, 1),
-        a_line(data, normed, 50, 1, {"(a)+(d)": 30}, 1),
-        a_line(data, mlp((1024, 1024), batch_norm=True), 6, 1, {"(a)+(d)": 5}, 1),
+        a_line(data, narrow, ALPHAS, {"(a)+(d)": 30, "(b)+(d)": 2.5}, 3),
+        a_line(data, wide, ALPHAS, {"(a)+(d)": 4, "(b)+(d)": 1.5}, 1),
+        a_line(data, normed, ALPHAS, {"(a)+(d)": 30}, 1),
+        a_line(data, mlp((1024, 1024), batch_norm=True), 12, {"(a)+(d)": 5}, 1),
     ]
     tables.append(("(a)+(d)", "(b)+(d)", lines))
     text = [
@@ -214,7 +211,7 @@ def main() -> None:
         "is how much longer the other side takes. (a): one network at a time, `torch.optim`, a `DataLoader` over",
         "images with `ToTensor`. (b): the same with data in tensors. (d): Gauss length by double backward, one α at a",
         "time, batch norm frozen. Ours re-estimates batch-norm statistics with their derivatives. Other sides are",
-        "timed on one network or α and multiplied.",
+        "timed on some networks or one α and multiplied, the default grid on the first epochs of both.",
         "",
         f"{platform.machine()}, torch {torch.__version__}.",
     ]
@@ -231,7 +228,7 @@ def main() -> None:
         "",
         scale.nothing_to_do(),
         "",
-        scale.ten_times(200),
+        scale.ten_times(500),
         "",
         scale.cluster(1000, 200),
     ]

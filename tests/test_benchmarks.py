@@ -49,8 +49,8 @@ def test_the_line_of_loss_landscapes_is_ours():
     start, end = (initial_parameters(mlp((12, 9), seed=seed), (1, 28, 28), 10)[2] for seed in (0, 1))
     nets = [usual.network(run, 784, 10) for _ in range(2)]
     for net, theta in zip(nets, (start, end), strict=True):
-        for parameter, value in zip(net.parameters(), task.layout.split(theta).values(), strict=True):
-            parameter.data.copy_(value)
+        weights = list(task.layout.split(theta).values())
+        usual.put(net, weights, weights, 0.0)
     with torch.no_grad():
         ours = walk(task, start, end, torch.tensor([0.25, 0.5, 0.75, 1.0]), WHOLE, 1, 0)
     theirs = usual.landscape(*nets, 4, data)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small import HEADER
 
 from stages.command import Job
 from stages.config import load
@@ -27,13 +28,9 @@ from stages.workers.tasks import Places, Task, room, run_tasks
 pytest.importorskip("distributed", reason="the optional extra of requirements-cluster.txt")
 
 ROOT = Path(__file__).parents[1]
-PARAMS = """
-datasets: {digits: {source: digits, test_fraction: 0.2, split_seed: 0}}
-interpolate:
-  alphas: {start: 0.0, stop: 1.0, points: 5}
-  batch_norm: {estimate: cumulative, batch_size: 512, momentum: 0.1, examples: null}
-measure: {confidence: 0.9, bootstrap: 20, bootstrap_seed: 0}
-plot: {}
+PARAMS = (
+    HEADER
+    + """plot: {}
 suites:
   tiny:
     dataset: digits
@@ -45,6 +42,7 @@ suites:
     grids:
       main: {hidden: [[8], [9], [7, 7]], batch_norm: [true, false], optimizer: [sgd, adam], lr: [0.01, 0.1]}
 """
+)
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -263,7 +261,8 @@ def test_a_task_finds_what_it_reads_and_its_files_come_back(places, lasting, mon
     assert (places.store / "x").read_text() == "images kept weights"
     assert stat.S_IMODE((places.store / "x").stat().st_mode) == 0o444
     assert (places.store / "ab" / "one").read_text() == "kept"
-    assert room() in (1, 2)  # the second worker may still be starting
+    client(lasting.address).wait_for_workers(2, timeout=60)
+    assert room() == 2
 
 
 def copy_files(places: Places, name: str) -> tuple[str, list[str]]:

@@ -10,16 +10,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from small import HEADER
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("stages", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
-PARAMS = """
-datasets: {digits: {source: digits, test_fraction: 0.2, split_seed: 0}}
-interpolate:
-  alphas: {start: 0.0, stop: 1.0, points: 5}
-  batch_norm: {estimate: cumulative, batch_size: 512, momentum: 0.1, examples: null}
-measure: {confidence: 0.9, bootstrap: 20, bootstrap_seed: 0}
-plot: {figure_05: [tiny], table_1: [tiny]}
+PARAMS = (
+    HEADER
+    + """plot: {figure_05: [tiny], table_1: [tiny]}
 suites:
   tiny:
     dataset: digits
@@ -40,6 +37,7 @@ suites:
     grids:
       main: {hidden: [[4, 2, 4]], optimizer: [sgd, adam], lr: [0.01]}
 """
+)
 
 
 def environment(project: Path, jobs: int) -> dict[str, str]:
