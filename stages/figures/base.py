@@ -152,12 +152,14 @@ def limit(material: Material, name: str) -> str:
 
 def explain(material: Material) -> str:
     """Say which runs are admitted and which lines count as non-monotone, for the note below a figure."""
+    return f"{explain_admitted(material)} Non-monotone: min\u00a0Δ\u00a0>\u00a0{limit(material, 'tolerance')}."
+
+
+def explain_admitted(material: Material) -> str:
+    """Say which runs are admitted, for the note below a figure that does not tell monotone lines from others."""
     shared = len(material.lines(once=False)) - len(material.lines())
-    return (
-        f"Admitted: final training loss ≤ {limit(material, 'threshold')}. "
-        f"Non-monotone: min\u00a0Δ\u00a0>\u00a0{limit(material, 'tolerance')}."
-        + (f" {shared} runs that several suites share count once." if shared else "")
-    )
+    text = f"Admitted: final training loss ≤ {limit(material, 'threshold')}."
+    return text + (f" {shared} runs that several suites share count once." if shared else "")
 
 
 def number(value: float) -> str:

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from stages.figures.base import ACTIVATIONS, OPTIMIZERS, Drawing, Material, count, optimizers, subject, unit
-from stages.figures.base import explain as explained
+from stages.figures.base import ACTIVATIONS, OPTIMIZERS, Drawing, Material, count, explain, optimizers, subject, unit
 from stages.figures.style import COLOURS, GREY, canvas, caption, heading, legend, say
 from stages.figures.tables import tally
 
@@ -55,10 +54,11 @@ def heatmaps(material: Material) -> Drawing:
             heading(ax, f"{title}, {other}", count(group))
     _legends(figure, axes, norm, means, unit(rows))
     shown = set().union(*(chosen["run_id"] for chosen, _, _ in grids.values()))
+    unequal = len(material.lines()) - len(rows)
     note = (
         "Mean over all admitted runs of a cell, monotone ones included; in a cell: non-monotone / admitted runs. "
-        f"{len(material.lines()) - len(rows)} runs whose hidden layers differ in width have no place here; "
-        f"{len(rows) - len(shown)} of other activations or sizes are not shown. " + explained(material)
+        + (f"{unequal} runs whose hidden layers differ in width have no place here. " if unequal else "")
+        + f"{len(rows) - len(shown)} runs of other activations or sizes are not shown. {explain(material)}"
     )
     caption(figure, f"Mean min Δ by learning rate and size: {subject(rows)}", note)
     return Drawing(figure, cells.reset_index(drop=True))

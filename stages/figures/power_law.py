@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from stages.figures.base import OPTIMIZERS, Drawing, Material, admitted, count, explain, optimizers, subject
+from stages.figures.base import OPTIMIZERS, Drawing, Material, admitted, count, explain_admitted, optimizers, subject
 from stages.figures.style import (
     COLOURS,
     DISTANCE,
@@ -43,7 +43,7 @@ def power_law(material: Material) -> Drawing:
     legend(figure, handles)
     note = (
         f"Least squares of ln(Gauss length) on ln(distance) over all points of a panel; "
-        f"{100 * material.measure.confidence:g} % bootstrap intervals. {explain(material)}"
+        f"{100 * material.measure.confidence:g} % bootstrap intervals. {explain_admitted(material)}"
     )
     caption(figure, f"Power law of Gauss length and distance: {subject(rows)}", note)
     columns = ["suite", "run_id", "dataset", "optimizer", "lr", "batch_norm", "normalized_distance", *GAUSS]
