@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks import scale, usual
+from benchmarks import convolutions, scale, usual
 from benchmarks.sides import alternate, product_rate
 from stages.config import BatchNormStatistics, Run, load
 from stages.datasets.dataset import Dataset
@@ -81,7 +81,7 @@ def the_default_grid(repeats: int) -> Row:
     splits = load_digits("digits", params.datasets["digits"])
     arrays = (splits.train_x, splits.train_y, splits.test_x, splits.test_y)
     digits = Dataset("digits", *(torch.from_numpy(np.asarray(a)) for a in arrays), splits.classes, "0" * 64)
-    grid = stacks(params.runs("classifiers"), 64, 2)
+    grid = stacks(params.runs("classifiers"), (1, 8, 8), 10, 2)
     some = [run for stack in grid for run in stack[::12]]
     parts = [[run.model_copy(update={"epochs": OUR_EPOCHS, "snapshots": ()}) for run in stack] for stack in grid]
 
@@ -223,6 +223,10 @@ def main() -> None:
         "products measured beside it (goal 0.6).",
         "",
         a_landscape(data, 3),
+        "",
+        "A training step of a convolutional network, CPU time of one thread: stacked, and one after the other.",
+        "",
+        *convolutions.table(3),
         "",
         "The rest is wall time of the stages themselves, two worker processes.",
         "",

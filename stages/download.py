@@ -3,6 +3,7 @@
 from stages.command import Job, main
 from stages.config.params import DigitsSource, ImageFolderSource, Source
 from stages.datasets.dataset import Splits, save_dataset
+from stages.datasets.resize import resized
 from stages.errors import UserError
 
 
@@ -32,12 +33,14 @@ def load_source(name: str, source: Source) -> Splits:
     if isinstance(source, DigitsSource):
         from stages.datasets.digits import load_digits
 
-        return load_digits(name, source)
-    from stages.datasets.vision import load_image_folder, load_torchvision
+        splits = load_digits(name, source)
+    else:
+        from stages.datasets.vision import load_image_folder, load_torchvision
 
-    if isinstance(source, ImageFolderSource):
-        return load_image_folder(name, source)
-    return load_torchvision(name, source)
+        if isinstance(source, ImageFolderSource):
+            return load_image_folder(name, source)
+        splits = load_torchvision(name, source)
+    return splits if source.size is None else resized(splits, source.size)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ suites:
     tolerance: 0.001
     gauss_examples: 8
     path_examples: 2
+    fresh_lines: {}
     runs:
       network: mlp
       activation: relu
@@ -49,6 +50,7 @@ suites:
     tolerance: 0.0
     gauss_examples: 8
     path_examples: 0
+    fresh_lines: {}
     runs:
       network: autoencoder
       activation: relu

@@ -4,6 +4,7 @@ from stages.config.params import (
     Alphas,
     BatchNormStatistics,
     DigitsSource,
+    FreshLines,
     ImageFolderSource,
     Interpolate,
     Measure,
@@ -13,6 +14,7 @@ from stages.config.params import (
     TorchvisionSource,
     expand,
     load,
+    of_runs,
 )
 from stages.config.run import Run
 
@@ -20,6 +22,7 @@ __all__ = [
     "Alphas",
     "BatchNormStatistics",
     "DigitsSource",
+    "FreshLines",
     "ImageFolderSource",
     "Interpolate",
     "Measure",
@@ -30,4 +33,5 @@ __all__ = [
     "TorchvisionSource",
     "expand",
     "load",
+    "of_runs",
 ]

@@ -2,17 +2,20 @@
 
 import itertools
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field, model_validator
 
-from stages.config.run import Run
-from stages.config.schema import Count, Frozen, Name, NonNegative, Positive, Proportion, Seed, parse
+from stages.config.run import NETWORK_OPTIONS, Run
+from stages.config.schema import Count, Frozen, Name, NonNegative, NonNegativeInt, Positive, Proportion, Seed, parse
 from stages.errors import UserError
 
-DRAWN = tuple(f"figure_{number:02}" for number in (3, 4, 5, 7, 10, 11, 12, 13, 15, 18, 24, 25, 27)) + ("table_1",)
+DRAWN = tuple(
+    f"figure_{number:02}" for number in (2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 24, 25, 27, 28)
+) + tuple(f"table_{number}" for number in (1, 2, 3, 4))
 """Figures and tables of the paper that `stages.figures.registry` has a function for."""
 
 
@@ -22,6 +25,9 @@ class DigitsSource(Frozen):
     source: Literal["digits"]
     test_fraction: Proportion
     split_seed: Seed
+    size: Count | None = None
+    mean: float | None = None
+    std: Positive | None = None
 
 
 class TorchvisionSource(Frozen):
@@ -29,6 +35,7 @@ class TorchvisionSource(Frozen):
 
     source: Literal["mnist", "fashion_mnist", "cifar10", "cifar100"]
     root: str
+    size: Count | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[Positive, ...] | None = None
 
@@ -85,6 +92,14 @@ class Measure(Frozen):
     bootstrap_seed: Seed
 
 
+class FreshLines(Frozen):
+    """Lines from initialisations that no training started from to where two runs ended: a monotone one and another."""
+
+    count: Count
+    initialization: Literal["own", "standard", "block_identity"]
+    among: dict[str, list]
+
+
 class Suite(Frozen):
     """A named experiment: a grid of runs, the lines to evaluate on them, the loss that admits a run into tables."""
 
@@ -94,7 +109,8 @@ class Suite(Frozen):
     threshold: Positive
     tolerance: NonNegative
     gauss_examples: Count
-    path_examples: Annotated[int, Field(ge=0)]
+    path_examples: NonNegativeInt
+    fresh_lines: dict[Name, FreshLines]
 
 
 class Params(Frozen):
@@ -144,7 +160,7 @@ def load(path: Path) -> Params:
         if suite.dataset not in params.datasets:
             known = ", ".join(params.datasets)
             raise UserError(f"suites.{name}.dataset: got {suite.dataset!r}, expected one of datasets: {known}")
-        expand(name, suite)
+        _check_fresh_lines(name, suite, expand(name, suite))
     for name, suites in params.plot.items():
         if not re.fullmatch(rf"({'|'.join(DRAWN)})(_[a-z0-9_]+)?", name):
             raise UserError(
@@ -185,6 +201,33 @@ def expand(name: str, suite: Suite) -> tuple[Run, ...]:
             run = _run(name, grid_name, suite, chosen)
             runs.setdefault(repr(run.spec()), run)
     return tuple(runs.values())
+
+
+def of_runs(among: Mapping[str, list], run: Run) -> bool:
+    """Return whether each field that `among` names has one of its values in a run."""
+    values = {field: [tuple(one) if isinstance(one, list) else one for one in some] for field, some in among.items()}
+    return all(getattr(run, field) in some for field, some in values.items())
+
+
+def _check_fresh_lines(name: str, suite: Suite, runs: tuple[Run, ...]) -> None:
+    for key, lines in suite.fresh_lines.items():
+        where = f"suites.{name}.fresh_lines.{key}"
+        if key == "initial":
+            raise UserError(f"{where}: got a name that the runs' own lines have, expected another, such as fresh")
+        for field in lines.among:
+            if field not in Run.model_fields:
+                raise UserError(f"{where}.among.{field}: no such key of a run; remove it or correct its spelling")
+        chosen = [run for run in runs if of_runs(lines.among, run)]
+        if not chosen:
+            raise UserError(f"{where}.among: got {dict(lines.among)}, expected what some run of the suite has")
+        if lines.initialization == "own":
+            continue
+        for run in chosen:
+            if run.initialization == "fixup" or "initialization" not in NETWORK_OPTIONS[run.network]:
+                raise UserError(
+                    f"{where}.initialization: got {lines.initialization!r}, expected own, or `among` without "
+                    f"network {run.network} of initialization {run.initialization}, which has no other"
+                )
 
 
 def _run(name: str, grid_name: str, suite: Suite, chosen: dict) -> Run:

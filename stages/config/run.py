@@ -4,9 +4,24 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from stages.config.schema import Below1, Count, Frozen, Name, NonNegative, Positive, Proportion, Seed
+from stages.config.schema import Below1, Count, Frozen, Name, NonNegative, NonNegativeInt, Positive, Proportion, Seed
 
 OPTIMIZER_OPTIONS = {"sgd": {"momentum"}, "adam": {"betas", "epsilon"}, "rmsprop": {"smoothing", "epsilon"}}
+FULLY_CONNECTED = {"hidden", "activation", "batch_norm"}
+NETWORK_OPTIONS = {
+    "mlp": FULLY_CONNECTED,
+    "autoencoder": FULLY_CONNECTED,
+    "simple_cnn": {"width_multiplier"},
+    "lenet": {"width_multiplier"},
+    "alexnet": {"width_multiplier"},
+    "vgg": {"width_multiplier", "layers", "batch_norm"},
+    "resnet": {"width_multiplier", "layers", "batch_norm", "initialization", "scalar_lr_factor"},
+    "resnet_imagenet": {"width_multiplier", "layers", "batch_norm", "initialization"},
+}
+"""Which fields shape each network; any other is to stay at its default."""
+NEEDED = ("hidden", "activation", "layers")
+"""Fields without a default where the network has them."""
+LAYERS = {"vgg": (11, 13, 16, 19), "resnet_imagenet": (18, 34, 50)}
 
 
 class Run(Frozen):
@@ -24,14 +39,30 @@ class Run(Frozen):
     data_seed: Seed = 0
     """Seed of the subset and of the corrupted labels."""
 
-    network: Literal["mlp", "autoencoder"]
-    """`mlp`: fully-connected classifier; `autoencoder`: fully-connected, from pixels to the same pixels."""
-    hidden: tuple[Count, ...]
-    """Units of each hidden layer."""
-    activation: Literal["relu", "tanh", "sigmoid"]
-    """Applied after each hidden layer."""
+    crop_padding: NonNegativeInt = 0
+    """Augmentation: pixels of black around an image, of which each step crops the original size at random."""
+    flip: bool = False
+    """Augmentation: whether each step mirrors each image left to right with probability 1/2."""
+
+    network: Literal["mlp", "autoencoder", "simple_cnn", "lenet", "alexnet", "vgg", "resnet", "resnet_imagenet"]
+    """`mlp`: fully-connected classifier; `autoencoder`: fully-connected, from pixels to the same pixels; the others
+    convolutional classifiers; `resnet`: for small images, 6 n + 2 layers; `resnet_imagenet`: torchvision's."""
+    hidden: tuple[Count, ...] | None = None
+    """Units of each hidden layer of a fully-connected network."""
+    activation: Literal["relu", "tanh", "sigmoid"] | None = None
+    """Applied after each hidden layer of a fully-connected network."""
+    layers: Count | None = None
+    """Layers with weights of a VGG or residual network, as in ResNet-20."""
+    width_multiplier: Positive = 1.0
+    """Factor of the channels (and units) of every layer of a convolutional network."""
     batch_norm: bool = False
-    """Whether batch normalisation stands between each hidden layer and its activation."""
+    """Whether batch normalisation stands between each layer and its activation; in a residual network without it a
+    learned scale and bias of each channel takes its place."""
+    initialization: Literal["standard", "block_identity", "fixup"] = "standard"
+    """Of a residual network. `block_identity`: each block starts as its shortcut; `fixup`: with Fixup's scalars in
+    place of scales and biases."""
+    scalar_lr_factor: Positive = 1.0
+    """Factor of the learning rate for Fixup's scalars; 0.1 in Zhang et al. (2019)."""
 
     loss: Literal["cross_entropy", "squared_error"]
     """`squared_error`: sum over outputs, mean over examples; classes become one-hot targets."""
@@ -67,12 +98,7 @@ class Run(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Run":
-        if self.network == "autoencoder" and self.loss != "squared_error":
-            raise ValueError(f"loss: got {self.loss!r}, expected squared_error, an autoencoder's")
-        if self.network == "autoencoder" and self.label_corruption:
-            raise ValueError(f"label_corruption: got {self.label_corruption}, expected 0: an autoencoder has no labels")
-        if self.network == "autoencoder" and not self.hidden:
-            raise ValueError("hidden: got [], expected at least one layer: an autoencoder has a bottleneck")
+        self._check_network()
         if list(self.milestones) != sorted(set(self.milestones)):
             raise ValueError(f"milestones: got {list(self.milestones)}, expected increasing epochs")
         if any(epoch > self.epochs for epoch in self.snapshots):
@@ -80,6 +106,36 @@ class Run(Frozen):
                 f"snapshots: got {list(self.snapshots)}, expected none after the last epoch, {self.epochs}"
             )
         return self
+
+    def _check_network(self) -> None:
+        options = NETWORK_OPTIONS[self.network]
+        for name in sorted(set().union(*NETWORK_OPTIONS.values()) - options):
+            if getattr(self, name) != (default := type(self).model_fields[name].default):
+                expected = "no such key" if default is None else repr(default)
+                raise ValueError(f"{name}: got {getattr(self, name)!r}, expected {expected}: network {self.network}")
+        for name in NEEDED:
+            if name in options and getattr(self, name) is None:
+                raise ValueError(f"{name}: this key is missing; add it")
+        if self.network == "autoencoder":
+            if self.loss != "squared_error":
+                raise ValueError(f"loss: got {self.loss!r}, expected squared_error, an autoencoder's")
+            if self.crop_padding or self.flip:
+                raise ValueError("crop_padding: got augmentation, expected none: an autoencoder is not augmented")
+            if self.label_corruption:
+                raise ValueError(
+                    f"label_corruption: got {self.label_corruption}, expected 0: an autoencoder has no labels"
+                )
+            if not self.hidden:
+                raise ValueError("hidden: got [], expected at least one layer: an autoencoder has a bottleneck")
+        if self.network == "resnet" and (self.layers < 8 or self.layers % 6 != 2):
+            raise ValueError(f"layers: got {self.layers}, expected 6 n + 2, as 20, 32, 44, 56")
+        if self.layers not in LAYERS.get(self.network, (self.layers,)):
+            expected = ", ".join(str(layers) for layers in LAYERS[self.network])
+            raise ValueError(f"layers: got {self.layers}, expected one of {expected}: network {self.network}")
+        if self.initialization == "fixup" and (self.batch_norm or self.network != "resnet"):
+            raise ValueError(
+                "initialization: got 'fixup', expected another: it is of network resnet without batch norm"
+            )
 
     def spec(self) -> dict:
         """Return what identifies the run: every field that has an effect and is not at its default."""
@@ -90,12 +146,19 @@ class Run(Frozen):
             unused.add("data_seed")
         if self.order_seed == self.seed:
             unused.add("order_seed")
+        if self.initialization != "fixup":
+            unused.add("scalar_lr_factor")
         return self.model_dump(mode="json", exclude_defaults=True, exclude=unused)
 
     @property
     def order(self) -> int:
         """Seed of the data order."""
         return self.seed if self.order_seed is None else self.order_seed
+
+    @property
+    def convolutional(self) -> bool:
+        """Whether the network is made of convolutions."""
+        return NETWORK_OPTIONS[self.network] is not FULLY_CONNECTED
 
     @property
     def data_key(self) -> tuple:

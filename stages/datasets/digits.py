@@ -13,11 +13,11 @@ SPLIT_SEEDS = 2**32  # of scikit-learn
 
 
 def load_digits(name: str, source: DigitsSource) -> Splits:
-    """Return the 1,797 digits, pixels in [0, 1], in a stratified split that depends on its seed alone.
+    """Return the 1,797 digits in a stratified split that depends on its seed alone, pixels in [0, 1] if not normalised.
 
     Args:
         name: The dataset's name in params.yaml, for messages.
-        source: The proportion of test examples of every class, and the seed of the split.
+        source: The proportion of test examples of every class, the seed of the split, and what to normalise by.
 
     Returns:
         Images of shape (N, 1, 8, 8); examples are in the order that the split gives.
@@ -28,7 +28,8 @@ def load_digits(name: str, source: DigitsSource) -> Splits:
     if source.split_seed >= SPLIT_SEEDS:
         raise UserError(f"datasets.{name}.split_seed: got {source.split_seed}, expected less than {SPLIT_SEEDS}")
     bundled = sklearn.datasets.load_digits()
-    x = (bundled.images / BRIGHTEST).astype(np.float32)[:, None]
+    mean, deviation = source.mean or 0.0, source.std or 1.0
+    x = ((bundled.images / BRIGHTEST - mean) / deviation).astype(np.float32)[:, None]
     try:
         train_x, test_x, train_y, test_y = train_test_split(
             x, bundled.target, test_size=source.test_fraction, random_state=source.split_seed, stratify=bundled.target

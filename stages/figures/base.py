@@ -10,24 +10,28 @@ from matplotlib.figure import Figure
 from stages.config import Measure, Suite
 from stages.errors import UserError
 from stages.lines.curves import Curves
+from stages.measures.table import OWN_LINE
 
-LINE = "initial_to_final"  # the paper's line: from a network's own initialisation to its optimum
 OPTIMIZERS = {"sgd": "SGD", "rmsprop": "RMSProp", "adam": "Adam"}  # in the paper's order
-NETWORKS = {"mlp": "MLP", "autoencoder": "autoencoder"}
+NETWORKS = {
+    "mlp": "MLP",
+    "autoencoder": "autoencoder",
+    "simple_cnn": "SimpleCNN",
+    "lenet": "LeNet",
+    "alexnet": "AlexNet",
+    "vgg": "VGG",
+    "resnet": "ResNet",
+    "resnet_imagenet": "ResNet (ImageNet's)",
+}
+VARIANTS = {  # of residual networks, by batch norm and initialisation; the paper's names, in its order
+    (True, "standard"): "BN",
+    (True, "block_identity"): "BN-I",
+    (False, "standard"): "NBN",
+    (False, "block_identity"): "NBN-I",
+    (False, "fixup"): "NBN-F",
+}
 ACTIVATIONS = {"relu": "ReLU"}
 UNITS = {"cross_entropy": "nats", "squared_error": "squared error per image"}
-SETTING = [
-    "suite",
-    "dataset",
-    "train_size",
-    "label_corruption",
-    "network",
-    "hidden",
-    "activation",
-    "batch_norm",
-    "loss",
-]
-SETTING += ["optimizer", "lr", "weight_decay", "batch_size", "epochs", "seed"]
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,17 @@ class Material:
         Returns:
             The rows in the order of the measures, numbered anew.
         """
-        rows = self.measures[self.measures["line"] == LINE]
-        rows = (rows.drop_duplicates("run_id") if once else rows).reset_index(drop=True)
+        rows = self.measures[self.measures["line"] == OWN_LINE]
+        return self._plain(rows.drop_duplicates("run_id") if once else rows)
+
+    def fresh_lines(self, suite: str, name: str) -> pd.DataFrame:
+        """Return the rows of the lines that `fresh_lines` of a suite calls `name`, as `lines` does."""
+        rows = self.measures[(self.measures["suite"] == suite) & (self.measures["line"] == f"{name}_to_final")]
+        return self._plain(rows)
+
+    @staticmethod
+    def _plain(rows: pd.DataFrame) -> pd.DataFrame:
+        rows = rows.reset_index(drop=True)
         verdict = rows["monotonic"].astype(str)
         unknown = (rows["status"] == "converged") & ~verdict.isin(["True", "False"])
         return rows.assign(
@@ -66,7 +79,7 @@ class Material:
         """Return for each row the alphas, shape (A,), and what `field` of its suite's curves holds for its line.
 
         Args:
-            rows: Rows of `lines`.
+            rows: Rows of `lines` or `fresh_lines`.
             field: Name of an array of `Curves` with a line per entry.
 
         Returns:
@@ -76,16 +89,18 @@ class Material:
             UserError: If a row's line is not among the curves.
         """
         places = {
-            (suite, run, line): i
+            (suite, *line): i
             for suite, curves in self.curves.items()
-            for i, (run, line) in enumerate(zip(curves.run_ids, curves.lines, strict=True))
+            for i, line in enumerate(zip(curves.run_ids, curves.lines, curves.draws, strict=True))
         }
         found = []
-        for suite, run in zip(rows["suite"], rows["run_id"], strict=True):
-            if (suite, run, LINE) not in places:
+        draws = [None if pd.isna(draw) else int(draw) for draw in rows["draw"]]
+        for key in zip(rows["suite"], rows["run_id"], rows["line"], draws, strict=True):
+            suite, run = key[:2]
+            if key not in places:
                 raise UserError(f"curves of {suite}: no line of run {run}, which measures.csv has; run `dvc repro`")
             curves = self.curves[suite]
-            found.append((curves.alphas, getattr(curves, field)[places[suite, run, LINE]]))
+            found.append((curves.alphas, getattr(curves, field)[places[key]]))
         return found
 
     def limits(self, name: str) -> dict[str, float]:
@@ -180,6 +195,21 @@ def subject(rows: pd.DataFrame) -> str:
     return f"{datasets}, {networks}" if datasets else "no run"
 
 
+def architecture(row: pd.Series) -> str:
+    """Name a network with its size, such as `MLP 64-64`, `LeNet` or `ResNet-20`; not its width multiplier."""
+    name = NETWORKS.get(row["network"], str(row["network"]))
+    if pd.notna(row["layers"]):
+        return f"{name}-{int(row['layers'])}"
+    return f"{name} {row['hidden']}" if pd.notna(row["hidden"]) else name
+
+
+def normalisation(row: pd.Series) -> str:
+    """Say whether a network has batch norm; of a residual one which variant it is, as the paper calls it."""
+    if str(row["network"]).startswith("resnet"):
+        return VARIANTS[bool(row["batch_norm"]), row["initialization"]]
+    return "batch norm" if row["batch_norm"] else "no batch norm"
+
+
 def setting(row: pd.Series, leave: Iterable[str] = ()) -> str:
     """Describe a run in one line.
 
@@ -192,14 +222,14 @@ def setting(row: pd.Series, leave: Iterable[str] = ()) -> str:
     """
     words = {
         "dataset": str(row["dataset"]),
-        "network": f"{NETWORKS.get(row['network'], row['network'])} {row['hidden']}",
-        "activation": ACTIVATIONS.get(row["activation"], str(row["activation"])),
-        "batch_norm": "batch norm" if row["batch_norm"] else "no batch norm",
+        "network": architecture(row),
+        "activation": ACTIVATIONS.get(row["activation"], row["activation"]),
+        "batch_norm": normalisation(row),
         "optimizer": OPTIMIZERS.get(row["optimizer"], str(row["optimizer"])),
         "lr": f"lr {row['lr']:g}",
         "seed": f"seed {row['seed']}",
     }
-    return ", ".join(text for name, text in words.items() if name not in set(leave))
+    return ", ".join(text for name, text in words.items() if name not in set(leave) and pd.notna(text))
 
 
 def optimizers(rows: pd.DataFrame) -> list[str]:

@@ -1,4 +1,4 @@
-"""Figures of the loss along lines: 4, 11, 24 and 27."""
+"""Figures of the loss along lines: 2, 4, 11, 24, 27 and 28."""
 
 import itertools
 
@@ -14,10 +14,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from stages.figures.base import (
     OPTIMIZERS,
-    SETTING,
     Drawing,
     Material,
     admitted,
+    architecture,
     count,
     explain,
     left_out,
@@ -40,6 +40,7 @@ from stages.figures.style import (
     say,
     verdict_handles,
 )
+from stages.measures.contrast import contrast
 
 ALPHA = "α (0 = initial, 1 = trained)"
 RATES = ListedColormap(mpl.colormaps["viridis"](np.linspace(0, 0.92, 256)))  # its last, pale part is lost on white
@@ -50,18 +51,33 @@ STEEP = 3  # times the loss at the start from which a loss axis goes on logarith
 def lines_by_optimizer(material: Material) -> Drawing:
     """Figures 4 and 11: training loss along every line, a row for each dataset, a column for each optimizer."""
     rows = material.lines()
-    datasets = list(dict.fromkeys(rows["dataset"])) or [None]
+    return _by_optimizer(material, rows, rows["dataset"])
+
+
+def lines_by_architecture(material: Material) -> Drawing:
+    """Figure 2: training loss along every line, a row for each architecture, a column for each optimizer."""
+    rows = material.lines()
+    names = [architecture(row) for _, row in rows.iterrows()]
+    several = rows["dataset"].nunique() > 1
+    names = [f"{dataset}, {name}" if several else name for dataset, name in zip(rows["dataset"], names, strict=True)]
+    return _by_optimizer(material, rows, pd.Series(names, index=rows.index, dtype=object))
+
+
+def _by_optimizer(material: Material, rows: pd.DataFrame, by: pd.Series) -> Drawing:
+    """Draw the training loss along every line, a row for each value of `by`, a column for each optimizer."""
+    values = list(dict.fromkeys(by)) or [None]
     names = optimizers(rows) or [None]
-    figure, axes = canvas(len(datasets), len(names), sharex=True, sharey="row")
-    for (i, dataset), (j, name) in itertools.product(enumerate(datasets), enumerate(names)):
-        group = rows[(rows["dataset"] == dataset) & (rows["optimizer"] == name)]
+    figure, axes = canvas(len(values), len(names), sharex=True, sharey="row")
+    for (i, value), (j, name) in itertools.product(enumerate(values), enumerate(names)):
+        whole = rows[by == value]
+        group = whole[whole["optimizer"] == name]
         ax = axes[i, j]
         for monotone in (True, False):
             chosen = admitted(group)[admitted(group)["monotonic"] == monotone]
             look = {"colors": [MONOTONE], "alpha": 0.55} if monotone else {"colors": [NON_MONOTONE], "linestyles": "--"}
             _bundle(ax, material, chosen, linewidths=0.9 if monotone else 1.3, **look)
-        _finish(ax, material, rows[rows["dataset"] == dataset], group)
-        place = f"{dataset}, " if len(datasets) > 1 else ""
+        _finish(ax, material, whole, group)
+        place = f"{value}, " if len(values) > 1 else ""
         heading(ax, f"{place}{OPTIMIZERS.get(name, name or 'no run')}", f"{split(group)}\n{count(group)}")
     legend(figure, verdict_handles(material, rows, lines=True))
     caption(figure, f"Training loss on the line from initial to trained network: {subject(rows)}", explain(material))
@@ -102,7 +118,7 @@ def all_lines(material: Material) -> Drawing:
 
 
 def train_and_test(material: Material) -> Drawing:
-    """Figure 27: training and test loss along a monotone and a non-monotone line of each suite."""
+    """Figures 27 and 28: training and test loss along a monotone and a non-monotone line of each suite."""
     rows = material.lines(once=False)
     suites = list(dict.fromkeys(rows["suite"])) or [None]
     figure, axes = canvas(len(suites), 2, width=5.6, sharex=True)
@@ -124,7 +140,7 @@ def train_and_test(material: Material) -> Drawing:
                 ax.plot(alphas, values, color=colour, ls=dash)
                 ax.set_xlim(alphas[0], alphas[-1])
                 highest = max(highest, float(np.nanmax(values, initial=0.0)))
-            ax.set_ylabel(f"loss{unit(group)}{_loss_axis(ax, float(row['initial_train_loss']), highest)}")
+            ax.set_ylabel(f"loss{unit(group)}{loss_axis(ax, float(row['initial_train_loss']), highest)}")
             deltas = f"min Δ {number(row['min_delta'])} (training), {number(row['min_delta_test'])} (test)"
             heading(ax, f"{suite}: {kind}", f"{setting(row)}\n{deltas}")
     legend(figure, [Line2D([], [], color=colour, ls=dash, label=name) for name, colour, dash in SPLITS])
@@ -136,32 +152,6 @@ def train_and_test(material: Material) -> Drawing:
     caption(figure, f"Loss on the training and the test split: {subject(rows)}", note)
     shown = pd.concat(chosen) if chosen else admitted(rows).head(0)
     return Drawing(figure, _tidy(material, shown, {"train_loss": "loss_train", "test_loss": "loss_test"}))
-
-
-def contrast(rows: pd.DataFrame) -> tuple[pd.Series | None, pd.Series | None]:
-    """Choose a monotone and a non-monotone run that are as alike as can be.
-
-    Args:
-        rows: Admitted rows.
-
-    Returns:
-        The monotone and the non-monotone one; None where there is none. The latter has the largest min Delta; the
-        former shares its setting but for optimizer and learning rate (the same optimizer and the closest rate first),
-        or is the one of median normalised distance.
-    """
-    monotone, other = rows[rows["monotonic"]], rows[~rows["monotonic"]]
-    worst = None
-    if len(other):
-        worst = other.sort_values(["min_delta", "run_id"], ascending=[False, True]).iloc[0]
-        same = [name for name in SETTING if name not in ("optimizer", "lr")]
-        alike = monotone[(monotone[same].astype(str) == worst[same].astype(str)).all(axis=1)]
-        if len(alike):
-            away = np.abs(np.log(alike["lr"].astype(float) / worst["lr"]))
-            ranked = alike.assign(away=away, other=alike["optimizer"] != worst["optimizer"])
-            return ranked.sort_values(["other", "away", "run_id"]).iloc[0], worst
-    if monotone.empty:
-        return None, worst
-    return monotone.sort_values(["normalized_distance", "run_id"]).iloc[(len(monotone) - 1) // 2], worst
 
 
 def _bundle(ax: Axes, material: Material, rows: pd.DataFrame, **look: object) -> None:
@@ -179,13 +169,13 @@ def _finish(ax: Axes, material: Material, rows: pd.DataFrame, group: pd.DataFram
     more = ""
     if len(kept):
         highest = max(float(values.max()) for _, values in material.values(kept, "loss_train"))
-        more = _loss_axis(ax, float(kept["initial_train_loss"].median()), highest)
+        more = loss_axis(ax, float(kept["initial_train_loss"].median()), highest)
     if admitted(group).empty:
         say(ax, "no admitted run")
     ax.set_ylabel(f"training loss{unit(rows)}{more}")
 
 
-def _loss_axis(ax: Axes, start: float, highest: float) -> str:
+def loss_axis(ax: Axes, start: float, highest: float) -> str:
     """Set a loss axis, logarithmic above the loss at the start if it goes far beyond; return what its label adds."""
     if not highest > STEEP * start > 0:
         ax.set_ylim(0, highest * 1.05 or 1)

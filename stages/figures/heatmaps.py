@@ -57,7 +57,7 @@ def heatmaps(material: Material) -> Drawing:
     unequal = len(material.lines()) - len(rows)
     note = (
         "Mean over all admitted runs of a cell, monotone ones included; in a cell: non-monotone / admitted runs. "
-        + (f"{unequal} runs whose hidden layers differ in width have no place here. " if unequal else "")
+        + (f"{unequal} runs without hidden layers of one width have no place here. " if unequal else "")
         + f"{len(rows) - len(shown)} runs of other activations or sizes are not shown. {explain(material)}"
     )
     caption(figure, f"Mean min Δ by learning rate and size: {subject(rows)}", note)

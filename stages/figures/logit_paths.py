@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from sklearn.decomposition import PCA
 
-from stages.figures.base import SETTING, Drawing, Material, admitted, explain, left_out, number, setting, subject
+from stages.figures.base import Drawing, Material, admitted, explain, left_out, number, setting, subject
 from stages.figures.style import COLOURS, canvas, caption, heading, legend, say
+from stages.measures.contrast import SETTING
 
 ACCURATE = 0.99  # training accuracy that counts as near-perfect
 DARKER = 0.85  # share of a colour's brightness, so that its pale ones are seen on white

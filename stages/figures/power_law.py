@@ -1,6 +1,7 @@
-"""Figures of the power law between distance and Gauss length: 7 and 15."""
+"""Figures of the power law between distance and Gauss length: 7, 15 and 17."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
@@ -26,13 +27,26 @@ MARKERS = {False: "o", True: "s"}  # by batch norm
 
 def power_law(material: Material) -> Drawing:
     """Figures 7 and 15: Gauss length against distance on logarithms, with the fitted power law."""
+    return _power_laws(material, {"": material.lines()})
+
+
+def power_law_by_suite(material: Material) -> Drawing:
+    """Figure 17: as figure 7, a row for each suite with a fit of its own."""
+    rows = material.lines()
+    suites = dict.fromkeys(rows["suite"])
+    return _power_laws(material, {f"{suite}: ": rows[rows["suite"] == suite] for suite in suites} or {"": rows})
+
+
+def _power_laws(material: Material, groups: dict[str, pd.DataFrame]) -> Drawing:
+    """Draw a row for each group of lines, by the words before its titles; a column for each Gauss length."""
     rows = material.lines()
     names = optimizers(rows)
     others = [name for name in names if name not in OPTIMIZER_COLOURS]
     colours = OPTIMIZER_COLOURS | {name: COLOURS[(7 + i) % 10] for i, name in enumerate(others)}
-    figure, axes = canvas(1, 2, width=5.2, height=4.2, sharex=True)
-    for ax, length in zip(axes[0], GAUSS, strict=True):
-        _panel(ax, material, length, colours)
+    figure, axes = canvas(len(groups), 2, width=5.2, height=4.2, sharex=True, sharey="col")
+    for pair, (title, group) in zip(axes, groups.items(), strict=True):
+        for ax, length in zip(pair, GAUSS, strict=True):
+            _panel(ax, material, rows, group, length, colours, title)
     handles = [
         Line2D([], [], ls="", marker="D", color=colours[name], label=OPTIMIZERS.get(name, name)) for name in names
     ]
@@ -50,9 +64,11 @@ def power_law(material: Material) -> Drawing:
     return Drawing(figure, admitted(rows)[columns])
 
 
-def _panel(ax: Axes, material: Material, length: str, colours: dict) -> None:
-    rows = material.lines()
-    kept = admitted(rows)
+def _panel(
+    ax: Axes, material: Material, rows: pd.DataFrame, group: pd.DataFrame, length: str, colours: dict, title: str
+) -> None:
+    """Draw one group of lines, on axes that suit all of `rows`."""
+    kept = admitted(group)
     x, y = kept["normalized_distance"].to_numpy(float), kept[length].to_numpy(float)
     drawn = np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0)
     for name in colours:
@@ -71,8 +87,9 @@ def _panel(ax: Axes, material: Material, length: str, colours: dict) -> None:
         law = "too few points to fit"
         if not drawn.any():
             say(ax, "no admitted run")
-    log_axis(ax.xaxis, x)
-    log_axis(ax.yaxis, y)
+    log_axis(ax.xaxis, admitted(rows)["normalized_distance"].to_numpy(float))
+    log_axis(ax.yaxis, admitted(rows)[length].to_numpy(float))
+    ax.tick_params(labelbottom=True, labelleft=True)
     ax.set(xlabel=f"{DISTANCE}, log scale", ylabel=f"{GAUSS[length]}, log scale")
     kind = "smooth estimator (the paper's)" if length == "gauss_length_smooth" else "total turning, corners included"
-    heading(ax, kind, f"{law}\n{count(rows, int(drawn.sum()))}")
+    heading(ax, title + kind, f"{law}\n{count(group, int(drawn.sum()))}")

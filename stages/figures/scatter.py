@@ -1,10 +1,13 @@
-"""Figures that set min Delta against another number of each line: 5, 10, 12, 13 and 18."""
+"""Figures that set min Delta against another number of each line: 5, 10, 12, 13, 14, 16 and 18."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from stages.figures.base import (
+    NETWORKS,
     OPTIMIZERS,
     Drawing,
     Material,
@@ -68,6 +71,29 @@ def autoencoder_rise(material: Material) -> Drawing:
     return _rises(material, {"all optimizers and learning rates": material.lines()}, "")
 
 
+def distance_and_rise(material: Material) -> Drawing:
+    """Figure 14: min Delta against distance, a panel for each suite."""
+    return _by_suite(material, "normalized_distance", "distance")
+
+
+def gauss_length_and_rise(material: Material) -> Drawing:
+    """Figure 16: min Delta against Gauss length, a panel for each suite."""
+    return _by_suite(material, "gauss_length_smooth", "Gauss length")
+
+
+def _by_suite(material: Material, x: str, name: str) -> Drawing:
+    rows = material.lines()
+    suites = list(dict.fromkeys(rows["suite"])) or ["no suite"]
+    figure, axes = canvas(1, len(suites), sharex=True, sharey=True)
+    for ax, suite in zip(axes[0], suites, strict=True):
+        group = rows[rows["suite"] == suite]
+        drawn = _points(ax, material, rows, group, x)
+        heading(ax, suite, _counts(group, drawn))
+    legend(figure, verdict_handles(material, rows))
+    caption(figure, f"min Δ and {name}: {subject(rows)}", explain(material))
+    return Drawing(figure, admitted(rows)[[*SHOWN, "layers", "initialization", x]])
+
+
 def rise_by_batch_norm(material: Material) -> Drawing:
     """Figure 18: min Delta against distance, with and without batch normalisation."""
     rows = material.lines()
@@ -81,28 +107,32 @@ def rise_by_batch_norm(material: Material) -> Drawing:
 
 
 def accuracy_and_rise(material: Material) -> Drawing:
-    """Figure 10: test accuracy against min Delta, a panel for each dataset."""
+    """Figure 10: test accuracy against min Delta, a panel for each dataset and kind of network."""
     rows = material.lines()
-    datasets = list(dict.fromkeys(rows["dataset"])) or ["no dataset"]
-    figure, axes = canvas(1, len(datasets), width=5.2)
-    for ax, dataset in zip(axes[0], datasets, strict=True):
-        group = rows[rows["dataset"] == dataset]
+    kinds = list(dict.fromkeys(zip(rows["dataset"], rows["network"], strict=True))) or [("no dataset", "no network")]
+    columns = min(len(kinds), 3)
+    figure, axes = canvas(-(-len(kinds) // columns), columns)
+    for ax in axes.flat[len(kinds) :]:
+        ax.remove()
+    for ax, (dataset, network) in zip(axes.flat, kinds, strict=False):
+        group = rows[(rows["dataset"] == dataset) & (rows["network"] == network)]
         kept = admitted(group)
         drawn = kept[kept["test_accuracy"].notna()]
         _scatter(ax, drawn, "min_delta", 100 * drawn["test_accuracy"].astype(float))
         if drawn.empty:
             say(ax, "no admitted run with a test accuracy")
-        rise_axis(ax.xaxis, material, kept["min_delta"].to_numpy(float))
+        own = replace(material, suites={suite: material.suites[suite] for suite in dict.fromkeys(group["suite"])})
+        rise_axis(ax.xaxis, own, kept["min_delta"].to_numpy(float))
         ax.set(xlabel=f"min Δ{unit(group)}", ylabel="test accuracy (%)")
         means = [
             f"{name}: {_mean(drawn[drawn['monotonic'] == monotone]['test_accuracy'])}"
             for name, monotone in (("monotone", True), ("non-monotone", False))
         ]
-        heading(ax, str(dataset), "\n".join([*means, count(group, len(drawn))]))
+        heading(ax, f"{dataset}, {NETWORKS.get(network, network)}", "\n".join([*means, count(group, len(drawn))]))
     legend(figure, verdict_handles(material, rows))
     note = f"Mean ± standard error of the mean over runs. {explain(material)}"
     caption(figure, f"Test accuracy and min Δ: {subject(rows)}", note)
-    return Drawing(figure, admitted(rows)[[*SHOWN, "test_accuracy"]])
+    return Drawing(figure, admitted(rows)[[*SHOWN, "network", "test_accuracy"]])
 
 
 def _rises(material: Material, groups: dict[str, pd.DataFrame], by: str, note: str = "") -> Drawing:

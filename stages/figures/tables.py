@@ -1,8 +1,8 @@
-"""Table 1: how many lines are non-monotone by optimizer, batch norm and learning rate."""
+"""Tables 1 to 4: how many lines are non-monotone."""
 
 import pandas as pd
 
-from stages.figures.base import OPTIMIZERS, Material, Table, explain, left_out, split, subject
+from stages.figures.base import OPTIMIZERS, VARIANTS, Material, Table, explain, left_out, number, split, subject
 from stages.measures.proportion import wilson
 
 COUNTS = ["trained", "diverged", "above_threshold", "admitted", "non_monotone"]
@@ -30,53 +30,130 @@ def tally(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return counts.astype(dict.fromkeys(COUNTS, int))
 
 
-def non_monotone_by_learning_rate(material: Material) -> Table:
-    """Table 1: the proportion of non-monotone lines among admitted runs, with Wilson intervals.
+def proportions(rows: pd.DataFrame, keys: list[str], confidence: float) -> pd.DataFrame:
+    """Return cells as `tally`, with the proportion of non-monotone lines and its Wilson interval.
 
     Args:
-        material: The pooled suites.
+        rows: Rows of `Material.lines`.
+        keys: Columns that make a cell.
+        confidence: Of the interval.
 
     Returns:
-        Tidy: one row a cell with counts, proportion and interval. Markdown: a row for each optimizer with and without
-        batch norm, a column for each learning rate.
+        One row a cell, optimizers in the paper's order, networks with batch norm first.
     """
-    rows = material.lines()
-    confidence = material.measure.confidence
-    cells = tally(rows, ["optimizer", "batch_norm", "lr"])
+    cells = tally(rows, keys)
     cells["proportion"] = cells["non_monotone"] / cells["admitted"].where(cells["admitted"] > 0)
     pairs = zip(cells["non_monotone"], cells["admitted"], strict=True)
     intervals = [wilson(successes, trials, confidence) for successes, trials in pairs]
     cells["low"] = [interval[0] for interval in intervals]
     cells["high"] = [interval[1] for interval in intervals]
     order = {name: place for place, name in enumerate(OPTIMIZERS)}
-    cells["place"] = [order.get(name, len(order)) for name in cells["optimizer"]]
-    cells = cells.sort_values(["place", "optimizer", "batch_norm", "lr"], ascending=[True, True, False, True])
-    cells = cells.drop(columns="place").reset_index(drop=True)
-    return Table(cells, _markdown(material, rows, cells))
+
+    def place(column: pd.Series) -> pd.Series:
+        if column.name == "optimizer":
+            return pd.Series([(order.get(name, len(order)), name) for name in column], index=column.index)
+        return ~column.astype(bool) if column.name == "batch_norm" else column
+
+    return cells.sort_values(keys, key=place).reset_index(drop=True)
 
 
-def _markdown(material: Material, rows: pd.DataFrame, cells: pd.DataFrame) -> str:
+def non_monotone_by_learning_rate(material: Material) -> Table:
+    """Table 1: a row for each optimizer with and without batch norm, a column for each learning rate.
+
+    Args:
+        material: The pooled suites.
+
+    Returns:
+        Tidy: one row a cell with counts, proportion and interval. Markdown: as the paper's.
+    """
+    return _by_learning_rate(material, ["optimizer", "batch_norm"])
+
+
+def non_monotone_by_batch_norm(material: Material) -> Table:
+    """Table 3: a row with and one without batch norm, a column for each learning rate; optimizers are pooled."""
+    return _by_learning_rate(material, ["batch_norm"])
+
+
+def _by_learning_rate(material: Material, keys: list[str]) -> Table:
+    rows = material.lines()
+    cells = proportions(rows, [*keys, "lr"], material.measure.confidence)
     rates = sorted(set(cells["lr"]))
-    lines = [
-        f"**Proportion of non-monotone lines by learning rate: {subject(rows)}**",
-        "",
-        " | ".join(["| optimizer", "batch norm", *(f"{rate:g}" for rate in rates)]) + " |",
-        "|---|---|" + "---:|" * len(rates),
-    ]
-    for (name, on), group in cells.groupby(["optimizer", "batch_norm"], sort=False):
+    lines = []
+    for _, group in cells.groupby(keys, sort=False):
         texts = {cell.lr: _cell(cell) for cell in group.itertuples()}
-        line = [OPTIMIZERS.get(name, name), "yes" if on else "no", *(texts.get(rate, "") for rate in rates)]
-        lines.append(f"| {' | '.join(line)} |")
-    lines += [
+        lines.append([*_words(group.iloc[0], keys), *(texts.get(rate, "") for rate in rates)])
+    head = [name.replace("_", " ") for name in keys] + [f"{rate:g}" for rate in rates]
+    title = f"Proportion of non-monotone lines by learning rate: {subject(rows)}"
+    return Table(cells, _markdown(material, rows, title, len(keys), head, lines))
+
+
+def non_monotone_by_initialization(material: Material) -> Table:
+    """Tables 2 and 4: residual networks, rows for each optimizer, a column for each variant.
+
+    Args:
+        material: The pooled suites.
+
+    Returns:
+        Tidy: one row a cell with counts, proportion, interval and the mean min Delta over non-monotone lines. Markdown:
+        as the paper's.
+    """
+    rows = material.lines()
+    rows = rows[rows["network"].astype(str).str.startswith("resnet")]
+    keys = ["optimizer", "batch_norm", "initialization"]
+    cells = proportions(rows, keys, material.measure.confidence)
+    risen = rows[(rows["status"] == "converged") & ~rows["monotonic"]].astype({"min_delta": float})
+    means = risen.groupby(keys)["min_delta"].mean().rename("mean_min_delta_of_non_monotone").reset_index()
+    cells = cells.merge(means.astype({"batch_norm": bool}), on=keys, how="left")
+    found = {(cell.batch_norm, cell.initialization): None for cell in cells.itertuples()}
+    variants = [variant for variant in VARIANTS if variant in found]
+    lines = []
+    for name, group in cells.groupby("optimizer", sort=False):
+        at = {(cell.batch_norm, cell.initialization): cell for cell in group.itertuples()}
+        shown = [at.get(variant) for variant in variants]
+        optimizer = OPTIMIZERS.get(name, name)
+        lines.append([optimizer, "proportion", *("" if cell is None else _cell(cell) for cell in shown)])
+        lines.append([optimizer, "mean min Δ", *("" if cell is None else _mean(cell) for cell in shown)])
+    head = ["optimizer", "non-monotone", *(VARIANTS[variant] for variant in variants)]
+    title = f"Non-monotone lines by batch norm and initialisation: {subject(rows)}"
+    note = "BN: batch norm; NBN: scales and biases in its place; -I: block-identity initialisation; NBN-F: Fixup. "
+    note += "Mean min Δ: over non-monotone lines only, as in the paper; – where there is none. "
+    return Table(cells, _markdown(material, rows, title, 2, head, lines, note))
+
+
+def _words(row: pd.Series, keys: list[str]) -> list[str]:
+    words = {"optimizer": lambda name: OPTIMIZERS.get(name, name), "batch_norm": lambda on: "yes" if on else "no"}
+    return [words[key](row[key]) for key in keys]
+
+
+def _markdown(
+    material: Material,
+    rows: pd.DataFrame,
+    title: str,
+    keys: int,
+    head: list[str],
+    lines: list[list[str]],
+    note: str = "",
+) -> str:
+    """Write a table of `rows`, of which the first columns are keys, with what its cells mean."""
+    text = [
+        f"**{title}**",
+        "",
+        f"| {' | '.join(head)} |",
+        "|" + "---|" * keys + "---:|" * (len(head) - keys),
+        *(f"| {' | '.join(line)} |" for line in lines),
         "",
         f"In a cell: proportion of non-monotone lines (number of admitted runs), below it the "
         f"{100 * material.measure.confidence:g} % Wilson interval; – where no run was admitted, empty where none was "
-        f"trained. {explain(material)} {len(rows)} runs: {split(rows)}; {left_out(rows)} (by cell in the CSV).",
+        f"trained. {note}{explain(material)} {len(rows)} runs: {split(rows)}; {left_out(rows)} (by cell in the CSV).",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(text) + "\n"
 
 
 def _cell(cell: object) -> str:
     if not cell.admitted:
         return "–"
     return f"{cell.proportion:.2f} ({cell.admitted})<br>{cell.low:.2f}–{cell.high:.2f}"
+
+
+def _mean(cell: object) -> str:
+    return number(cell.mean_min_delta_of_non_monotone) if cell.non_monotone else "–"

@@ -8,6 +8,8 @@ import numpy as np
 from stages.errors import UserError
 from stages.files import read_arrays, write_arrays
 
+OF_HEADER = ("run_ids", "lines", "draws")
+
 
 # Shape letters: L = lines of the suite, A = alphas, G = examples of the Gauss lengths, K = examples of the paths,
 # O = outputs of the network.
@@ -19,6 +21,8 @@ class Curves:
     """The run at the end of each line."""
     lines: tuple[str, ...]
     """The kind of each line, as in `Line.kind`."""
+    draws: tuple[int | None, ...]
+    """Number of the fresh initialisation at the start of each line; None for other lines."""
     alphas: np.ndarray
     """(A,)"""
     loss_train: np.ndarray
@@ -30,7 +34,8 @@ class Curves:
     accuracy_test: np.ndarray
     """(L, A)"""
     examples: np.ndarray
-    """(L,) how many of the G examples a line has: all its run was trained on, if fewer; 0 if it is not finite."""
+    """(L,) how many of the G examples a line has: all its run was trained on, if fewer; 0 if it is not finite
+    or Gauss lengths were not asked for."""
     gauss_smooth: np.ndarray
     """(L, G) radians; per example, NaN beyond those it has."""
     gauss_turning: np.ndarray
@@ -47,8 +52,8 @@ class Curves:
 
 def save_curves(path: Path, curves: Curves) -> None:
     """Write the curves of a suite."""
-    arrays = {f.name: getattr(curves, f.name) for f in fields(curves) if f.name not in ("run_ids", "lines")}
-    write_arrays(path, arrays, {"run_ids": curves.run_ids, "lines": curves.lines})
+    arrays = {f.name: getattr(curves, f.name) for f in fields(curves) if f.name not in OF_HEADER}
+    write_arrays(path, arrays, {name: getattr(curves, name) for name in OF_HEADER})
 
 
 def load_curves(path: Path) -> Curves:
@@ -65,6 +70,6 @@ def load_curves(path: Path) -> Curves:
     """
     arrays, about = read_arrays(path)
     try:
-        return Curves(run_ids=tuple(about["run_ids"]), lines=tuple(about["lines"]), **arrays)
+        return Curves(**{name: tuple(about[name]) for name in OF_HEADER}, **arrays)
     except (KeyError, TypeError) as error:
         raise UserError(f"{path} holds no curves; delete it and run `dvc repro`") from error

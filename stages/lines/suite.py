@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from stages.config import Interpolate, Run
-from stages.lines.line import Line
+from stages.lines.line import Line, weights
 from stages.lines.sweep import NUMERICS, walk
 from stages.measures.distance import distance, norm
 from stages.networks.evaluation import task_of
@@ -53,8 +53,8 @@ def line_task(places: Places, lines: Sequence[tuple[Line, Run]], request: Reques
     runs, store = RunFolder(places.runs), Store(places.store)
     for line, run in lines:
         task = task_of(run, dataset, place)
-        start = runs.weights(line.start.run_id, line.start.point)
-        end = runs.weights(line.end.run_id, line.end.point)
+        image = tuple(dataset.train_x.shape[1:])
+        start, end = (weights(point, run, image, dataset.classes, runs) for point in (line.start, line.end))
         alphas = torch.from_numpy(request.alphas()).to(torch.float32)
         with torch.no_grad():
             found = walk(

@@ -22,7 +22,6 @@ from stages.networks.evaluation import (
     chunk_rows,
     estimation_batches,
     sums,
-    width,
 )
 from stages.networks.layout import Layout
 
@@ -73,6 +72,7 @@ def walk(
         settings: How batch-norm statistics are estimated at each alpha; their change along the line is part of the
             outputs' derivatives.
         gauss_examples: Number of training examples, from the first, of the Gauss lengths; all if there are fewer.
+            With 0, statistics are followed without their derivatives.
         path_examples: Number of training examples, from the first, whose outputs are kept.
 
     Returns:
@@ -80,20 +80,21 @@ def walk(
     """
     line = _Line(task.layout, start, end)
     chunks = alphas.split(chunk_points(task, settings, len(alphas)))
-    statistics = _statistics(task, line, chunks, settings)
+    statistics = _statistics(task, line, chunks, settings, derivatives=gauss_examples > 0)
     train = _evaluate(task, task.train, line, chunks, statistics, settings, max(gauss_examples, path_examples))
     test = _evaluate(task, task.test, line, chunks, statistics, settings, 0)
-    v, a = (term[:, :gauss_examples].cpu().numpy() for term in train.outputs[1:])
-    few = max(1, GAUSS_NUMBERS // v[:, 0].size)
-    some = [(v[:, part], a[:, part]) for part in batches(v.shape[1], few)]
+    outputs, v, a = (term.cpu().numpy() for term in train.outputs)
+    few = max(1, GAUSS_NUMBERS // outputs[:, 0].size) if outputs.size else 1
+    some = [(v[:, part], a[:, part]) for part in batches(min(gauss_examples, v.shape[1]), few)]
+    none = [np.zeros(0)]
     return Walk(
         loss_train=train.loss.cpu().numpy(),
         accuracy_train=train.accuracy.cpu().numpy(),
         loss_test=test.loss.cpu().numpy(),
         accuracy_test=test.accuracy.cpu().numpy(),
-        gauss_smooth=np.concatenate([smooth(v, a, alphas.double().cpu().numpy()) for v, a in some]),
-        gauss_turning=np.concatenate([turning(v) for v, _ in some]),
-        paths=train.outputs.value[:, :path_examples].cpu().numpy(),
+        gauss_smooth=np.concatenate(none + [smooth(v, a, alphas.double().cpu().numpy()) for v, a in some]),
+        gauss_turning=np.concatenate(none + [turning(v) for v, _ in some]),
+        paths=outputs[:, :path_examples],
     )
 
 
@@ -130,12 +131,18 @@ class _Found:
 
 
 def _statistics(
-    task: Task, line: _Line, chunks: Sequence[Tensor], settings: BatchNormStatistics
+    task: Task, line: _Line, chunks: Sequence[Tensor], settings: BatchNormStatistics, derivatives: bool
 ) -> list[dict[str, Jet]]:
     """Return the jets of batch-norm statistics of each chunk of alphas, (P, C) each; none if none are estimated."""
 
     def jets(alpha: Tensor, theta: Tensor, held: Held) -> dict[str, Jet]:
-        return expand(lambda weights: statistics_of(task.network, weights, held.x), line.moving(alpha, theta), held)
+        moving = line.moving(alpha, theta)
+        if derivatives:
+            return expand(lambda weights: statistics_of(task.network, weights, held.x), moving, held)
+        with Taylor(held, derivatives=False) as mode:
+            weights = {name: mode.track(*move) for name, move in moving.items()}
+            found = statistics_of(task.network, weights, held.x)
+        return {name: mode.jet(value) for name, value in found.items()}
 
     orders = [tuple(Combination(settings, start) for start in (1.0, 0.0, 0.0)) for _ in chunks]
     for block in _blocks(task, list(estimation_batches(task, settings))):
@@ -207,7 +214,9 @@ def _evaluate(
                 losses, right = sums(task, split, batch, outputs)
                 loss[where] += losses
                 hits[where] += right
-    return _Found(loss / len(split), hits / len(split), Jet(*terms) if terms else None)
+    if not terms:
+        terms = [loss.new_empty(points, 0, 0) for _ in Jet._fields]
+    return _Found(loss / len(split), hits / len(split), Jet(*terms))
 
 
 def _blocks(task: Task, parts: Sequence[slice]) -> Iterator[list[slice]]:
@@ -216,7 +225,7 @@ def _blocks(task: Task, parts: Sequence[slice]) -> Iterator[list[slice]]:
     So the weights at an alpha are put together once a block, not once a batch.
     """
     x = task.train.x
-    rows = BLOCK_BYTES[x.device.type] // (2 * width(task) * x.element_size())
+    rows = BLOCK_BYTES[x.device.type] // (2 * task.width * x.element_size())
     block: list[slice] = []
     for part in parts:
         if block and part.stop - block[0].start > rows:

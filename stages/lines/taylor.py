@@ -16,7 +16,7 @@ from torch.func import jvp
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from stages.networks.batch_norm import along_channels, normalise, other_dimensions
+from stages.networks.batch_norm import along_channels, normalise, other_dimensions, spread
 
 Terms = tuple[Tensor | None, Tensor | None]
 """First and second derivative; None for zero."""
@@ -314,6 +314,15 @@ def _relu(mode: Taylor, value: Tensor, x: Tensor, *_: object, **__: object) -> T
     return tuple(None if term is None else torch.ops.aten.threshold_backward(term, x, 0) for term in mode.terms(x))
 
 
+def _max_pool(mode: Taylor, value: Tensor, x: Tensor, *window: object, **more: object) -> Terms:
+    # What was largest in a window stays so for a moment: its derivatives are the window's.
+    _, place = F.max_pool2d(x, *window, **(more | {"return_indices": True}))
+    index = place.flatten(-2)
+    return tuple(
+        None if term is None else term.flatten(-2).gather(-1, index).view(place.shape) for term in mode.terms(x)
+    )
+
+
 def _pad(taylor: Taylor, value_: Tensor, x: Tensor, pad: object, mode: str = "constant", value: object = None) -> Terms:
     # The padding's own value stays: its derivatives are padded with zeros.
     return tuple(None if term is None else F.pad(term, pad, mode) for term in taylor.terms(x))
@@ -335,9 +344,10 @@ SHAPES = {
     Tensor.__getitem__,
 }
 AFFINE = {F.linear, F.conv2d}
-LINEAR = {Tensor.mean, torch.mean, Tensor.sum, torch.sum, Tensor.neg, Tensor.__neg__}
+LINEAR = {spread, F.adaptive_avg_pool2d, Tensor.mean, torch.mean, Tensor.sum, torch.sum, Tensor.neg, Tensor.__neg__}
 RULES: dict[Callable, Callable[..., Terms]] = {
     **{layer: _affine(layer) for layer in AFFINE},
+    F.max_pool2d: _max_pool,
     F.pad: _pad,
     Tensor.square: _power_of_itself,
     torch.square: _power_of_itself,
@@ -345,7 +355,7 @@ RULES: dict[Callable, Callable[..., Terms]] = {
     **dict.fromkeys((torch.tanh, Tensor.tanh, F.tanh), _pointwise(lambda x, y: (1 - y * y, -2 * y))),
     **dict.fromkeys((torch.sigmoid, Tensor.sigmoid, F.sigmoid), _pointwise(lambda x, y: (y - y * y, 1 - 2 * y))),
     **dict.fromkeys((torch.rsqrt, Tensor.rsqrt), _pointwise(lambda x, y: (-0.5 * y / x, -1.5 / x))),
-    **dict.fromkeys((torch.add, Tensor.add, Tensor.__add__, Tensor.__radd__), _sum),
+    **dict.fromkeys((torch.add, Tensor.add, Tensor.add_, Tensor.__add__, Tensor.__radd__), _sum),
     **dict.fromkeys((torch.sub, Tensor.sub, Tensor.__sub__), _difference),
     **dict.fromkeys((torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__), _product),
 }

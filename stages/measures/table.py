@@ -1,14 +1,21 @@
 """The tidy table of measures, one row a line, and its summaries: scalars of each suite, and its power laws."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
-from stages.config import Measure, Run
+from stages.config import Measure, Run, Suite
+from stages.errors import UserError
+from stages.files import read_csv
 from stages.measures.gauss_length import fraction_below_half_pi
 from stages.measures.monotonicity import barrier, largest_bump, min_delta, relative_delta
 from stages.measures.power_law import fit
 from stages.measures.proportion import wilson
+from stages.store import Store
 
+OWN_LINE = "initial_to_final"
+"""The paper's kind of line: from a network's own initialisation to where its training ended."""
 ESTIMATORS = ("smooth", "turning")
 OUTCOMES = (
     "status",
@@ -21,14 +28,62 @@ OUTCOMES = (
 
 
 def describe(run: Run) -> dict:
-    """Return a run's configuration as the columns of a table: all its fields, and its shape."""
+    """Return a run's configuration as the columns of a table: all its fields, and the shape of its hidden layers."""
     fields = {name: "-".join(str(part) for part in value) if isinstance(value, tuple) else value for name, value in run}
+    hidden = run.hidden or ()
     shape = {
-        "depth": len(run.hidden),
-        "width": run.hidden[0] if len(set(run.hidden)) == 1 else None,
-        "bottleneck": min(run.hidden) if run.network == "autoencoder" else None,
+        "depth": None if run.hidden is None else len(hidden),
+        "width": hidden[0] if len(set(hidden)) == 1 else None,
+        "bottleneck": min(hidden) if run.network == "autoencoder" else None,
     }
     return fields | shape
+
+
+def tabulate(name: str, suite: Suite, runs: tuple[Run, ...], outcomes: pd.DataFrame, curves) -> pd.DataFrame:
+    """Return the rows of a suite: configuration, outcome and measures of each line.
+
+    Args:
+        name: The suite's name.
+        suite: The suite.
+        runs: Its runs, in the order of its grids.
+        outcomes: The table of runs that stage `train_grid` writes, in the same order.
+        curves: The suite's `Curves`.
+
+    Returns:
+        One row a line.
+
+    Raises:
+        UserError: If the tables are not of the same runs.
+    """
+    ids = list(outcomes["run_id"])
+    if list(outcomes["configuration"]) != [Store.key(run.spec()) for run in runs] or set(curves.run_ids) != set(ids):
+        raise UserError(f"suites.{name}: its runs, outcomes and curves are not of the same grid; run `dvc repro`")
+    configuration = pd.DataFrame([describe(run) for run in runs], index=ids, dtype=object)
+    draws = pd.Series(curves.draws, dtype="Int64")
+    lines = pd.DataFrame({"suite": name, "run_id": curves.run_ids, "line": curves.lines, "draw": draws})
+    configuration = configuration.loc[lines["run_id"]].reset_index(drop=True)
+    ended = outcomes.set_index("run_id").loc[lines["run_id"], list(OUTCOMES)].reset_index(drop=True)
+    measured = measure_lines(curves, suite.tolerance)
+    ended.loc[measured["monotonic"].isna(), "status"] = "diverged"  # also if only the way between is not finite
+    return pd.concat([lines, configuration, ended, measured], axis=1)
+
+
+def outcomes_of(path: Path) -> pd.DataFrame:
+    """Read the table of runs that stage `train_grid` writes.
+
+    Args:
+        path: The file.
+
+    Returns:
+        One row a run.
+
+    Raises:
+        UserError: If it is missing or no such table.
+    """
+    outcomes = read_csv(path)
+    if not {"run_id", "configuration", *OUTCOMES} <= set(outcomes):
+        raise UserError(f"{path} lacks columns; delete it and run `dvc repro`")
+    return outcomes
 
 
 def measure_lines(curves, tolerance: float) -> pd.DataFrame:
@@ -75,7 +130,7 @@ def _examples(curves, lengths: np.ndarray) -> list[np.ndarray]:
 
 def power_laws(suite: str, table: pd.DataFrame, settings: Measure) -> pd.DataFrame:
     """Fit Gauss length against normalised distance over the converged runs of a suite, one row an estimator."""
-    converged = table[table["status"] == "converged"]
+    converged = table[(table["line"] == OWN_LINE) & (table["status"] == "converged")]
     rows = []
     for estimator in ESTIMATORS:
         x = converged["normalized_distance"].to_numpy(float)
@@ -86,7 +141,8 @@ def power_laws(suite: str, table: pd.DataFrame, settings: Measure) -> pd.DataFra
 
 
 def summarise(table: pd.DataFrame, laws: pd.DataFrame, settings: Measure) -> dict:
-    """Return a few numbers of a suite for `dvc metrics`: counts, and over converged runs what the lines do."""
+    """Return a few numbers of a suite for `dvc metrics`: counts, and over converged runs what their own lines do."""
+    table = table[table["line"] == OWN_LINE]
     counts = table["status"].value_counts()
     converged = table[table["status"] == "converged"]
     risen = converged[converged["monotonic"] == False]  # noqa: E712 (the column also holds missing values)

@@ -47,12 +47,41 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> tuple[
     """
     if has_torch_function((x, weight, bias)):
         return handle_torch_function(normalise, (x, weight, bias), x, weight, bias, epsilon)
-    over, count = other_dimensions(x), x.numel() // x.shape[1]
-    mean = x.sum(over, keepdim=True) * (1 / count)
-    centred = x - mean
-    variance = (centred * centred).sum(over, keepdim=True) * (1 / count)
-    scale = torch.rsqrt(variance + epsilon) * along_channels(weight, x)
-    return centred * scale + along_channels(bias, x), mean, variance
+    each = x.shape[1] / x.numel()
+    mean = channel_sums(x) * each
+    centred = x - spread(mean, x)
+    variance = channel_sums(centred * centred) * each
+    scale = torch.rsqrt(variance + epsilon) * weight
+    return centred * spread(scale, x) + spread(bias, x), along_channels(mean, x), along_channels(variance, x)
+
+
+def channel_sums(x: Tensor) -> Tensor:
+    """Return the sum of each channel over all other dimensions, shape (C,).
+
+    Over pixels, then over examples as a product with ones: a sum over both is taken in an order that depends on the
+    layout of memory, and so on how many networks are stacked.
+    """
+    if x.dim() == 2:
+        return x.sum(0)
+    return (_ones(x).mT @ x.flatten(2).sum(2))[0]
+
+
+def spread(values: Tensor, x: Tensor) -> Tensor:
+    """Return one value a channel, shape (C,), or one for all, shape (1,), in a shape to be combined with x.
+
+    For images as a product with ones, so that the gradient, which is a sum as in `channel_sums`, is one too. A
+    `TorchFunctionMode` sees it as one function.
+    """
+    if has_torch_function((values, x)):
+        return handle_torch_function(spread, (values, x), values, x)
+    if x.dim() == 2:
+        return values
+    return (_ones(x) @ values.expand(x.shape[1])[None])[..., None, None]
+
+
+def _ones(x: Tensor) -> Tensor:
+    """Return ones of shape (N, 1), of as many networks as x is."""
+    return torch.ones_like(x[:, 0, 0, :1])
 
 
 def along_channels(values: Tensor, x: Tensor) -> Tensor:

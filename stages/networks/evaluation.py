@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import torch
@@ -15,6 +16,7 @@ from stages.networks.batch_norm import Statistics, batch_norms, given_statistics
 from stages.networks.build import build
 from stages.networks.layout import Layout
 from stages.networks.losses import correct, example_losses, targets
+from stages.networks.sizes import sizes
 
 SMALLEST_NORMALISED = 2  # examples that batch norm needs: one alone has no variance
 # How much is evaluated at once, by kind of device: a CPU's caches want little, a GPU's cores much.
@@ -49,6 +51,11 @@ class Task:
     loss: str
     train: Split
     test: Split
+
+    @cached_property
+    def width(self) -> int:
+        """Numbers in the output of a layer for one example, at most."""
+        return sizes(self.network, tuple(self.train.x.shape[1:])).largest
 
     @property
     def normalised(self) -> bool:
@@ -88,6 +95,10 @@ class Evaluation:
 
     loss: Tensor
     accuracy: Tensor
+
+    def __getitem__(self, points: slice) -> "Evaluation":
+        """Return the evaluation of some of the points."""
+        return Evaluation(self.loss[points], self.accuracy[points])
 
 
 def batches(count: int, size: int, least: int = 1) -> Iterator[slice]:
@@ -200,16 +211,11 @@ def evaluate(
     return Evaluation(loss / len(split), hits / len(split))
 
 
-def width(task: Task) -> int:
-    """Return the largest number of units in a layer."""
-    return max(shape[0] for shape in task.layout.shapes)
-
-
 def chunk_points(task: Task, settings: BatchNormStatistics, points: int) -> int:
     """Return how many points to evaluate at once: as many as weights, and a batch to be normalised, leave room for."""
     size, kind = task.train.x.element_size(), task.train.x.device.type
     rows = min(len(task.train), settings.batch_size if task.normalised else FEWEST_ROWS)
-    weights, activations = task.layout.size * size, rows * width(task) * size
+    weights, activations = task.layout.size * size, rows * task.width * size
     room = min(WEIGHT_BYTES[kind] // weights, ACTIVATION_BYTES[kind] // activations)
     return max(1, min(points, room))
 
@@ -217,7 +223,7 @@ def chunk_points(task: Task, settings: BatchNormStatistics, points: int) -> int:
 def chunk_rows(task: Task, points: int) -> int:
     """Return how many examples to evaluate at once at that many points."""
     x = task.train.x
-    return max(FEWEST_ROWS, ACTIVATION_BYTES[x.device.type] // (points * width(task) * x.element_size()))
+    return max(FEWEST_ROWS, ACTIVATION_BYTES[x.device.type] // (points * task.width * x.element_size()))
 
 
 def evaluate_points(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> tuple[Evaluation, Evaluation]:
@@ -234,9 +240,10 @@ def evaluate_points(task: Task, theta_PD: Tensor, settings: BatchNormStatistics)
     rows = chunk_rows(task, POINTS_OF_A_STACK)  # not of the points there are: none may depend on its company
     found: list[list[Evaluation]] = [[], []]
     for theta in theta_PD.split(chunk_points(task, settings, len(theta_PD))):
-        statistics = estimate(task, theta, settings)
+        company = theta.repeat(2, 1) if len(theta) == 1 else theta  # as in training, none is alone
+        statistics = estimate(task, company, settings)
         for split, evaluations in zip((task.train, task.test), found, strict=True):
-            evaluations.append(evaluate(task, split, theta, statistics, settings, rows))
+            evaluations.append(evaluate(task, split, company, statistics, settings, rows)[: len(theta)])
     train, test = (
         Evaluation(torch.cat([e.loss for e in parts]), torch.cat([e.accuracy for e in parts])) for parts in found
     )

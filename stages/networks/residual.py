@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stages.networks.batch_norm import BatchNorm
+from stages.networks.batch_norm import BatchNorm, spread
 
-VARIANTS = ("batch_norm", "block_identity", "scale_bias", "fixup")
-STAGES = (1, 2, 4)  # widths, as multiples of the first
+CHANNELS = 16  # of the first stage, in the paper
+STAGES = (1, 2, 4)  # channels, as multiples of the first
 
 
 class ScaleBias(nn.Module):
@@ -21,7 +21,12 @@ class ScaleBias(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale and shift x, shape (N, C, H, W)."""
-        return x * self.weight[:, None, None] + self.bias[:, None, None]
+        return x * spread(self.weight, x) + spread(self.bias, x)
+
+
+def norm_layer(batch_norm: bool) -> type[nn.Module]:
+    """Return what follows each convolution: batch norm, or a learned scale and bias in its place."""
+    return BatchNorm if batch_norm else ScaleBias
 
 
 def convolution(before: int, after: int, stride: int = 1) -> nn.Conv2d:
@@ -65,12 +70,33 @@ class Block(nn.Module):
 
 
 class Scalar(nn.Module):
-    """One learned number, to be added or multiplied by."""
+    """One learned number."""
 
     def __init__(self, value: float) -> None:
         """Start at a value."""
         super().__init__()
         self.value = nn.Parameter(torch.full((1,), value))
+
+
+class Shift(Scalar):
+    """One learned number, added to everything."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shift x, of any shape (N, C, ...)."""
+        return x + spread(self.value, x)
+
+
+class Scale(Scalar):
+    """One learned number, everything is multiplied by."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale x, of any shape (N, C, ...)."""
+        return x * spread(self.value, x)
+
+
+def scalar_names(network: nn.Module) -> set[str]:
+    """Return the names of the parameters of a network that are Fixup's scalars."""
+    return {f"{name}.value" for name, module in network.named_modules() if isinstance(module, Scalar)}
 
 
 class FixupBlock(nn.Module):
@@ -81,70 +107,64 @@ class FixupBlock(nn.Module):
         super().__init__()
         self.shortcut = Shortcut(before, after, stride)
         self.conv1, self.conv2 = convolution(before, after, stride), convolution(after, after)
-        self.bias1, self.bias2, self.bias3, self.bias4 = (Scalar(0.0) for _ in range(4))
-        self.scale = Scalar(1.0)
+        self.bias1, self.bias2, self.bias3, self.bias4 = (Shift(0.0) for _ in range(4))
+        self.scale = Scale(1.0)
         with torch.no_grad():
             self.conv1.weight.mul_(blocks**-0.5)
             self.conv2.weight.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's output of x, shape (N, before, H, W)."""
-        inside = F.relu(self.conv1(x + self.bias1.value) + self.bias2.value)
-        outside = self.conv2(inside + self.bias3.value) * self.scale.value + self.bias4.value
+        inside = F.relu(self.bias2(self.conv1(self.bias1(x))))
+        outside = self.bias4(self.scale(self.conv2(self.bias3(inside))))
         return F.relu(self.shortcut(x) + outside)
 
 
 class Residual(nn.Module):
     """A residual network of 6 n + 2 layers: a convolution, three stages of n blocks each, a linear layer.
 
-    With variant `batch_norm` and 16 channels, ResNet-20 (n = 3) has 269,722 parameters on CIFAR-10: those of He et al.,
+    With batch norm and 16 channels, ResNet-20 (n = 3) has 269,722 parameters on CIFAR-10: those of He et al.,
     whose shortcuts have none. (Implementations that normalise the shortcuts too have 269,818.)
     """
 
-    def __init__(self, channels: int, depth: int, width: int, outputs: int, variant: str) -> None:
+    def __init__(
+        self, channels: int, layers: int, width: int, outputs: int, batch_norm: bool, initialization: str
+    ) -> None:
         """Build and initialise the network.
 
         Args:
             channels: Of the images.
-            depth: Layers, 6 n + 2.
+            layers: With weights, 6 n + 2.
             width: Channels of the first stage; 16 in the paper.
             outputs: Classes.
-            variant: `batch_norm`; `block_identity`: with batch norm, the last scale of each block zero; `scale_bias`:
-                learned scale and bias of each channel in place of batch norm, the last scale zero (Lucas et al. 2021,
-                appendix B.2); `fixup`.
-
-        Raises:
-            ValueError: If there is no such depth or variant.
+            batch_norm: Whether batch norm follows each convolution; else a learned scale and bias of each channel
+                (Lucas et al. 2021, appendix B.2), or Fixup's scalars.
+            initialization: `standard`; `block_identity`: the last scale of each block is zero; `fixup`, which has no
+                batch norm.
         """
         super().__init__()
-        if depth < 8 or depth % 6 != 2:
-            raise ValueError(f"depth: got {depth}, expected 6 n + 2, as 20, 32, 44, 56")
-        if variant not in VARIANTS:
-            raise ValueError(f"variant: got {variant!r}, expected one of {', '.join(VARIANTS)}")
-        each = (depth - 2) // 6
-        norm = ScaleBias if variant == "scale_bias" else BatchNorm
+        each = (layers - 2) // 6
+        fixup, norm = initialization == "fixup", norm_layer(batch_norm)
         self.stem = convolution(channels, width)
-        self.norm = Scalar(0.0) if variant == "fixup" else norm(width)
+        self.norm = Shift(0.0) if fixup else norm(width)
         blocks: list[nn.Module] = []
         before = width
         for stage, factor in enumerate(STAGES):
             for place in range(each):
                 after, stride = width * factor, 2 if stage and not place else 1
-                if variant == "fixup":
+                if fixup:
                     blocks.append(FixupBlock(before, after, stride, 3 * each))
                 else:
-                    blocks.append(Block(before, after, stride, norm, variant != "batch_norm"))
+                    blocks.append(Block(before, after, stride, norm, initialization == "block_identity"))
                 before = after
         self.blocks = nn.Sequential(*blocks)
-        self.last = Scalar(0.0) if variant == "fixup" else None
+        self.last = Shift(0.0) if fixup else nn.Identity()
         self.head = nn.Linear(before, outputs)
-        if variant == "fixup":
+        if fixup:
             nn.init.zeros_(self.head.weight)
             nn.init.zeros_(self.head.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return outputs, shape (N, outputs), of x, shape (N, C, H, W)."""
-        x = self.stem(x)
-        x = F.relu(x + self.norm.value if isinstance(self.norm, Scalar) else self.norm(x))
-        x = self.blocks(x).mean((2, 3))
-        return self.head(x if self.last is None else x + self.last.value)
+        x = F.relu(self.norm(self.stem(x)))
+        return self.head(self.last(self.blocks(x).mean((2, 3))))

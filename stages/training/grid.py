@@ -16,7 +16,7 @@ from stages.training.stack import NUMERICS, train
 from stages.workers.device import device
 from stages.workers.tasks import Places
 
-EVALUATION_NUMERICS = 3
+EVALUATION_NUMERICS = 4
 """Version of how final weights are evaluated: raise it with any change that moves a loss or accuracy."""
 
 
@@ -71,8 +71,7 @@ def _evaluate(store: Store, runs: list[tuple[str, Run]], dataset: Dataset, setti
         if not chosen:
             continue
         task = task_of(chosen[0][1], dataset, device())
-        theta = [torch.from_numpy(vector(*store.get("runs", key), "final")) for key, _ in chosen]
-        theta = torch.stack(theta * 2 if len(theta) == 1 else theta)  # as in training, none is alone
+        theta = torch.stack([torch.from_numpy(vector(*store.get("runs", key), "final")) for key, _ in chosen])
         train_split, test_split = evaluate_points(task, theta.to(device()), settings)
         for row, (key, _) in enumerate(chosen):
             numbers = [train_split.loss, train_split.accuracy, test_split.loss, test_split.accuracy]

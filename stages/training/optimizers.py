@@ -11,6 +11,8 @@ from torch import Tensor
 
 from stages.config import Run
 
+Factors = Sequence[Tensor | None] | None
+
 
 # Shape letters: R = runs of one optimizer in the stack, P = numbers of one parameter, such as a layer's weight.
 class Optimizer:
@@ -21,15 +23,17 @@ class Optimizer:
 
     state_names: tuple[str, ...] = ()
 
-    def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor]) -> None:
+    def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor], lr_factors: Factors = None) -> None:
         """Start with zero state.
 
         Args:
             runs: The runs.
             theta: Their parameters, each of shape (R, P).
+            lr_factors: What the learning rate of each parameter is multiplied by, shape (P,); None for 1.
         """
         self.steps = 0
         self.theta = list(theta)
+        self.lr_factors = list(lr_factors or [None] * len(self.theta))
         self.weight_decay = self.column(run.weight_decay for run in runs)
         self.decays = any(run.weight_decay for run in runs)
         self.state = [tuple(torch.zeros_like(part) for _ in self.state_names) for part in theta]
@@ -42,13 +46,14 @@ class Optimizer:
         """Take one step in place; the gradients, each of shape (R, P), are overwritten."""
         self.steps += 1
         rates = self.rates(lr_R1)
-        for theta, gradient, state in zip(self.theta, gradients, self.state, strict=True):
+        each = zip(self.theta, gradients, self.state, self.lr_factors, strict=True)
+        for theta, gradient, state, factor in each:
             if self.decays:
                 gradient.add_(theta * self.weight_decay)
-            self.update(theta, gradient, state, rates)
+            self.update(theta, gradient, state, rates if factor is None else (rates[0] * factor, *rates[1:]))
 
     def rates(self, lr_R1: Tensor) -> tuple[Tensor, ...]:
-        """Return what is the same for all parameters in a step."""
+        """Return what is the same for all parameters in a step, the rate first."""
         return (lr_R1,)
 
     def update(self, theta: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: tuple[Tensor, ...]) -> None:
@@ -67,10 +72,10 @@ class Optimizer:
 class Sgd(Optimizer):
     """Stochastic gradient descent with (heavy-ball) momentum."""
 
-    def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor]) -> None:
+    def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor], lr_factors: Factors = None) -> None:
         """Read each run's momentum; without any there is no state."""
         self.state_names = ("velocity",) if any(run.momentum for run in runs) else ()
-        super().__init__(runs, theta)
+        super().__init__(runs, theta, lr_factors)
         self.momentum = self.column(run.momentum for run in runs)
 
     def update(self, theta: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: tuple[Tensor, ...]) -> None:
@@ -88,9 +93,9 @@ class Adam(Optimizer):
 
     state_names = ("first", "second")
 
-    def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor]) -> None:
+    def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor], lr_factors: Factors = None) -> None:
         """Read each run's betas and epsilon."""
-        super().__init__(runs, theta)
+        super().__init__(runs, theta, lr_factors)
         self.beta1 = self.column(run.betas[0] for run in runs)
         self.beta2 = self.column(run.betas[1] for run in runs)
         self.exact_betas = torch.tensor([run.betas for run in runs], dtype=torch.float64, device=theta[0].device)
@@ -118,9 +123,9 @@ class RmsProp(Optimizer):
 
     state_names = ("second",)
 
-    def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor]) -> None:
+    def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor], lr_factors: Factors = None) -> None:
         """Read each run's smoothing and epsilon."""
-        super().__init__(runs, theta)
+        super().__init__(runs, theta, lr_factors)
         self.smoothing = self.column(run.smoothing for run in runs)
         self.rest = self.column(1 - run.smoothing for run in runs)
         self.epsilon = self.column(run.epsilon for run in runs)

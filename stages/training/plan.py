@@ -1,23 +1,23 @@
 """Which runs train together: stacks that are large enough to be fast and small enough to keep every worker busy."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import ceil
 
 from stages.config import Run
+from stages.training.capacity import capacity, numbers
 from stages.training.stack import stack_key
 
-LARGEST_STACK = {"cpu": 32, "cuda": 256}
-STACK_NUMBERS = {"cpu": 2**22, "cuda": 2**28}
-"""Numbers (weights, and activations of a step) of a stack, beyond which company gains nothing (16 MiB on a CPU)."""
 
-
-def stacks(runs: Sequence[Run], inputs: int, workers: int, kind: str = "cpu") -> list[list[Run]]:
+def stacks(
+    runs: Sequence[Run], image: tuple[int, ...], classes: int, workers: int, kind: str = "cpu"
+) -> list[list[Run]]:
     """Divide runs into stacks, the longest work first.
 
     Args:
         runs: The runs to train.
-        inputs: Numbers in one example.
+        image: Shape (C, H, W) of one example.
+        classes: Of the dataset.
         workers: Processes that share the work.
         kind: Of device that they use, `cpu` or `cuda`.
 
@@ -27,25 +27,15 @@ def stacks(runs: Sequence[Run], inputs: int, workers: int, kind: str = "cpu") ->
     groups: dict[tuple, list[Run]] = defaultdict(list)
     for run in runs:
         groups[stack_key(run)].append(run)
-    cost = _cost(inputs)
+    cost = {key: numbers(group[0], image, classes) * group[0].epochs for key, group in groups.items()}
     # One worker alone, as on a GPU, has nobody to share with.
-    fair = sum(cost(run) for run in runs) / (4 * workers if workers > 1 else 1)
+    fair = sum(cost[key] * len(group) for key, group in groups.items()) / (4 * workers if workers > 1 else 1)
     divided = []
-    for group in groups.values():
-        most = min(LARGEST_STACK[kind], STACK_NUMBERS[kind] // _numbers(group[0], inputs))
-        size = min(most, int(fair / cost(group[0])))
-        parts = ceil(len(group) / max(size, 2))
+    for key, group in groups.items():
+        most = capacity(group[0], image, classes, kind)
+        size = min(most, max(2, int(fair / cost[key])))
+        parts = ceil(len(group) / size)
         bounds = [round(part * len(group) / parts) for part in range(parts + 1)]
         ordered = sorted(group, key=lambda run: run.optimizer)
         divided += [ordered[low:high] for low, high in zip(bounds, bounds[1:], strict=False)]
-    return sorted(divided, key=lambda stack: -len(stack) * cost(stack[0]))
-
-
-def _numbers(run: Run, inputs: int) -> int:
-    """Return weights, and activations of a step, of one run."""
-    widths = (inputs, *run.hidden)
-    return sum(a * b for a, b in zip(widths, run.hidden, strict=False)) + run.batch_size * sum(widths)
-
-
-def _cost(inputs: int) -> Callable[[Run], float]:
-    return lambda run: float(_numbers(run, inputs) * run.epochs)
+    return sorted(divided, key=lambda stack: -len(stack) * cost[stack_key(stack[0])])

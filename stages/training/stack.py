@@ -12,16 +12,20 @@ from torch.func import functional_call, vmap
 from stages.config import Run
 from stages.datasets.dataset import Dataset
 from stages.datasets.training_split import training_data
+from stages.networks.batch_norm import batch_norms
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import SMALLEST_NORMALISED, batches
 from stages.networks.layout import Layout
 from stages.networks.losses import example_losses, targets
+from stages.networks.residual import scalar_names
 from stages.seeds import generator
-from stages.training.linear import FeatureMajor
+from stages.training.augmentation import augment, draw
+from stages.training.capacity import capacity
+from stages.training.layers import StackLayers
 from stages.training.optimizers import OPTIMIZERS
 from stages.training.schedule import learning_rate
 
-NUMERICS = 2
+NUMERICS = 3
 """Version of what training computes: raise it with any change that moves a weight, so that no old run is reused."""
 
 UPDATE_NUMBERS = 2**17
@@ -54,7 +58,13 @@ def stack_key(run: Run) -> tuple:
         run.network,
         run.hidden,
         run.activation,
+        run.layers,
+        run.width_multiplier,
         run.batch_norm,
+        run.initialization == "fixup",
+        run.scalar_lr_factor,
+        run.crop_padding,
+        run.flip,
         run.loss,
         run.epochs,
         run.batch_size,
@@ -69,7 +79,7 @@ class Stack:
         """Draw the initial weights of all runs.
 
         Args:
-            runs: At least two runs with equal `stack_key`, those of one optimizer side by side.
+            runs: Runs with equal `stack_key`, those of one optimizer side by side.
             dataset: Their data.
             device: Where to train.
             dtype: Of weights and data.
@@ -77,8 +87,8 @@ class Stack:
         Raises:
             ValueError: If the runs cannot be stacked.
         """
-        if len({stack_key(run) for run in runs}) != 1 or len(runs) < 2:
-            raise ValueError("a stack is at least two runs that agree in their stack key")
+        if len({stack_key(run) for run in runs}) != 1:
+            raise ValueError("runs that are trained together agree in their stack key")
         self.runs = list(runs)
         built = [initial_parameters(run, tuple(dataset.train_x.shape[1:]), dataset.classes) for run in runs]
         self.network, self.layout, _ = built[0]
@@ -86,13 +96,16 @@ class Stack:
         self.start = self.theta.clone()
         self.groups = _groups([len(runs) * prod(shape) for shape in self.layout.shapes])
         self.optimizers = [
-            OPTIMIZERS[name]([self.runs[row] for row in rows], self._parameters(rows))
+            OPTIMIZERS[name]([self.runs[row] for row in rows], self._parameters(rows), self._lr_factors())
             for name, rows in _by_optimizer(self.runs)
         ]
         one_of_each = {run.data_key: run for run in runs}
         self.data = {key: _prepare(run, dataset, device, dtype) for key, run in one_of_each.items()}
         self.orders = {run.order: generator("order", run.order) for run in runs}
-        self._outputs = vmap(self._output)
+        self.augmented = runs[0].crop_padding > 0 or runs[0].flip
+        self.crops = {run.order: generator("augmentation", run.order) for run in runs}
+        self.black = dataset.train_x.amin((0, 2, 3)).to(device, dtype)
+        self._outputs = vmap(self._output) if len(runs) > 1 else self._alone
         self._share()
 
     def _share(self) -> None:
@@ -111,6 +124,16 @@ class Stack:
         """Return views of the parameters of adjacent rows, a group of parameters each, shape (R, P)."""
         sizes = [sum(prod(shape) for shape in self.layout.shapes[group]) for group in self.groups]
         return list(self.theta[rows[0] : rows[-1] + 1].split(sizes, dim=1))
+
+    def _lr_factors(self) -> list[Tensor | None]:
+        """Return the factors of the learning rate in each group of parameters; None for 1."""
+        factor, scalars = self.runs[0].scalar_lr_factor, scalar_names(self.network)
+        factors = [
+            self.theta.new_tensor(factor if name in scalars else 1.0).expand(prod(shape))
+            for name, shape in zip(self.layout.names, self.layout.shapes, strict=True)
+        ]
+        grouped = [torch.cat(factors[group]) for group in self.groups]
+        return [None if bool((values == 1).all()) else values for values in grouped]
 
     def _group(self, gradients: tuple[Tensor, ...]) -> list[Tensor]:
         """Return the gradients by each group of parameters, shape (R, P), in memory of their own."""
@@ -150,7 +173,7 @@ class Stack:
         permutations = {seed: torch.randperm(count, generator=order) for seed, order in self.orders.items()}
         order_VN = torch.stack([permutations[order] for _, order in self.views]).to(self.theta.device)
         total = torch.zeros(len(self.runs), dtype=torch.float64, device=self.theta.device)
-        least = SMALLEST_NORMALISED if self.runs[0].batch_norm else 1
+        least = SMALLEST_NORMALISED if batch_norms(self.network) else 1
         for batch in batches(count, size, least):
             index_VB = order_VN[:, batch]
             total += self._step(*self._batch(index_VB), lr_R1).double() * index_VB.shape[1]
@@ -159,11 +182,17 @@ class Stack:
     def _batch(self, index_VB: Tensor) -> list[Tensor]:
         """Return the examples and targets of a step, shape (R, B, ...), from indices into each view of the data."""
         found = []
+        padding, flip = self.runs[0].crop_padding, self.runs[0].flip
+        crops = {}
+        if self.augmented:
+            crops = {order: draw(index_VB.shape[1], padding, flip, source) for order, source in self.crops.items()}
         for part in (0, 1):
             first = self.views[0][0][part]
             chosen = first.new_empty((*index_VB.shape, *first.shape[1:]))
-            for (data, _), index, place in zip(self.views, index_VB, chosen, strict=True):
+            for (data, order), index, place in zip(self.views, index_VB, chosen, strict=True):
                 torch.index_select(data[part], 0, index, out=place)
+                if part == 0 and self.augmented:
+                    place.copy_(augment(place, padding, self.black, crops[order]))
             if len(self.views) < len(self.runs):
                 chosen = chosen.expand(len(self.runs), *chosen.shape[1:]) if len(chosen) == 1 else chosen[self.view_R]
             found.append(chosen)
@@ -172,8 +201,14 @@ class Stack:
     def _output(self, leaves: list[Tensor], x: Tensor) -> Tensor:
         return functional_call(self.network, dict(zip(self.layout.names, leaves, strict=True)), (x,))
 
+    def _alone(self, leaves: list[Tensor], x: Tensor) -> Tensor:
+        """Return the outputs of a stack of one."""
+        # Convolutions of many channels are faster with channels side by side in memory.
+        x = x[0].contiguous(memory_format=torch.channels_last)
+        return self._output([leaf[0] for leaf in leaves], x)[None]
+
     def _step(self, x: Tensor, target: Tensor, lr_R1: Tensor) -> Tensor:
-        with FeatureMajor():
+        with StackLayers():
             outputs = self._outputs(self.leaves, x)
         losses = example_losses(self.runs[0].loss, outputs.flatten(0, 1), target.flatten(0, 1))
         losses_R = losses.view(len(self.runs), -1).mean(1)
@@ -190,7 +225,7 @@ class Stack:
 def train(
     runs: Sequence[Run], dataset: Dataset, device: torch.device, dtype: torch.dtype = torch.float32
 ) -> list[Trained]:
-    """Train runs of one stack key together.
+    """Train runs of one stack key: together, or one after the other where they are too large to gain from that.
 
     A run whose loss or weights are not finite at the end of an epoch is stopped there and leaves the stack.
 
@@ -206,10 +241,19 @@ def train(
     Raises:
         ValueError: If the runs cannot be stacked.
     """
+    if capacity(runs[0], tuple(dataset.train_x.shape[1:]), dataset.classes, device.type) == 1:
+        return [_train([run], dataset, device, dtype)[0] for run in runs]
     order = sorted(range(len(runs)), key=lambda i: runs[i].optimizer)
     members = [runs[i] for i in order]
     # One network alone is rounded otherwise than in company, so it gets company, whose results nobody reads.
-    stack = Stack(members * 2 if len(members) == 1 else members, dataset, device, dtype)
+    trained = _train(members * 2 if len(members) == 1 else members, dataset, device, dtype)
+    finished = dict(zip(order, trained, strict=False))
+    return [finished[i] for i in range(len(runs))]
+
+
+def _train(runs: Sequence[Run], dataset: Dataset, device: torch.device, dtype: torch.dtype) -> list[Trained]:
+    """Train a stack; it keeps company throughout, or never has any."""
+    stack = Stack(runs, dataset, device, dtype)
     records = [_Record(run, theta) for run, theta in zip(stack.runs, stack.theta, strict=True)]
     rows = list(records)
     for epoch in range(runs[0].epochs):
@@ -220,13 +264,12 @@ def train(
         alive = [row for row, record in enumerate(rows) if not record.diverged]
         if not alive:
             break
-        if len(alive) == 1:
+        if len(alive) == 1 < len(runs):
             alive = [alive[0] - 1, alive[0]] if alive[0] else [0, 1]
         if len(alive) < len(rows):
             stack.keep(alive)
             rows = [rows[row] for row in alive]
-    finished = {i: record.finish(stack.layout) for i, record in zip(order, records, strict=False)}
-    return [finished[i] for i in range(len(runs))]
+    return [record.finish(stack.layout) for record in records]
 
 
 class _Record:

@@ -10,6 +10,7 @@ import yaml
 from PIL import Image
 
 from stages.config import load
+from stages.measures.table import OWN_LINE, describe
 from tools.artifacts import tables
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -60,17 +61,43 @@ stages:
 }
 
 
+MONOTONE = {"min_delta": 0.0, "monotonic": True} | dict.fromkeys(tables.NO_BUMP)
+AMONG = {"layers": [8], "batch_norm": [True], "initialization": ["standard"]}
+RUNS = {
+    "classifiers": {"network": "mlp", "activation": "relu", "loss": "cross_entropy"},
+    "residual": {"network": "resnet", "layers": 8, "batch_norm": True, "loss": "cross_entropy"},
+    "autoencoders": {"network": "autoencoder", "activation": "relu", "loss": "squared_error"},
+}
+SHAPES = {"residual": {"initialization": ["standard", "block_identity"]}}
+FRESH = {
+    "fresh": {"count": 3, "initialization": "own", "among": AMONG},
+    "fresh_block_identity": {"count": 2, "initialization": "block_identity", "among": AMONG},
+}
+
+
 @pytest.fixture(scope="session")
 def params_file(tmp_path_factory):
-    """The project's parameters with two small suites and few figures, so that tests hold whatever the defaults are."""
+    """The project's parameters with three small suites and few figures, so that tests hold whatever the defaults are.
+
+    Runs of the suite `residual` have no hidden layers, and lines from fresh initialisations.
+    """
     values = yaml.safe_load((PROJECT / "params.yaml").read_text())
-    values["suites"] = {name: values["suites"][name] for name in ("classifiers", "autoencoders")}
-    for suite in values["suites"].values():
-        network = suite["runs"]["network"]
-        suite |= {"tolerance": 0.001, "threshold": 3.0}
-        suite["runs"] = {"network": network, "epochs": 2, "batch_size": 10, "activation": "relu"}
-        suite["runs"] |= {"loss": "cross_entropy" if network == "mlp" else "squared_error", "seed": 0}
-        suite["grids"] = {"main": {"hidden": [[8, 8], [16]], "optimizer": ["sgd", "adam"], "lr": [0.1, 0.001]}}
+    values["suites"] = {
+        name: {
+            "dataset": "digits",
+            "threshold": 3.0,
+            "tolerance": 0.001,
+            "gauss_examples": 8,
+            "path_examples": 0,
+            "fresh_lines": FRESH if name == "residual" else {},
+            "runs": runs | {"epochs": 2, "batch_size": 10, "seed": 0},
+            "grids": {
+                "main": SHAPES.get(name, {"hidden": [[8, 8], [16]]})
+                | {"optimizer": ["sgd", "adam"], "lr": [0.1, 0.001]}
+            },
+        }
+        for name, runs in RUNS.items()
+    }
     values["plot"] = {"figure_05": ["classifiers"], "figure_27": ["autoencoders"], "table_1": ["classifiers"]}
     path = tmp_path_factory.mktemp("parameters") / "params.yaml"
     path.write_text(yaml.safe_dump(values, sort_keys=False))
@@ -83,20 +110,29 @@ def params(params_file):
 
 
 def fabricate(reports, params):
-    """Write what the stages would, with made-up numbers: one run diverged, one above the threshold."""
+    """Write what the stages would, with made-up numbers.
+
+    One run diverged, one is above the threshold, one of the classifiers and one of the residual networks is monotone.
+    """
     rows = []
     for suite in params.suites:
         for i, run in enumerate(params.runs(suite)):
-            row = {"suite": suite, "run_id": f"{suite}{i:04}", "line": "initial_to_final", "status": "converged"}
-            row |= {name: getattr(run, name) for name in tables.SETTING} | {"hidden": "-".join(map(str, run.hidden))}
-            row |= dict.fromkeys([*tables.TRAINING, *tables.MEASURES], 0.25) | {"monotonic": False}
+            row = describe(run) | {"suite": suite, "run_id": f"{suite}{i:04}", "line": OWN_LINE, "draw": None}
+            row |= {"status": "converged", "monotonic": False}
+            row |= dict.fromkeys([*tables.TRAINING, *tables.MEASURES], 0.25)
             if run.network == "autoencoder":
                 row |= dict.fromkeys(tables.OF_CLASSES)
             rows.append(row)
+        own = rows[-len(params.runs(suite)) :]
+        if params.suite(suite).fresh_lines:
+            own[0] |= MONOTONE
+        for name, entry in params.suite(suite).fresh_lines.items():
+            fresh = {"line": f"{name}_to_final"} | dict.fromkeys(tables.OF_OWN_LINES)
+            rows += [row | fresh | {"draw": draw} for row in own[:2] for draw in range(entry.count)]
     rows[0] |= {"status": "diverged", "monotonic": None, "final_train_loss": float("inf")}
     rows[0] |= dict.fromkeys(tables.MEASURES)
     rows[1] |= {"status": "above threshold"}
-    rows[2] |= {"min_delta": 0.0, "monotonic": True} | dict.fromkeys(tables.NO_BUMP)
+    rows[2] |= MONOTONE
     for name in ("figures", "tables"):
         (reports / name).mkdir(parents=True)
     pd.DataFrame(rows).to_csv(reports / "measures.csv", index=False)

@@ -86,7 +86,7 @@ def test_a_new_import_in_a_clone_is_found(clone):
     [pipeline] = read(clone, [Path("dvc.yaml")])
     assert list(imports.uncovered(clone, pipeline)) == [
         f"dvc.yaml: stage train@{suite}: stages/new.py is imported; add it to deps"
-        for suite in ("classifiers", "autoencoders")
+        for suite in ("classifiers", "residual", "autoencoders")
     ]
 
 

@@ -81,7 +81,7 @@ def test_a_stage_that_never_ran_is_missing_from_the_lock(clone):
 def test_without_a_lock_every_stage_is_missing(clone):
     (clone / "dvc.lock").unlink()
     [pipeline] = read(clone, [DEFAULT])
-    assert len(list(lock.missing(pipeline))) == len(pipeline.stages) == 3
+    assert len(list(lock.missing(pipeline))) == len(pipeline.stages) == 4
 
 
 def test_a_second_pipeline_that_was_not_run_is_no_fault_and_said(clone, capsys):
@@ -92,7 +92,7 @@ def test_a_second_pipeline_that_was_not_run_is_no_fault_and_said(clone, capsys):
     (clone / "paper" / "dvc.yaml").write_text(text)
     (clone / "paper" / "params.yaml").write_text((clone / "params.yaml").read_text())
     assert list(check(clone, [DEFAULT, Path("paper/dvc.yaml")])) == []
-    assert "paper/dvc.yaml: 0 of 3 stages were run" in capsys.readouterr().out
+    assert "paper/dvc.yaml: 0 of 4 stages were run" in capsys.readouterr().out
 
 
 def test_parameters_and_reports_of_a_pipeline_are_those_in_its_commands():

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stages.measures.table import OWN_LINE
 from tools.artifacts import tables
 
 
@@ -20,7 +21,7 @@ def test_complete_tables_have_no_fault(reports, params):
     assert faults(reports, params) == []
 
 
-@pytest.mark.parametrize("column", ["run_id", "status", "min_delta_test", "seed"])
+@pytest.mark.parametrize("column", ["run_id", "status", "min_delta_test", "seed", "draw", "layers"])
 def test_a_missing_column_is_named(reports, params, measures, column):
     [fault] = faults(reports, params, measures.drop(columns=column))
     assert f"measures.csv: no column {column};" in fault
@@ -31,7 +32,8 @@ def test_a_missing_row_is_named_by_what_was_to_be_trained(reports, params, measu
     [fault] = faults(reports, params, measures.drop(index=5))
     assert "suite classifiers, line initial_to_final: 1 of" in fault
     assert "missing" in fault
-    assert f"activation {gone['activation']}, batch_norm {gone['batch_norm']}, optimizer {gone['optimizer']}" in fault
+    assert f"activation {gone['activation']}, layers , width_multiplier 1, batch_norm {gone['batch_norm']}" in fault
+    assert f"optimizer {gone['optimizer']}, lr {gone['lr']:g}, seed 0;" in fault
 
 
 def test_a_row_too_many_is_named(reports, params, measures):
@@ -55,11 +57,100 @@ def test_a_suite_without_rows_and_a_suite_too_many_are_named(reports, params, me
     assert "suite autoencoders has no row" in found
 
 
-def test_each_kind_of_line_has_every_run(reports, params, measures):
-    both = pd.concat([measures, measures.assign(line="zero_to_final")])
-    assert faults(reports, params, both) == []
-    [fault] = faults(reports, params, both.iloc[:-1])
-    assert "suite autoencoders, line zero_to_final: 1 of" in fault
+def test_a_residual_network_of_other_layers_is_named_on_both_sides(reports, params, measures):
+    row = measures.index[measures["suite"] == "residual"][3]
+    measures.loc[row, "layers"] = 14
+    missing, unknown = faults(reports, params, measures)
+    assert "1 of 8 runs missing, such as dataset digits, network resnet, hidden , activation , layers 8," in missing
+    assert "layers 14," in unknown
+
+
+def fresh(measures, draw=None, kind="fresh_to_final"):
+    """Return a mask of the lines of a kind from fresh initialisations, all or those of a draw."""
+    return (measures["line"] == kind) & (True if draw is None else measures["draw"] == draw)
+
+
+def changed(measures, where, **columns):
+    return measures.assign(**{name: measures[name].mask(where, value) for name, value in columns.items()})
+
+
+def to_run(measures, run):
+    return measures["run_id"] == f"residual{run:04}"
+
+
+PLANTED = {
+    "a draw is missing": (
+        lambda rows: rows[~(fresh(rows, 1) & to_run(rows, 0))],
+        "line fresh_to_final, run residual0000: 2 lines, expected one of each of 3 draws",
+    ),
+    "a draw stands in another's place": (
+        lambda rows: changed(rows, fresh(rows, 2) & to_run(rows, 1), draw=1),
+        "line fresh_to_final, run residual0001: 3 lines, expected one of each of 3 draws",
+    ),
+    "a draw is there twice": (
+        lambda rows: pd.concat([rows, rows[fresh(rows, 0) & to_run(rows, 1)]]),
+        "line fresh_to_final, run residual0001: 4 lines, expected one of each of 3 draws",
+    ),
+    "a draw has no number": (
+        lambda rows: changed(rows, fresh(rows, 0) & to_run(rows, 0), draw=np.nan),
+        "line fresh_to_final, run residual0000: 3 lines, expected one of each of 3 draws",
+    ),
+    "a kind that the parameters do not name": (
+        lambda rows: pd.concat([rows, rows[fresh(rows)].assign(line="zero_to_final")]),
+        "line zero_to_final: not in the parameters",
+    ),
+    "a kind is missing": (
+        lambda rows: rows[~fresh(rows, kind="fresh_block_identity_to_final")],
+        "line fresh_block_identity_to_final",
+    ),
+    "a run of another suite": (
+        lambda rows: changed(rows, fresh(rows) & to_run(rows, 1), run_id="classifiers0003"),
+        "line fresh_to_final: ends in classifiers0003, residual0000,",
+    ),
+    "a run of no suite": (
+        lambda rows: changed(rows, fresh(rows) & to_run(rows, 1), run_id="stranger"),
+        "line fresh_to_final: ends in residual0000, stranger,",
+    ),
+    "no run": (
+        lambda rows: changed(rows, fresh(rows) & to_run(rows, 1), run_id=None),
+        "line fresh_to_final: ends in nan, residual0000,",
+    ),
+    "a run that it was not to be chosen from": (
+        lambda rows: changed(rows, fresh(rows) & to_run(rows, 1), run_id="residual0004"),
+        "line fresh_to_final: ends in residual0000, residual0004,",
+    ),
+    "three runs": (
+        lambda rows: pd.concat([rows, rows[fresh(rows) & to_run(rows, 1)].assign(run_id="residual0002")]),
+        "line fresh_to_final: ends in residual0000, residual0001, residual0002,",
+    ),
+    "two runs of one kind": (
+        lambda rows: changed(rows, fresh(rows) & to_run(rows, 0), run_id="residual0002"),
+        "line fresh_to_final: ends in residual0001, residual0002,",
+    ),
+    "the monotone run only, where there is another": (
+        lambda rows: rows[~(fresh(rows) & to_run(rows, 1))],
+        "line fresh_to_final: ends in residual0000,",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_a_fault_in_lines_from_fresh_initialisations_is_named(reports, params, measures, fault):
+    plant, words = PLANTED[fault]
+    [found] = faults(reports, params, plant(measures))
+    assert "measures.csv: suite residual" in found
+    assert words in found
+    assert found.endswith("run `make repro`")
+
+
+def test_there_are_no_fresh_lines_to_runs_that_are_not_admitted(reports, params, measures):
+    among = (measures["suite"] == "residual") & (measures["initialization"] == "standard")
+    own = measures["line"] == OWN_LINE
+    assert (among & own).sum() == 4
+    none = changed(measures[own], among, status="above threshold")
+    assert faults(reports, params, none) == []
+    one = changed(measures[own | to_run(measures, 1)], among & ~to_run(measures, 1), status="above threshold")
+    assert faults(reports, params, one) == []
 
 
 @pytest.mark.parametrize(
@@ -69,6 +160,8 @@ def test_each_kind_of_line_has_every_run(reports, params, measures):
         (0, {"min_delta": 0.0}, "diverged, but min_delta not empty"),
         (5, {"status": "fine"}, "status fine, expected one of converged"),
         (5, {"status": None}, "status nan, expected one of"),
+        (5, {"gauss_length_smooth": np.nan}, "converged, but gauss_length_smooth empty or not finite"),
+        (17, {"barrier": np.nan}, "converged, but barrier empty or not finite"),
         (5, {"distance": np.nan}, "converged, but distance empty or not finite"),
         (1, {"barrier": np.inf}, "above threshold, but barrier empty or not finite"),
         (5, {"min_delta_error": np.nan}, "converged, but min_delta_error empty"),
@@ -97,6 +190,8 @@ def test_a_file_that_is_absent_or_cannot_be_read_is_named(reports, params, name,
 def test_metrics_and_power_law_have_every_suite(reports, params):
     (reports / "metrics.json").write_text('{"classifiers": {}}')
     (reports / "power_law.csv").write_text("suite\nautoencoders\n")
-    metrics, power_law = faults(reports, params)
-    assert "metrics.json: suite autoencoders is missing" in metrics
+    *metrics, power_law, other = faults(reports, params)
+    for fault, suite in zip(metrics, ("residual", "autoencoders"), strict=True):
+        assert f"metrics.json: suite {suite} is missing" in fault
     assert "power_law.csv: suite classifiers has no row" in power_law
+    assert "power_law.csv: suite residual has no row" in other

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.config import load
+from stages.config import load, of_runs
 from stages.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -98,7 +98,34 @@ def test_runs_that_differ_only_in_what_has_no_effect_are_one(loaded):
     ]
 
 
+FRESH = f"{SUITE}.fresh_lines.fresh"
+LINES = {"count": 2, "initialization": "own", "among": {}}
+
+
+def test_lines_are_to_runs_that_have_one_of_the_values_of_each_key(loaded):
+    suite = loaded({FRESH: LINES | {"among": {"optimizer": ["sgd"], "hidden": [[4], [8, 8]]}}}).suite("tiny")
+    runs = loaded({}).runs("tiny")
+    assert [of_runs(suite.fresh_lines["fresh"].among, run) for run in runs] == [run.optimizer == "sgd" for run in runs]
+    assert not any(of_runs({"hidden": [[9]]}, run) for run in runs)
+    assert all(of_runs({}, run) for run in runs)
+
+
 WRONG = {
+    "lines named as the runs' own": (
+        {f"{SUITE}.fresh_lines.initial": LINES},
+        [f"{SUITE}.fresh_lines.initial: got a name", "expected another"],
+    ),
+    "no lines": ({FRESH: LINES | {"count": 0}}, [f"{FRESH}.count: got 0, expected greater than 0"]),
+    "lines among an unknown key": ({FRESH: LINES | {"among": {"depth": [1]}}}, [f"{FRESH}.among.depth: no such key"]),
+    "lines among no run": ({FRESH: LINES | {"among": {"lr": [7.0]}}}, [f"{FRESH}.among: got {{'lr': [7.0]}}"]),
+    "lines by a scheme that the networks lack": (
+        {FRESH: LINES | {"initialization": "block_identity"}},
+        [f"{FRESH}.initialization: got 'block_identity', expected own", "network mlp"],
+    ),
+    "lines by an unknown scheme": (
+        {FRESH: LINES | {"initialization": "xavier"}},
+        [f"{FRESH}.initialization: got 'xavier', expected 'own'"],
+    ),
     "unknown key": ({"extra": 1}, ["extra: unknown key"]),
     "unknown key of datasets": ({"datasets.digits.extra": 1}, ["datasets.digits.extra: unknown key"]),
     "unknown key of interpolate": ({"interpolate.extra": 1}, ["interpolate.extra: unknown key"]),
@@ -137,7 +164,7 @@ WRONG = {
     "layer without units": ({f"{GRID}.hidden": [[8, 0]]}, [f"{GRID}.hidden.1: got 0, expected greater than 0"]),
     "units for layers": ({f"{GRID}.hidden": [8]}, [f"{GRID}.hidden: got 8, expected"]),
     "unknown optimizer": ({f"{GRID}.optimizer": ["lion"]}, [f"{GRID}.optimizer: got 'lion', expected 'sgd',"]),
-    "unknown network": ({f"{RUNS}.network": "vgg"}, [f"{RUNS}.network: got 'vgg', expected 'mlp' or 'autoencoder'"]),
+    "unknown network": ({f"{RUNS}.network": "rnn"}, [f"{RUNS}.network: got 'rnn', expected 'mlp', 'autoencoder'"]),
     "seed of 64 bits": ({f"{RUNS}.seed": 2**63}, [f"{RUNS}.seed: got {2**63}, expected less than"]),
     "too few alphas": ({"interpolate.alphas.points": 2}, ["interpolate.alphas.points: got 2, expected greater"]),
     "alphas that do not increase": ({"interpolate.alphas.start": 1.0}, ["interpolate.alphas", "start", "1.0"]),

@@ -1,6 +1,8 @@
 import json
+import re
 
 import pytest
+from pydantic import ValidationError
 
 from stages.config import Run
 from stages.training.grid import run_key
@@ -20,6 +22,10 @@ MINIMAL = {
 }
 
 
+CONVOLUTIONAL = {"hidden": None, "activation": None}
+RESNET = CONVOLUTIONAL | {"network": "resnet", "layers": 8}
+
+
 def run(**fields):
     return Run(**(MINIMAL | fields))
 
@@ -31,7 +37,7 @@ def test_the_identity_of_a_minimal_run_is_its_required_fields():
 @pytest.mark.parametrize("field", Run.model_fields)
 def test_a_field_at_its_default_is_not_part_of_the_identity(field):
     default = Run.model_fields[field]
-    if not default.is_required():
+    if not default.is_required() and field not in MINIMAL:
         assert field not in run(**{field: default.default}).spec()
 
 
@@ -45,13 +51,14 @@ WITHOUT_EFFECT = {
     "epsilon of SGD": {"epsilon": 1e-3},
     "decay without milestones": {"decay": 0.5},
     "data seed of the whole, true data": {"data_seed": 7},
+    "rate of scalars that a network does not have": RESNET | {"scalar_lr_factor": 0.1},
     "order seed that is the seed": {"order_seed": 3},
 }
 
 
 @pytest.mark.parametrize("fields", WITHOUT_EFFECT.values(), ids=WITHOUT_EFFECT)
 def test_a_field_without_effect_is_not_part_of_the_identity(fields):
-    plain = run(optimizer=fields.get("optimizer", "sgd"))
+    plain = run(**(RESNET if "layers" in fields else {}), optimizer=fields.get("optimizer", "sgd"))
     assert run(**fields).spec() == plain.spec()
 
 
@@ -78,15 +85,60 @@ WITH_EFFECT = {
     "order seed": {"order_seed": 4},
     "order seed 0": {"order_seed": 0},
     "seed": {"seed": 4},
+    "crops": {"crop_padding": 4},
+    "mirror images": {"flip": True},
+    "layers": RESNET | {"layers": 14},
+    "width": RESNET | {"width_multiplier": 0.5},
+    "block identity": RESNET | {"initialization": "block_identity"},
+    "rate of Fixup's scalars": RESNET | {"initialization": "fixup", "scalar_lr_factor": 0.1},
 }
 
 
 @pytest.mark.parametrize("fields", WITH_EFFECT.values(), ids=WITH_EFFECT)
 def test_a_field_with_effect_is_part_of_the_identity(fields):
     *context, last = fields
-    without = run(**{name: fields[name] for name in context})
+    before = RESNET if fields.get("network") == "resnet" else {}
+    without = run(**(before | {name: fields[name] for name in context if name != last}))
     assert run(**fields).spec()[last] == (list(fields[last]) if isinstance(fields[last], tuple) else fields[last])
     assert run_key(run(**fields), "0" * 64) != run_key(without, "0" * 64)
+
+
+WRONG = {
+    "an mlp without layers": ({"hidden": None}, "hidden: this key is missing; add it"),
+    "a resnet without layers": (RESNET | {"layers": None}, "layers: this key is missing; add it"),
+    "activation of a vgg": (
+        {"network": "vgg", "layers": 16, "hidden": None},
+        "activation: got 'relu', expected no such key: network vgg",
+    ),
+    "batch norm of LeNet": (
+        CONVOLUTIONAL | {"network": "lenet", "batch_norm": True},
+        "batch_norm: got True, expected False: network lenet",
+    ),
+    "layers of a resnet": (RESNET | {"layers": 18}, "layers: got 18, expected 6 n + 2, as 20, 32, 44, 56"),
+    "too few layers of a resnet": (RESNET | {"layers": 2}, "layers: got 2, expected 6 n + 2"),
+    "layers of a vgg": (
+        CONVOLUTIONAL | {"network": "vgg", "layers": 20},
+        "layers: got 20, expected one of 11, 13, 16, 19: network vgg",
+    ),
+    "fixup with batch norm": (
+        RESNET | {"initialization": "fixup", "batch_norm": True},
+        "initialization: got 'fixup', expected another",
+    ),
+    "fixup of torchvision's": (
+        CONVOLUTIONAL | {"network": "resnet_imagenet", "layers": 18, "initialization": "fixup"},
+        "initialization: got 'fixup', expected another",
+    ),
+    "augmented autoencoder": (
+        {"network": "autoencoder", "loss": "squared_error", "flip": True},
+        "crop_padding: got augmentation, expected none",
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "message"), WRONG.values(), ids=WRONG)
+def test_what_a_network_does_not_have_is_refused(fields, message):
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        run(**fields)
 
 
 def test_the_order_of_the_data_follows_the_seed_unless_it_has_its_own():
@@ -136,7 +188,7 @@ def test_the_keys_under_which_results_are_kept_are_these():
         "seed": 3,
         "order_seed": 5,
     }
-    assert (NUMERICS, run_key(pinned, "0" * 64), run_key(run(), "0" * 64)) == (2, "6326441f5bb9", "0481b6676214")
+    assert (NUMERICS, run_key(pinned, "0" * 64), run_key(run(), "0" * 64)) == (3, "5959d06db4a3", "28d19e7f9810")
 
 
 def test_a_run_on_other_data_has_another_key():

@@ -7,8 +7,9 @@ from stages.datasets.digits import load_digits
 from stages.errors import UserError
 
 
-def digits(test_fraction=0.2, split_seed=0):
-    return load_digits("small", DigitsSource(source="digits", test_fraction=test_fraction, split_seed=split_seed))
+def digits(test_fraction=0.2, split_seed=0, **more):
+    source = DigitsSource(source="digits", test_fraction=test_fraction, split_seed=split_seed, **more)
+    return load_digits("small", source)
 
 
 def test_every_digit_is_in_one_split_with_its_label():
@@ -23,6 +24,13 @@ def test_every_digit_is_in_one_split_with_its_label():
     ours = np.column_stack([images, labels])
     theirs = np.column_stack([bundled.data, bundled.target])
     np.testing.assert_array_equal(ours[np.lexsort(ours.T)], theirs[np.lexsort(theirs.T)])
+
+
+def test_pixels_can_be_normalised():
+    plain, made = digits(), digits(mean=0.25, std=0.5)
+    for name in ("train_x", "test_x"):
+        np.testing.assert_allclose(getattr(made, name), (getattr(plain, name) - 0.25) / 0.5, rtol=1e-6)
+    np.testing.assert_array_equal(made.train_y, plain.train_y)
 
 
 def test_pixels_fill_the_range_from_0_to_1():

@@ -6,46 +6,74 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from stages.config import Measure, Suite
+from stages.config import FreshLines, Measure, Run, Suite
 from stages.figures.base import Material
 from stages.lines.curves import Curves
 from stages.measures.monotonicity import min_delta
+from stages.measures.table import OWN_LINE, describe
 
 MEASURE = Measure(confidence=0.95, bootstrap=50, bootstrap_seed=0)
+AMONG = {"layers": [8], "batch_norm": [True], "initialization": ["standard"]}
+FRESH = {
+    "fresh": FreshLines(count=5, initialization="own", among=AMONG),
+    "fresh_block_identity": FreshLines(count=4, initialization="block_identity", among=AMONG),
+}
+
+
+def _suite(threshold, tolerance, path_examples=0, fresh_lines=None):
+    return Suite(
+        dataset="digits",
+        runs={},
+        grids={},
+        threshold=threshold,
+        tolerance=tolerance,
+        gauss_examples=4,
+        path_examples=path_examples,
+        fresh_lines=fresh_lines or {},
+    )
+
+
 SUITES = {
-    "classifiers": Suite(
-        dataset="digits",
-        runs={},
-        grids={},
-        threshold=0.1,
-        tolerance=0.001,
-        gauss_examples=4,
-        path_examples=12,
-    ),
-    "autoencoders": Suite(
-        dataset="digits",
-        runs={},
-        grids={},
-        threshold=3.0,
-        tolerance=0.0,
-        gauss_examples=4,
-        path_examples=0,
-    ),
+    "classifiers": _suite(0.1, 0.001, path_examples=12),
+    "autoencoders": _suite(3.0, 0.0),
+    "residual": _suite(0.5, 0.0, fresh_lines=FRESH),
+    "residual_corrupted": _suite(0.3, 0.0),
 }
 CLASSIFIERS = {
-    "hidden": ["32-32", "64-64", "32-32-32-32"],
+    "hidden": [(32, 32), (64, 64), (32, 32, 32, 32)],
     "activation": ["relu"],
     "batch_norm": [True, False],
     "optimizer": ["sgd", "adam", "rmsprop"],
     "lr": [0.0001, 0.001, 0.01, 0.1, 1.0],
 }
 AUTOENCODERS = {
-    "hidden": ["64-2-64", "64-10-64"],
+    "hidden": [(64, 2, 64), (64, 10, 64)],
     "activation": ["relu"],
-    "batch_norm": [False],
     "optimizer": ["sgd", "adam"],
-    "lr": [0.0001, 0.001, 0.01],
+    "lr": [0.0001, 0.001, 0.1],
 }
+VARIANT = ("batch_norm", "initialization")
+RESIDUAL = {
+    "layers": [8, 14],
+    VARIANT: [(True, "standard"), (True, "block_identity"), (False, "block_identity"), (False, "fixup")],
+    "optimizer": ["sgd", "adam"],
+    "lr": [0.0001, 0.01, 0.1, 1.0],
+}
+GRIDS = {
+    "classifiers": CLASSIFIERS,
+    "autoencoders": AUTOENCODERS,
+    "residual": RESIDUAL,
+    "residual_corrupted": RESIDUAL | {"layers": [8]},
+}
+RUNS = {
+    "classifiers": {"network": "mlp", "loss": "cross_entropy"},
+    "autoencoders": {"network": "autoencoder", "loss": "squared_error"},
+    "residual": {"network": "resnet", "loss": "cross_entropy", "width_multiplier": 0.25},
+    "residual_corrupted": {"network": "resnet", "loss": "cross_entropy", "label_corruption": 0.2},
+}
+MEASURES = ["initial_train_loss", "min_delta", "min_delta_test", "distance", "normalized_distance"]
+MEASURES += ["gauss_length_smooth", "gauss_length_turning"]
+WEAKER = {"standard": 0.0, "block_identity": 0.3, "fixup": 0.6}
 
 
 def material(suites=("classifiers",), grids=None, alphas=11, seeds=1, largest=10.0):
@@ -53,10 +81,9 @@ def material(suites=("classifiers",), grids=None, alphas=11, seeds=1, largest=10
 
     SGD at the smallest rate stays above the threshold; RMSProp and Adam at the largest diverge.
     """
-    grids = grids or {"classifiers": CLASSIFIERS, "autoencoders": AUTOENCODERS}
     tables, curves = [], {}
     for suite in suites:
-        rows = _runs(suite, grids[suite], seeds)
+        rows = _runs(suite, (grids or GRIDS)[suite], seeds)
         curves[suite], table = _walk(rows, suite, np.linspace(0, 1, alphas), largest)
         tables.append(table)
     measures = pd.concat(tables, ignore_index=True)
@@ -64,72 +91,130 @@ def material(suites=("classifiers",), grids=None, alphas=11, seeds=1, largest=10
 
 
 def classifiers_with(**columns):
-    """Return classifiers with columns of the measures overwritten, such as `status="above threshold"`."""
+    """Return classifiers with columns of the measures overwritten, such as `test_accuracy=0.9`."""
     made = material()
     return replace(made, measures=made.measures.assign(**columns))
 
 
+def ended(made, status, where=None):
+    """Return material whose runs ended as `status`, all or where a mask over the rows is true.
+
+    No line from a fresh initialisation leads to them; a diverged one has no measures and no losses.
+    """
+    measures, curves = made.measures.astype({"monotonic": object}), made.curves
+    where = np.ones(len(measures), dtype=bool) if where is None else np.asarray(where, dtype=bool)
+    measures.loc[where, "status"] = status
+    if status == "diverged":
+        measures.loc[where, [*MEASURES, "monotonic"]] = np.nan
+        curves = {name: _without_losses(one, measures["run_id"][where]) for name, one in curves.items()}
+    return replace(made, measures=measures[~where | (measures["line"] == OWN_LINE)], curves=curves)
+
+
+def without_rows(made):
+    """Return material of suites that have no row of measures."""
+    return replace(made, measures=made.measures[:0])
+
+
+def renamed(made, names):
+    """Return material whose suites have other names."""
+    return replace(
+        made,
+        measures=made.measures.assign(suite=made.measures["suite"].map(names)),
+        curves={names[name]: curves for name, curves in made.curves.items()},
+        suites={names[name]: suite for name, suite in made.suites.items()},
+    )
+
+
+def together(first, second):
+    """Return the material of two, whose suites have different names."""
+    measures = pd.concat([first.measures, second.measures], ignore_index=True)
+    return Material(measures, first.curves | second.curves, first.suites | second.suites, first.measure)
+
+
+def _without_losses(curves, runs):
+    gone = np.isin(curves.run_ids, list(runs))[:, None]
+    losses = {name: np.where(gone, np.nan, getattr(curves, name)) for name in ("loss_train", "loss_test")}
+    return replace(curves, **losses)
+
+
 def _runs(suite, grid, seeds):
     rows = []
+    initials = "".join(word[0] for word in suite.split("_"))
     for seed in range(seeds):
         for values in itertools.product(*grid.values()):
-            row = dict(zip(grid, values, strict=True))
-            layers = [int(units) for units in row["hidden"].split("-")]
-            autoencoder = suite == "autoencoders"
-            row |= {
-                "suite": suite,
-                "run_id": f"{suite[0]}{len(rows):011d}",
-                "line": "initial_to_final",
-                "dataset": "digits",
-                "train_size": np.nan,
-                "label_corruption": 0.0,
-                "network": "autoencoder" if autoencoder else "mlp",
-                "depth": len(layers),
-                "width": layers[0] if len(set(layers)) == 1 else np.nan,
-                "bottleneck": min(layers) if autoencoder else np.nan,
-                "loss": "squared_error" if autoencoder else "cross_entropy",
-                "weight_decay": 0.0,
-                "batch_size": 128,
-                "epochs": 60,
-                "seed": seed,
-            }
-            rows.append(row)
+            fields = {"dataset": "digits", "batch_size": 128, "epochs": 60, "seed": seed} | RUNS[suite]
+            fields |= dict(zip(grid, values, strict=True))
+            fields |= dict(zip(VARIANT, fields.pop(VARIANT, ()), strict=False))
+            row = {"suite": suite, "run_id": f"{initials}{len(rows):0{12 - len(initials)}d}", "line": OWN_LINE}
+            row |= {"draw": np.nan} | describe(Run(**fields))
+            rows.append({name: np.nan if value is None else value for name, value in row.items()})
     return rows
 
 
-def _walk(rows, suite, alphas, largest):
-    rng = np.random.default_rng(0)
-    start = 2.3 if suite == "classifiers" else 9.0
+def _strength(row):
+    """Return how far a run goes: the height of its bump and the distance that it moves grow with it."""
+    strength = np.log10(row["lr"]) + (2 if row["optimizer"] != "sgd" else 0) + (1 if row["batch_norm"] else 0)
+    return strength + (0.02 * row["layers"] - WEAKER[row["initialization"]] if row["network"] == "resnet" else 0)
+
+
+def _own_curve(row, alphas, largest):
+    start = 9.0 if row["network"] == "autoencoder" else 2.3
     drop = np.minimum(1, alphas * (2 - alphas))
-    train, test, lengths, distances, paths = [], [], [], [], []
+    if row["optimizer"] != "sgd" and row["lr"] >= 1:
+        return np.full(len(alphas), np.nan)
+    above = row["optimizer"] == "sgd" and row["lr"] < 0.001
+    bump = max(0.0, _strength(row)) ** 3 * largest / 8
+    curve = start * (1 - drop * (0.6 if above else 0.99)) + bump * np.exp(-(((alphas - 0.7) / 0.1) ** 2))
+    return curve - bump * np.exp(-9) * alphas
+
+
+def _add_fresh_lines(rows, train, suite, alphas, rng):
+    """Add lines from fresh initialisations to an admitted monotone run and to the one with the highest bump."""
+    rises = min_delta(np.array(train))
+    about = SUITES[suite]
+    for name, entry in about.fresh_lines.items():
+        possible = [
+            i
+            for i, row in enumerate(rows[: len(rises)])
+            if all(row[field] in some for field, some in entry.among.items()) and train[i][-1] <= about.threshold
+        ]
+        monotone = [i for i in possible if rises[i] <= about.tolerance][:1]
+        risen = sorted((i for i in possible if rises[i] > about.tolerance), key=lambda i: rises[i])[-1:]
+        for i, draw in itertools.product(monotone + risen, range(entry.count)):
+            rows.append(rows[i] | {"line": f"{name}_to_final", "draw": float(draw)})
+            higher = rng.uniform(0, 1.5) * np.sin(np.pi * alphas) + rng.normal(0, 0.1) * (1 - alphas)
+            train.append(train[i] + higher * (alphas < 1))
+
+
+def _walk(rows, suite, alphas, largest):
+    rng = np.random.default_rng(list(SUITES).index(suite))
+    train = [_own_curve(row, alphas, largest) for row in rows]
+    _add_fresh_lines(rows, train, suite, alphas, rng)
+    train = np.array(train)
+    lengths, distances, paths = [], [], []
     labels = np.arange(SUITES[suite].path_examples) % 10
-    for row in rows:
-        diverged = row["optimizer"] != "sgd" and row["lr"] >= 1
-        above = row["optimizer"] == "sgd" and row["lr"] < 0.001
-        strength = np.log10(row["lr"]) + (2 if row["optimizer"] != "sgd" else 0) + (1 if row["batch_norm"] else 0)
-        bump = max(0.0, strength) ** 3 * largest / 8
-        curve = start * (1 - drop * (0.6 if above else 0.99)) + bump * np.exp(-(((alphas - 0.7) / 0.1) ** 2))
-        curve -= bump * np.exp(-9) * alphas
-        train.append(np.full(len(alphas), np.nan) if diverged else curve)
-        test.append(train[-1] * (1 + 0.2 * alphas))
+    for row, curve in zip(rows, train, strict=True):
+        strength, diverged = _strength(row), np.isnan(curve).any()
         distance = np.exp(0.5 * strength + 0.2 * rng.standard_normal())
         distances.append(np.nan if diverged else distance)
         lengths.append(np.nan if diverged else 2 * distance**0.6 * np.exp(0.2 * rng.standard_normal()))
         ends = rng.standard_normal((len(labels), 10)) + 8 * np.eye(10)[labels]
         path = alphas[:, None, None] * ends + max(0, strength) * np.sin(np.pi * alphas)[:, None, None]
         paths.append(np.full_like(path, np.nan) if diverged else path)
-    train, test = np.array(train), np.array(test)
-    lengths, distances = np.array(lengths), np.array(distances)
+    test = train * (1 + 0.2 * alphas)
+    own = np.array([row["line"] == OWN_LINE for row in rows])
+    lengths, distances = np.where(own, lengths, np.nan), np.array(distances)
     rise = min_delta(train)
     threshold, tolerance = SUITES[suite].threshold, SUITES[suite].tolerance
     finite = np.isfinite(rise)
     accuracy = np.where(finite, np.where(rise > 0.5, 0.93, 0.995) + 0.002 * rng.standard_normal(len(rows)), np.nan)
+    accuracy *= np.nan if suite == "autoencoders" else 1
     table = pd.DataFrame(rows).assign(
         status=np.where(finite, np.where(train[:, -1] <= threshold, "converged", "above threshold"), "diverged"),
         initial_train_loss=train[:, 0],
         final_train_loss=train[:, -1],
-        train_accuracy=accuracy if suite == "classifiers" else np.nan,
-        test_accuracy=accuracy - 0.02 if suite == "classifiers" else np.nan,
+        train_accuracy=accuracy,
+        test_accuracy=accuracy - 0.02,
         min_delta=rise,
         min_delta_test=min_delta(test),
         monotonic=[bool(value <= tolerance) if np.isfinite(value) else np.nan for value in rise],
@@ -141,19 +226,20 @@ def _walk(rows, suite, alphas, largest):
     zeros = np.zeros((len(rows), 4))
     curves = Curves(
         run_ids=tuple(row["run_id"] for row in rows),
-        lines=("initial_to_final",) * len(rows),
+        lines=tuple(row["line"] for row in rows),
+        draws=tuple(None if np.isnan(row["draw"]) else int(row["draw"]) for row in rows),
         alphas=alphas,
         loss_train=train,
         loss_test=test,
         accuracy_train=train * np.nan,
         accuracy_test=train * np.nan,
-        examples=np.where(np.isfinite(rise), 4, 0),
+        examples=np.where(finite & own, 4, 0),
         gauss_smooth=zeros,
         gauss_turning=zeros,
         distance=distances * 5,
         start_norm=np.full(len(rows), 5.0),
         paths=np.array(paths),
-        path_labels=np.where(np.isfinite(rise)[:, None], labels, -1),
+        path_labels=np.where(finite[:, None], labels, -1),
     )
     return curves, table
 

@@ -1,14 +1,12 @@
 from dataclasses import replace
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from figures_material import CLASSIFIERS, classifiers_with, material
+from figures_drawn import draw
+from figures_material import CLASSIFIERS, material
 from matplotlib.colors import to_rgb
 
-from stages.figures.heatmaps import heatmaps
-from stages.figures.style import THEME
 from stages.figures.tables import non_monotone_by_learning_rate
 
 
@@ -65,20 +63,6 @@ def test_table_1_names_threshold_and_tolerance_and_leaves_untrained_cells_empty(
     assert list(table.data["optimizer"].unique()) == ["sgd", "rmsprop", "adam"]
 
 
-@pytest.mark.parametrize(
-    "made", [classifiers_with(status="diverged"), replace(m := material(), measures=m.measures[:0])]
-)
-def test_table_1_without_an_admitted_run(made):
-    table = non_monotone_by_learning_rate(made)
-    assert not table.data["admitted"].sum()
-    assert table.markdown.startswith("**Proportion")
-
-
-def draw(made):
-    with mpl.rc_context(THEME):
-        return heatmaps(made)
-
-
 def test_a_heatmaps_mean_is_over_all_admitted_runs_of_the_cell():
     made = material(seeds=2)
     keys = {"optimizer": "sgd", "batch_norm": True, "lr": 1.0, "hidden": "64-64", "seed": 1}
@@ -90,13 +74,13 @@ def test_a_heatmaps_mean_is_over_all_admitted_runs_of_the_cell():
         made, measures=made.measures.assign(min_delta=rises, monotonic=made.measures["monotonic"].mask(where, True))
     )
     keys = {"by": "width", "optimizer": "sgd", "batch_norm": True, "lr": 1.0, "size": 64}
-    (cell,) = cells_of(draw(made).data, **keys).to_dict("records")
+    (cell,) = cells_of(draw("figure_25", made).data, **keys).to_dict("records")
     assert (cell["non_monotone"], cell["admitted"]) == (1, 2)
     assert cell["mean_min_delta"] == pytest.approx(other / 2)  # over non-monotone runs only it were twice that
 
 
 def test_a_heatmap_tells_no_admitted_run_from_all_monotone():
-    drawing = draw(material())
+    drawing = draw("figure_25", material())
     data = drawing.data
     empty = cells_of(data, by="width", optimizer="adam", batch_norm=True, lr=1.0)
     monotone = cells_of(data, by="width", optimizer="adam", batch_norm=True, lr=0.001)
@@ -115,7 +99,7 @@ def test_a_heatmap_tells_no_admitted_run_from_all_monotone():
 
 
 def test_heatmaps_take_the_depth_with_most_widths_and_the_width_with_most_depths():
-    data = draw(material()).data
+    data = draw("figure_25", material()).data
     assert set(data[data["by"] == "width"]["fixed"]) == {"2"}
     assert set(data[data["by"] == "width"]["size"]) == {32, 64}
     assert set(data[data["by"] == "depth"]["fixed"]) == {"32"}
@@ -123,7 +107,7 @@ def test_heatmaps_take_the_depth_with_most_widths_and_the_width_with_most_depths
 
 
 def test_heatmaps_of_networks_of_unequal_layers_say_that_there_are_none():
-    drawing = draw(material(("autoencoders",)))
+    drawing = draw("figure_25", material(("autoencoders",)))
     assert drawing.data.empty
     assert any("no network whose hidden layers" in text.get_text() for ax in drawing.figure.axes for text in ax.texts)
-    assert "12 runs whose hidden layers differ in width" in drawing.figure.get_supxlabel()
+    assert "12 runs without hidden layers of one width" in drawing.figure.get_supxlabel()

@@ -1,13 +1,13 @@
 from dataclasses import replace
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from figures_drawn import draw
 from figures_material import material
 
-from stages.figures.base import SETTING, admitted
-from stages.figures.logit_paths import choose, logit_paths
-from stages.figures.style import THEME
+from stages.figures.base import admitted
+from stages.figures.logit_paths import choose
+from stages.measures.contrast import SETTING
 
 
 def pairs(*runs):
@@ -51,14 +51,9 @@ def test_runs_that_differ_in_more_than_batch_norm_are_no_pair():
     assert choose(rows.head(0)) is None
 
 
-def draw(made):
-    with mpl.rc_context(THEME):
-        return logit_paths(made)
-
-
 def test_every_class_and_example_is_drawn_in_both_panels():
     made = material()
-    drawing = draw(made)
+    drawing = draw("figure_03", made)
     curves = made.curves["classifiers"]
     for on, ax in zip((False, True), drawing.figure.axes, strict=True):
         data = drawing.data[drawing.data["batch_norm"] == on]
@@ -73,7 +68,7 @@ def test_every_class_and_example_is_drawn_in_both_panels():
 
 def test_the_paths_are_the_principal_components_of_all_outputs():
     made = material()
-    data = draw(made).data
+    data = draw("figure_03", made).data
     curves = made.curves["classifiers"]
     for run, panel in data.groupby("run_id"):
         flat = curves.paths[curves.run_ids.index(run)].reshape(-1, 10)
@@ -86,7 +81,7 @@ def test_the_paths_are_the_principal_components_of_all_outputs():
 def test_the_title_says_when_both_lines_are_monotone():
     made = material()
     rows = made.measures[made.measures["min_delta"] == 0]
-    drawing = draw(replace(made, measures=rows))
+    drawing = draw("figure_03", replace(made, measures=rows))
     assert "both lines are monotone" in drawing.figure.get_suptitle()
     assert len(admitted(replace(made, measures=rows).lines())) == len(rows[rows["status"] == "converged"])
 
@@ -94,6 +89,6 @@ def test_the_title_says_when_both_lines_are_monotone():
 def test_suites_that_keep_no_paths_are_told():
     made = material()
     curves = replace(made.curves["classifiers"], paths=made.curves["classifiers"].paths[:, :, :0])
-    drawing = draw(replace(made, curves={"classifiers": curves}))
+    drawing = draw("figure_03", replace(made, curves={"classifiers": curves}))
     assert all("no paths were kept" in ax.texts[0].get_text() for ax in drawing.figure.axes)
     assert drawing.data.empty

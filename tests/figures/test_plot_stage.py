@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from figures_drawn import draw
 from figures_material import MEASURE, SUITES, material
 
 from stages.command import Job
@@ -15,8 +16,8 @@ from stages.plot import plot
 
 @pytest.fixture
 def job(tmp_path):
-    """Return a job over both suites, its inputs on disk, and a function that sets what to plot."""
-    made = material(("classifiers", "autoencoders"))
+    """Return a job over three suites, its inputs on disk, and a function that sets what to plot."""
+    made = material(("classifiers", "autoencoders", "residual"))
     job = Job(None, None, tmp_path / "data", tmp_path / "reports")
     for name, curves in made.curves.items():
         save_curves(job.curves_file(name), curves)
@@ -75,6 +76,16 @@ def test_booleans_and_blanks_survive_the_way_through_the_file(job):
     assert diverged["diverged"].eq(3).all()
     assert diverged["admitted"].eq(0).all()
     assert table["non_monotone"].sum() == 21
+
+
+def test_lines_from_fresh_initialisations_survive_the_way_through_the_file(job):
+    asked = job(figure_20=("residual",), table_2=("residual",))
+    plot(asked)
+    made = material(("residual",))
+    data = pd.read_csv(asked.reports / "figures" / "figure_20_other_initialisations.csv")
+    pd.testing.assert_frame_equal(data, draw("figure_20", made).data, rtol=1e-5)
+    table = pd.read_csv(asked.reports / "tables" / "table_2.csv")
+    pd.testing.assert_frame_equal(table, TABLES["table_2"][1](made).data, rtol=1e-5)
 
 
 def test_parameters_know_every_figure_and_table_that_is_drawn():

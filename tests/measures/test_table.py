@@ -6,7 +6,7 @@ import pytest
 
 from stages.config import Measure, Run
 from stages.lines.curves import Curves
-from stages.measures.table import ESTIMATORS, OUTCOMES, describe, measure_lines, power_laws, summarise
+from stages.measures.table import ESTIMATORS, OUTCOMES, OWN_LINE, describe, measure_lines, power_laws, summarise
 
 SETTINGS = Measure(confidence=0.95, bootstrap=50, bootstrap_seed=0)
 MEASURES = [
@@ -36,6 +36,7 @@ def curves(losses=LOSSES):
     return Curves(
         run_ids=tuple(f"run{i}" for i in range(lines)),
         lines=("initial_to_final",) * lines,
+        draws=(None,) * lines,
         alphas=np.array([0.0, 0.2, 0.6, 1.0]),
         loss_train=losses,
         loss_test=losses[:, ::-1],
@@ -52,7 +53,7 @@ def curves(losses=LOSSES):
 
 
 def table(statuses, losses=LOSSES, tolerance=0.001):
-    return measure_lines(curves(losses), tolerance).assign(status=statuses)
+    return measure_lines(curves(losses), tolerance).assign(status=statuses, line=OWN_LINE)
 
 
 ENDED = ["converged", "converged", "above threshold", "diverged", "diverged"]
@@ -119,11 +120,9 @@ def test_an_undecided_line_is_an_empty_field_of_the_table():
 
 def test_a_suite_of_nothing_but_diverged_runs_is_measured_without_a_warning():
     losses = np.full((2, 4), np.nan)
-    made = measure_lines(curves(losses), 0.0)
-    assert made.isna().all(axis=None)
-    numbers = summarise(
-        made.assign(status="diverged"), power_laws("s", made.assign(status="diverged"), SETTINGS), SETTINGS
-    )
+    assert measure_lines(curves(losses), 0.0).isna().all(axis=None)
+    made = table(["diverged"] * 2, losses)
+    numbers = summarise(made, power_laws("s", made, SETTINGS), SETTINGS)
     assert (numbers["lines"], numbers["diverged"], numbers["non_monotone_proportion"]) == (2, 2, None)
 
 
@@ -161,7 +160,7 @@ def test_numbers_of_a_summary_keep_six_digits():
 def test_power_laws_are_fitted_to_converged_runs_for_each_estimator():
     x = np.array([1.0, 2.0, 4.0, 8.0, 5.0, 5.0])
     columns = {"normalized_distance": x, "gauss_length_smooth": 2 * x**0.5, "gauss_length_turning": 3 * x}
-    frame = pd.DataFrame(columns | {"status": ["converged"] * 4 + ["above threshold", "diverged"]})
+    frame = pd.DataFrame(columns | {"status": ["converged"] * 4 + ["above threshold", "diverged"], "line": OWN_LINE})
     frame.loc[4:, ["gauss_length_smooth", "gauss_length_turning"]] = 1e6
     laws = power_laws("mine", frame, SETTINGS)
     assert laws["suite"].tolist() == ["mine"] * 2
@@ -169,6 +168,15 @@ def test_power_laws_are_fitted_to_converged_runs_for_each_estimator():
     np.testing.assert_allclose(laws["exponent"], [0.5, 1.0])
     np.testing.assert_allclose(laws["prefactor"], [2.0, 3.0])
     assert laws["points"].tolist() == [4, 4]
+
+
+def test_lines_from_fresh_initialisations_are_in_no_summary():
+    own = table(ENDED)
+    fresh = own.assign(line="fresh_to_final", status="converged", normalized_distance=9.0, gauss_length_smooth=9.0)
+    both = pd.concat([own, fresh], ignore_index=True)
+    laws = power_laws("s", own, SETTINGS)
+    pd.testing.assert_frame_equal(power_laws("s", both, SETTINGS), laws)
+    assert summarise(both, laws, SETTINGS) == summarise(own, laws, SETTINGS)
 
 
 FIELDS = {
@@ -190,3 +198,10 @@ def test_an_autoencoder_has_a_bottleneck_and_unlike_layers_no_width():
     fields = FIELDS | {"network": "autoencoder", "loss": "squared_error", "hidden": (16, 2, 16)}
     row = describe(Run(**fields))
     assert (row["hidden"], row["depth"], row["width"], row["bottleneck"]) == ("16-2-16", 3, None, 2)
+
+
+def test_a_convolutional_network_has_no_hidden_layers():
+    fields = {name: value for name, value in FIELDS.items() if name not in ("hidden", "activation")}
+    row = describe(Run(**fields | {"network": "resnet", "layers": 20}))
+    assert [row[name] for name in ("hidden", "activation", "depth", "width", "bottleneck")] == [None] * 5
+    assert (row["layers"], row["width_multiplier"], row["initialization"]) == (20, 1.0, "standard")

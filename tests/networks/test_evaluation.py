@@ -3,7 +3,7 @@ import torch
 
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
-from stages.networks.evaluation import ACTIVATION_BYTES, batches, combine, evaluate_points, task_of
+from stages.networks.evaluation import ACTIVATION_BYTES, batches, chunk_points, combine, evaluate_points, task_of
 
 
 @pytest.mark.parametrize(
@@ -49,30 +49,26 @@ def test_moving_statistics_are_torchs():
     assert torch.allclose(found["l.variance"], variance)
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
-def test_company_changes_no_bit_of_an_evaluation(batch_norm, monkeypatch):
-    monkeypatch.setitem(ACTIVATION_BYTES, "cpu", 2**17)  # several chunks of rows and points
+MLP = {"network": "mlp", "hidden": (33, 17), "activation": "tanh"}
+RESNET = {"network": "resnet", "layers": 8, "width_multiplier": 0.2}
+NETWORKS = [MLP, MLP | {"batch_norm": True}, RESNET | {"batch_norm": True}, RESNET | {"initialization": "fixup"}]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("kibibytes", [128, 1])  # several chunks of rows and points; a chunk a point
+def test_company_changes_no_bit_of_an_evaluation(network, kibibytes, monkeypatch):
+    monkeypatch.setitem(ACTIVATION_BYTES, "cpu", kibibytes * 2**10)
     random = torch.Generator().manual_seed(0)
     x, y = torch.randn(700, 1, 3, 3, generator=random), torch.randint(3, (700,), generator=random)
     dataset = Dataset("toy", x[:500], y[:500], x[500:], y[500:], 3, "0" * 64)
-    run = Run(
-        dataset="toy",
-        network="mlp",
-        hidden=(33, 17),
-        activation="tanh",
-        batch_norm=batch_norm,
-        loss="cross_entropy",
-        optimizer="sgd",
-        lr=0.1,
-        epochs=1,
-        batch_size=8,
-        seed=0,
-    )
-    task = task_of(run, dataset, torch.device("cpu"))
+    common = {"dataset": "toy", "loss": "cross_entropy", "optimizer": "sgd", "lr": 0.1, "epochs": 1, "batch_size": 8}
+    task = task_of(Run(**common, **network, seed=0), dataset, torch.device("cpu"))
     theta = torch.randn(40, task.layout.size, generator=random)
     every = BatchNormStatistics(estimate="cumulative", batch_size=128, momentum=0.1, examples=None)
     together = evaluate_points(task, theta, every)
-    for company in ([3, 30], [30, 3, 7], list(range(25, 40)), [30, 30]):
+    # The last is one more than a chunk holds, where that is more than one.
+    room = chunk_points(task, every, len(theta))
+    for company in ([3], [3, 30], [30, 3, 7], list(range(25, 40)), [30, 30], list(range(min(room + 1, 40)))):
         for ours, alone in zip(together, evaluate_points(task, theta[company], every), strict=True):
             assert torch.equal(ours.loss[company], alone.loss)
             assert torch.equal(ours.accuracy[company], alone.accuracy)

@@ -8,6 +8,7 @@ from stages.config import Run
 from stages.datasets.dataset import Dataset
 from stages.datasets.training_split import training_data
 from stages.networks.layout import Layout
+from stages.training import capacity
 from stages.training.plan import stacks
 from stages.training.stack import _groups, stack_key, train
 
@@ -56,6 +57,20 @@ SETTINGS = {
     "relu, squared error": {"activation": "relu", "loss": "squared_error"},
     "sigmoid, batch norm, subset": {"activation": "sigmoid", "batch_norm": True, "train_size": 35},
 }
+CONVOLUTIONAL = {"hidden": None, "activation": None}
+RESNET = CONVOLUTIONAL | {"network": "resnet", "layers": 8, "width_multiplier": 0.2, "epochs": 2}
+SETTINGS |= {
+    "resnet": RESNET | {"batch_norm": True},
+    "resnet, block identity": RESNET | {"initialization": "block_identity"},
+    "resnet, fixup": RESNET | {"initialization": "fixup", "scalar_lr_factor": 0.1},
+    "resnet, augmented": RESNET | {"batch_norm": True, "crop_padding": 1, "flip": True},
+    "vgg, augmented": CONVOLUTIONAL
+    | {"network": "vgg", "layers": 11, "width_multiplier": 0.03, "epochs": 2, "flip": True},
+    "simple cnn": CONVOLUTIONAL | {"network": "simple_cnn", "width_multiplier": 0.1},
+    "alexnet": CONVOLUTIONAL | {"network": "alexnet", "width_multiplier": 0.05, "epochs": 2},
+    "resnet of torchvision": CONVOLUTIONAL
+    | {"network": "resnet_imagenet", "layers": 18, "batch_norm": True, "width_multiplier": 0.04, "epochs": 1},
+}
 
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS.keys())
@@ -97,7 +112,14 @@ def test_an_autoencoder_is_trained_to_its_input(toy):
     assert found.epoch_loss.tolist() == pytest.approx(losses, rel=1e-9)
 
 
-@pytest.mark.parametrize("setting", [{}, {"batch_norm": True}, {"hidden": (33, 17), "activation": "sigmoid"}])
+WIDE_RESNET = RESNET | {"width_multiplier": 0.25, "batch_norm": True, "epochs": 1}
+COMPANY = [{}, {"batch_norm": True}, {"hidden": (33, 17), "activation": "sigmoid"}, WIDE_RESNET]
+COMPANY += [
+    SETTINGS[name] for name in ("resnet, fixup", "resnet, augmented", "vgg, augmented", "simple cnn", "alexnet")
+]
+
+
+@pytest.mark.parametrize("setting", COMPANY)
 def test_company_changes_no_bit(toy, setting):
     runs = mixed(**setting)
     together = train(runs, toy, CPU)
@@ -106,6 +128,27 @@ def test_company_changes_no_bit(toy, setting):
             again = next(t for t in train(company, toy, CPU) if t.run == run)
             assert torch.equal(again.final, found.final)
             assert torch.equal(again.epoch_loss, found.epoch_loss)
+
+
+@pytest.mark.parametrize("setting", [{}, RESNET | {"batch_norm": True}])
+def test_runs_too_large_for_company_are_trained_alone(toy, setting, monkeypatch):
+    monkeypatch.setitem(capacity.STACK_NUMBERS, "cpu", 1)
+    runs = mixed(**setting)
+    assert all(len(stack) == 1 for stack in stacks(runs, (1, 3, 3), 3, 2))
+    for run, found in zip(runs, train(runs, toy, CPU, torch.float64), strict=True):
+        assert found.run == run
+        x, labels = training_data(toy, *run.data_key)
+        _, final, _ = plain.train(run, x.double(), labels, 3)
+        for value, alone in zip(found.layout.split(found.final).values(), final, strict=True):
+            torch.testing.assert_close(value, alone, rtol=1e-7, atol=1e-10)
+
+
+def test_where_runs_have_company_and_where_not():
+    """The default's narrow network, and the paper's."""
+    small = variant(**RESNET | {"width_multiplier": 0.25, "batch_size": 32})
+    assert capacity.capacity(small, (1, 8, 8), 10, "cpu") > 8
+    assert capacity.capacity(variant(**RESNET | {"layers": 20, "width_multiplier": 1.0}), (3, 32, 32), 10, "cpu") == 1
+    assert capacity.capacity(BASE, (1, 8, 8), 10, "cpu") == 32
 
 
 def test_a_diverged_run_is_stopped_and_leaves_its_company_alone(toy):
@@ -133,7 +176,7 @@ def test_snapshots_are_the_weights_after_their_epochs(toy):
 
 def test_initial_weights_are_pytorchs_and_follow_the_seed(toy):
     one, other = (train([variant(seed=seed, epochs=1)], toy, CPU)[0] for seed in (0, 1))
-    expected = plain.network(BASE, 9, 3)
+    expected = plain.network(BASE, (1, 3, 3), 3)
     for value, parameter in zip(one.layout.split(one.initial).values(), expected.parameters(), strict=True):
         assert torch.equal(value, parameter)
     assert not torch.equal(one.initial, other.initial)
@@ -147,7 +190,7 @@ def test_runs_that_do_not_belong_together_are_refused(toy):
 def test_a_plan_holds_every_run_once_in_stacks_of_one_key():
     runs = [variant(seed=s, hidden=h, optimizer=o) for s in range(40) for h in ((7, 5), (9,)) for o in ("sgd", "adam")]
     for workers in (1, 2, 16):
-        planned = stacks(runs, 9, workers)
+        planned = stacks(runs, (1, 3, 3), 3, workers)
         assert sorted(map(repr, (run for stack in planned for run in stack))) == sorted(map(repr, runs))
         assert all(len({stack_key(run) for run in stack}) == 1 for stack in planned)
         assert all(len(stack) <= 32 for stack in planned)

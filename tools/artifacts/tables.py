@@ -1,7 +1,6 @@
 """Whether the tables of numbers hold what params.yaml asks for: every run once, complete, divergence called so."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,16 +8,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.config import Params
+from stages.config import FreshLines, Params
+from stages.measures.table import OWN_LINE
 
-SETTING = ["dataset", "network", "hidden", "activation", "batch_norm", "optimizer", "lr", "seed"]
+SETTING = ["dataset", "network", "hidden", "activation", "layers", "width_multiplier", "batch_norm", "initialization"]
+SETTING += ["optimizer", "lr", "seed"]
 TRAINING = ["final_train_loss", "final_epoch_loss", "train_accuracy", "test_accuracy"]
 MEASURES = ["min_delta", "min_delta_test", "min_delta_error", "barrier", "bump_alpha", "bump_width", "relative_delta"]
 MEASURES += ["distance", "normalized_distance", "gauss_length_smooth", "gauss_length_turning", "fraction_below_half_pi"]
-COLUMNS = ["suite", "run_id", "line", *SETTING, "status", *TRAINING, "monotonic", *MEASURES]
+COLUMNS = ["suite", "run_id", "line", "draw", *SETTING, "status", *TRAINING, "monotonic", *MEASURES]
 STATUSES = ["converged", "above threshold", "diverged"]
 
 NO_BUMP = {"bump_alpha", "bump_width", "relative_delta"}  # undefined for a line that never rises
+OF_OWN_LINES = {"gauss_length_smooth", "gauss_length_turning", "fraction_below_half_pi"}
 OF_CLASSES = {"train_accuracy", "test_accuracy", "min_delta_error"}  # undefined for an autoencoder
 REMEDY = "run `make repro`"
 
@@ -43,7 +45,9 @@ def _measures(path: Path, params: Params) -> Iterator[str]:
     if isinstance(table, str):
         yield table
         return
-    missing = [column for column in COLUMNS if column not in table]
+    fresh = [entry for suite in params.suites.values() for entry in suite.fresh_lines.values()]
+    needed = dict.fromkeys([*COLUMNS, *(field for entry in fresh for field in entry.among)])
+    missing = [column for column in needed if column not in table]
     if missing:
         yield f"{path}: no column {', '.join(missing)}; {REMEDY}"
         return
@@ -53,8 +57,14 @@ def _measures(path: Path, params: Params) -> Iterator[str]:
         rows = table[table["suite"] == suite]
         if rows.empty:
             yield f"{path}: suite {suite} has no row; {REMEDY}"
-        for line, group in rows.groupby("line", dropna=False):
-            yield from _runs(f"{path}: suite {suite}, line {line}", group, params.runs(suite))
+        own = rows[rows["line"] == OWN_LINE]
+        yield from _runs(f"{path}: suite {suite}, line {OWN_LINE}", own, params.runs(suite))
+        others = rows[rows["line"] != OWN_LINE]
+        fresh = {f"{name}_to_final": entry for name, entry in params.suite(suite).fresh_lines.items()}
+        for line in sorted(set(others["line"].astype(str)) - set(fresh)):
+            yield f"{path}: suite {suite}, line {line}: not in the parameters; {REMEDY}"
+        for line, entry in fresh.items():
+            yield from _draws(f"{path}: suite {suite}, line {line}", others[others["line"] == line], own, entry)
     for row in table.to_dict("records"):
         yield from (f"{path}: run {row['run_id']}: {fault}; mend the measure stage" for fault in _row(row))
 
@@ -72,16 +82,35 @@ def _runs(where: str, rows: pd.DataFrame, runs: tuple) -> Iterator[str]:
             yield f"{where}: {settings.total()} of {len(runs)} runs {kind}, such as {example}; {REMEDY}"
 
 
+def _draws(where: str, rows: pd.DataFrame, own: pd.DataFrame, entry: FreshLines) -> Iterator[str]:
+    """Check that lines from fresh initialisations are all there: to a monotone run and to another, if there are."""
+    spelled = {field: {_spelled(value) for value in some} for field, some in entry.among.items()}
+    possible = own[own["status"] == "converged"]
+    for field, some in spelled.items():
+        possible = possible[[_spelled(value) in some for value in possible[field]]]
+    verdicts = dict(zip(possible["run_id"], possible["monotonic"], strict=True))
+    ends = sorted(rows["run_id"].astype(str).unique())
+    if sorted(verdicts.get(run, "") for run in ends) != sorted(set(verdicts.values())):
+        yield (
+            f"{where}: ends in {', '.join(ends) or 'no run'}, expected a monotone and a non-monotone admitted run of "
+            f"`among` if there are; {REMEDY}"
+        )
+    for run_id, group in rows.groupby("run_id"):
+        if sorted(group["draw"]) != list(range(entry.count)):
+            yield f"{where}, run {run_id}: {len(group)} lines, expected one of each of {entry.count} draws; {REMEDY}"
+
+
 def _setting(run: dict) -> tuple[str, ...]:
     """Return what tells runs apart, in one spelling whether it comes from parameters or from a table."""
-    return tuple(
-        "-".join(re.findall(r"\d+", str(run[name])))
-        if name == "hidden"
-        else f"{float(run[name]):.6g}"
-        if name in ("lr", "seed")
-        else str(run[name])
-        for name in SETTING
-    )
+    return tuple(_spelled(run[name]) for name in SETTING)
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "-".join(map(str, value))
+    if value is None or value != value:
+        return ""
+    return f"{float(value):.6g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 def _row(row: dict) -> Iterator[str]:
@@ -97,6 +126,7 @@ def _row(row: dict) -> Iterator[str]:
             yield "diverged, but counted as monotonic"
     else:
         optional = NO_BUMP | (OF_CLASSES if row["network"] == "autoencoder" else set())
+        optional |= OF_OWN_LINES if row["line"] != OWN_LINE else set()
         empty = [name for name in TRAINING + MEASURES if name not in optional and not _finite(row[name])]
         if empty:
             yield f"{status}, but {', '.join(empty)} empty or not finite"

@@ -1,0 +1,39 @@
+"""How large a network is, to decide how much of it is computed at once."""
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Counts of numbers."""
+
+    weights: int
+    """Trainable parameters."""
+    activations: int
+    """In one example and in the outputs of all layers for it."""
+    largest: int
+    """In the output of one layer for one example, at most."""
+
+
+def sizes(network: nn.Module, image: tuple[int, ...]) -> Sizes:
+    """Return the sizes of a network for images of shape (C, H, W); layers are modules with parameters of their own."""
+    found = []
+
+    def note(module: nn.Module, inputs: tuple, output: Tensor) -> None:
+        found.append(output.numel())
+
+    layers = [module for module in network.modules() if next(module.parameters(recurse=False), None) is not None]
+    handles = [layer.register_forward_hook(note) for layer in layers]
+    some = next(network.parameters())
+    try:
+        with torch.no_grad():
+            network(some.new_zeros((1, *image)))
+    finally:
+        for handle in handles:
+            handle.remove()
+    weights = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    return Sizes(weights, prod(image) + sum(found), max(found))

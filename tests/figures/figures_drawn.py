@@ -1,0 +1,62 @@
+"""What the tests of figures look at: a figure drawn in the theme, its panels, marks and words."""
+
+import matplotlib as mpl
+from matplotlib.collections import LineCollection, PathCollection
+
+from stages.figures.registry import FIGURES
+from stages.figures.style import THEME
+
+
+def draw(name, made):
+    with mpl.rc_context(THEME):
+        return FIGURES[name][1](made)
+
+
+def rehearse(drawing):
+    """Do all that drawing does but for the layout, which is what takes time."""
+    drawing.figure.set_layout_engine("none")
+    drawing.figure.draw_without_rendering()
+
+
+def panels(drawing):
+    return [ax for ax in drawing.figure.axes if ax.get_label() != "<colorbar>"]
+
+
+def titles(drawing):
+    """Return each panel's title and the counts below it."""
+    return [f"{_annotations(ax)[0]}\n{ax.get_title(loc='left')}" for ax in panels(drawing)]
+
+
+def said(ax):
+    """Return what is written in the middle of a panel."""
+    return [text.get_text() for text in ax.texts if text.get_position() == (0.5, 0.5)]
+
+
+def texts(drawing):
+    figure = drawing.figure
+    written = [text.get_text() for ax in figure.axes for text in [*ax.texts, ax.title, ax._left_title]]
+    return "\n".join([*written, figure.get_suptitle(), figure.get_supxlabel()]).replace("\u00a0", " ")
+
+
+def points(ax):
+    """Return the points of a panel, sorted."""
+    found = [offset for one in ax.collections if isinstance(one, PathCollection) for offset in one.get_offsets()]
+    return sorted((float(x), float(y)) for x, y in found)
+
+
+def segments(ax):
+    """Return the lines of a panel's bundles."""
+    return [line for one in ax.collections if isinstance(one, LineCollection) for line in one.get_segments()]
+
+
+def curves_in(ax):
+    """Return the curves of a panel, without the straight ones that mark a level."""
+    return [line for line in ax.lines if len(line.get_xdata()) > 2]
+
+
+def empty(ax):
+    return not (points(ax) or segments(ax) or curves_in(ax))
+
+
+def _annotations(ax):
+    return [text.get_text() for text in ax.texts if text.get_position() != (0.5, 0.5)]
