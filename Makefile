@@ -30,10 +30,10 @@ paper: install
 	@python -m dvc repro paper/dvc.yaml
 
 test: install
-	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@python -m pytest -n 2 --dist loadfile
 
 test-all: install
-	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "long or not long"
+	@python -m pytest -n 2 --dist loadfile -m "long or not long"
 
 check: install
 	@python tools/check_artifacts.py

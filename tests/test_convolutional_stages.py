@@ -9,7 +9,7 @@ from stages.command import Job
 from stages.config import load
 from stages.datasets.dataset import load_dataset
 from stages.download import download
-from stages.files import read_arrays, read_csv
+from stages.files import read_csv
 from stages.interpolate import interpolate
 from stages.lines.curves import load_curves
 from stages.measure import measures
@@ -104,6 +104,7 @@ def test_fresh_lines_are_all_there_and_lead_to_the_runs_of_largest_contrast(proj
     table = read_csv(project / "reports/measures.csv")
     own = table[table["line"] == "initial_to_final"]
     assert len(own) == 8
+    assert set(own["monotonic"].astype(str)) == {"True", "False"}
     for kind, count, among in (
         ("fresh_to_final", 2, own),
         ("other_to_final", 3, own[own["initialization"] == "standard"]),
@@ -121,7 +122,7 @@ def test_fresh_lines_are_all_there_and_lead_to_the_runs_of_largest_contrast(proj
 
 
 def test_a_change_of_the_tolerance_evaluates_only_lines_to_other_runs(project, monkeypatch, capsys):
-    """A tolerance above every rise leaves no non-monotone run: its lines go, and all others are reused."""
+    """A tolerance above every rise leaves no non-monotone run: its lines go, and come back from the store."""
     for name, value in (("MLI_STORE", project / ".cells"), ("MLI_JOBS", "0"), ("MLI_DEVICE", "cpu")):
         monkeypatch.setenv(name, str(value))
     before = (project / "params.yaml").read_text()
@@ -129,9 +130,12 @@ def test_a_change_of_the_tolerance_evaluates_only_lines_to_other_runs(project, m
     try:
         interpolate(job(project, "residual"))
         curves = load_curves(project / "data/curves/residual.safetensors")
-        assert capsys.readouterr().out.startswith("interpolate residual: 8 lines, 8 reused, 0 evaluated")
+        own, fresh = capsys.readouterr().out.splitlines()
+        assert own.startswith("interpolate residual: 8 lines, 8 reused, 0 evaluated")
+        assert fresh.startswith("interpolate residual, from fresh initialisations: 5 lines")
         assert list(curves.lines).count("fresh_to_final") == 2
     finally:
         (project / "params.yaml").write_text(before)
         interpolate(job(project, "residual"))
-    assert read_arrays(project / "data/curves/residual.safetensors")
+    _, again = capsys.readouterr().out.splitlines()
+    assert again.startswith("interpolate residual, from fresh initialisations: 10 lines, 10 reused, 0 evaluated")

@@ -40,7 +40,8 @@ class Run(Frozen):
     """Seed of the subset and of the corrupted labels."""
 
     crop_padding: NonNegativeInt = 0
-    """Augmentation: pixels of black around an image, of which each step crops the original size at random."""
+    """Augmentation: pixels of each channel's smallest value, black as a rule, around an image, of which each step crops
+    the original size at random."""
     flip: bool = False
     """Augmentation: whether each step mirrors each image left to right with probability 1/2."""
 
@@ -154,11 +155,6 @@ class Run(Frozen):
     def order(self) -> int:
         """Seed of the data order."""
         return self.seed if self.order_seed is None else self.order_seed
-
-    @property
-    def convolutional(self) -> bool:
-        """Whether the network is made of convolutions."""
-        return NETWORK_OPTIONS[self.network] is not FULLY_CONNECTED
 
     @property
     def data_key(self) -> tuple:

@@ -6,6 +6,7 @@ Each takes images of any size that leaves it something to see: pooling rounds up
 import torch
 from torch import Tensor, nn
 
+from stages.errors import UserError
 from stages.networks.batch_norm import BatchNorm
 
 VGG_STAGES = {  # convolutions before each pooling, by layers with weights (Simonyan and Zisserman 2014, table 1)
@@ -16,6 +17,7 @@ VGG_STAGES = {  # convolutions before each pooling, by layers with weights (Simo
 }
 VGG_CHANNELS = (64, 128, 256, 512, 512)
 LENET_SIDE = 32  # of the images that LeNet-5 was made for
+LENET_SMALLEST = 9  # side of an image that leaves its second convolution something to see
 
 
 def scaled(channels: int, width: float) -> int:
@@ -77,7 +79,21 @@ def lenet(image: tuple[int, ...], classes: int, width: float) -> Convolutional:
     """Return LeNet-5 with ReLU and maximum pooling: 61,706 parameters on MNIST, 62,006 on CIFAR-10.
 
     Images below 32 pixels are padded by 2, which makes MNIST's what the network was made for.
+
+    Args:
+        image: Shape (C, H, W) of an image.
+        classes: Number of classes.
+        width: Multiplier of channels and units.
+
+    Returns:
+        The network.
+
+    Raises:
+        UserError: If the images are too small.
     """
+    if min(image[1:]) < LENET_SMALLEST:
+        got, least = (f"{side[0]} x {side[1]}" for side in (image[1:], (LENET_SMALLEST, LENET_SMALLEST)))
+        raise UserError(f"network: lenet takes images of at least {least} pixels, got {got}; set `size` of the dataset")
     first, second = scaled(6, width), scaled(16, width)
     padding = 2 if min(image[1:]) < LENET_SIDE else 0
     features = [nn.Conv2d(image[0], first, 5, padding=padding), nn.ReLU(), pool()]

@@ -239,8 +239,10 @@ def evaluate_points(task: Task, theta_PD: Tensor, settings: BatchNormStatistics)
     """
     rows = chunk_rows(task, POINTS_OF_A_STACK)  # not of the points there are: none may depend on its company
     found: list[list[Evaluation]] = [[], []]
+    always_alone = chunk_points(task, settings, 2) == 1
     for theta in theta_PD.split(chunk_points(task, settings, len(theta_PD))):
-        company = theta.repeat(2, 1) if len(theta) == 1 else theta  # as in training, none is alone
+        # As in training, a point has company always, which nobody reads, or never.
+        company = theta.repeat(2, 1) if len(theta) == 1 and not always_alone else theta
         statistics = estimate(task, company, settings)
         for split, evaluations in zip((task.train, task.test), found, strict=True):
             evaluations.append(evaluate(task, split, company, statistics, settings, rows)[: len(theta)])

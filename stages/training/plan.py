@@ -27,7 +27,9 @@ def stacks(
     groups: dict[tuple, list[Run]] = defaultdict(list)
     for run in runs:
         groups[stack_key(run)].append(run)
-    cost = {key: numbers(group[0], image, classes) * group[0].epochs for key, group in groups.items()}
+    cost = {}  # of a run, in the numbers of all its steps, for each example
+    for key, (run, *_) in groups.items():
+        cost[key] = numbers(run, image, classes) * run.epochs / run.batch_size
     # One worker alone, as on a GPU, has nobody to share with.
     fair = sum(cost[key] * len(group) for key, group in groups.items()) / (4 * workers if workers > 1 else 1)
     divided = []

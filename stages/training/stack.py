@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from stages.config import Run
+from stages.config.run import OPTIMIZER_OPTIONS
 from stages.datasets.dataset import Dataset
 from stages.datasets.training_split import training_data
 from stages.networks.batch_norm import batch_norms
@@ -27,6 +28,10 @@ from stages.training.schedule import learning_rate
 
 NUMERICS = 3
 """Version of what training computes: raise it with any change that moves a weight, so that no old run is reused."""
+
+OF_A_ROW = {"label_corruption", "data_seed", "optimizer", "lr", "milestones", "decay", "weight_decay"}
+OF_A_ROW |= {"snapshots", "seed", "order_seed", "initialization"}.union(*OPTIMIZER_OPTIONS.values())
+"""What may differ in a stack. Of initialisations only Fixup's is another network."""
 
 UPDATE_NUMBERS = 2**17
 """Numbers that an optimizer updates at once: a call's overhead is small beside them, and they stay in the cache."""
@@ -52,23 +57,8 @@ class Trained:
 
 def stack_key(run: Run) -> tuple:
     """Return what runs must have in common to be trained together."""
-    return (
-        run.dataset,
-        run.train_size,
-        run.network,
-        run.hidden,
-        run.activation,
-        run.layers,
-        run.width_multiplier,
-        run.batch_norm,
-        run.initialization == "fixup",
-        run.scalar_lr_factor,
-        run.crop_padding,
-        run.flip,
-        run.loss,
-        run.epochs,
-        run.batch_size,
-    )
+    shared = (getattr(run, field) for field in Run.model_fields if field not in OF_A_ROW)
+    return (*shared, run.initialization == "fixup")
 
 
 # Shape letters: R = runs in the stack, D = parameters, B = examples of a step, N = training examples.
@@ -128,6 +118,8 @@ class Stack:
     def _lr_factors(self) -> list[Tensor | None]:
         """Return the factors of the learning rate in each group of parameters; None for 1."""
         factor, scalars = self.runs[0].scalar_lr_factor, scalar_names(self.network)
+        if factor == 1 or not scalars:
+            return [None] * len(self.groups)
         factors = [
             self.theta.new_tensor(factor if name in scalars else 1.0).expand(prod(shape))
             for name, shape in zip(self.layout.names, self.layout.shapes, strict=True)

@@ -22,4 +22,6 @@ def device() -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("MLI_DEVICE: got 'cuda', but this machine has no usable GPU; set it to cpu")
+    if name == "cuda":
+        torch.backends.cudnn.allow_tf32 = False  # 10 bits of mantissa: noise of convolutions would count as a rise
     return torch.device(name)

@@ -1,9 +1,11 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call, vmap
 
 from stages.config import Run
+from stages.errors import UserError
 from stages.lines.taylor import Held, Moving, expand, nested
 from stages.networks.batch_norm import BatchNorm, batch_norms, statistics_of
 from stages.networks.build import build
@@ -54,6 +56,53 @@ NETWORKS = {
 def test_images_of_any_size_are_classified(fields, side):
     image = (2, side, side)
     assert network(image, 7, **fields)(torch.randn(3, *image)).shape == (3, 7)
+
+
+def convolve(w: dict, place: int, x: torch.Tensor, **options) -> torch.Tensor:
+    return F.relu(F.conv2d(x, w[f"features.{place}.weight"], w[f"features.{place}.bias"], **options))
+
+
+def test_alexnet_written_out():
+    made = network(CIFAR, network="alexnet", width_multiplier=0.1)
+    w, x = dict(made.named_parameters()), torch.randn(3, *CIFAR)
+    y = F.max_pool2d(convolve(w, 0, x, stride=4, padding=5), 2)
+    y = F.max_pool2d(convolve(w, 3, y, padding=2), 2)
+    y = convolve(w, 8, convolve(w, 6, y, padding=1), padding=1)
+    y = F.max_pool2d(convolve(w, 10, y, padding=1), 2)
+    expected = F.linear(y.flatten(1), w["head.1.weight"], w["head.1.bias"])
+    torch.testing.assert_close(made(x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_lenet_written_out():
+    made = network(CIFAR, network="lenet")
+    w, x = dict(made.named_parameters()), torch.randn(3, *CIFAR)
+    y = F.max_pool2d(convolve(w, 3, F.max_pool2d(convolve(w, 0, x), 2)), 2).flatten(1)
+    for place in (1, 3):
+        y = F.relu(F.linear(y, w[f"head.{place}.weight"], w[f"head.{place}.bias"]))
+    expected = F.linear(y, w["head.5.weight"], w["head.5.bias"])
+    torch.testing.assert_close(made(x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_vgg_16_written_out():
+    made = network(CIFAR, network="vgg", layers=16, width_multiplier=0.1, batch_norm=True)
+    w, y, place = dict(made.named_parameters()), torch.randn(6, *CIFAR), 0
+    x = y
+    for convolutions in (2, 2, 3, 3, 3):  # Simonyan and Zisserman (2014), configuration D
+        for _ in range(convolutions):
+            y = F.conv2d(y, w[f"features.{place}.weight"], w[f"features.{place}.bias"], padding=1)
+            scale, shift = (w[f"features.{place + 1}.{name}"] for name in ("weight", "bias"))
+            y = F.relu(F.batch_norm(y, None, None, scale, shift, training=True))
+            place += 3
+        y = F.max_pool2d(y, 2)
+        place += 1
+    expected = F.linear(y.flatten(1), w["head.1.weight"], w["head.1.bias"])
+    torch.testing.assert_close(made(x), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_images_too_small_for_lenet_are_refused():
+    assert network((1, 9, 9), network="lenet")(torch.zeros(2, 1, 9, 9)).shape == (2, 10)
+    with pytest.raises(UserError, match="lenet takes images of at least 9 x 9 pixels, got 8 x 8; set `size`"):
+        network((1, 8, 8), network="lenet")
 
 
 def test_the_width_multiplier_is_of_all_hidden_layers():

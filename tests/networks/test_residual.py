@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call, vmap
 
@@ -74,6 +75,42 @@ def test_the_initialisation_of_fixup():
         assert block.scale.value.item() == 1
     stem = network.stem.weight.std().item()
     assert stem == pytest.approx((2 / (9 * 16)) ** 0.5, rel=0.15)
+
+
+def randomised(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Give a module weights of no special value and return them by name."""
+    for p in module.parameters():
+        nn.init.normal_(p, std=0.5)
+    return dict(module.named_parameters())
+
+
+@pytest.mark.parametrize("variant", ["batch norm", "scale and bias"])
+def test_a_block_is_written_out(variant):
+    torch.manual_seed(0)
+    block = Residual(3, 14, 4, 10, *VARIANTS[variant]).blocks[2]  # the first of its stage: half the pixels
+    w = randomised(block)
+    x = torch.randn(5, 4, 8, 8)
+
+    def norm(name, y):
+        if variant == "batch norm":
+            return F.batch_norm(y, None, None, w[f"{name}.weight"], w[f"{name}.bias"], training=True)
+        return y * w[f"{name}.weight"].view(1, -1, 1, 1) + w[f"{name}.bias"].view(1, -1, 1, 1)
+
+    inside = F.relu(norm("norm1", F.conv2d(x, w["conv1.weight"], stride=2, padding=1)))
+    shortcut = torch.cat([x[:, :, ::2, ::2], torch.zeros(5, 4, 4, 4)], 1)
+    expected = F.relu(shortcut + norm("norm2", F.conv2d(inside, w["conv2.weight"], padding=1)))
+    torch.testing.assert_close(block(x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_block_of_fixup_is_written_out():
+    torch.manual_seed(0)
+    block = Residual(3, 14, 4, 10, False, "fixup").blocks[2]
+    w = randomised(block)
+    x = torch.randn(5, 4, 8, 8)
+    inside = F.relu(F.conv2d(x + w["bias1.value"], w["conv1.weight"], stride=2, padding=1) + w["bias2.value"])
+    outside = F.conv2d(inside + w["bias3.value"], w["conv2.weight"], padding=1) * w["scale.value"] + w["bias4.value"]
+    shortcut = torch.cat([x[:, :, ::2, ::2], torch.zeros(5, 4, 4, 4)], 1)
+    torch.testing.assert_close(block(x), F.relu(shortcut + outside), rtol=1e-4, atol=1e-5)
 
 
 def moved(network: nn.Module) -> dict[str, Moving]:
