@@ -25,11 +25,14 @@ def scaled(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
-def he_convolution(before: int, after: int, kernel: int, stride: int = 1, padding: int = 1) -> nn.Conv2d:
+def he_convolution(
+    before: int, after: int, kernel: int = 3, stride: int = 1, padding: int = 1, bias: bool = True
+) -> nn.Conv2d:
     """Return a convolution that keeps the size of a signal: He-initialised by its outputs, biases zero."""
-    layer = nn.Conv2d(before, after, kernel, stride, padding)
+    layer = nn.Conv2d(before, after, kernel, stride, padding, bias=bias)
     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-    nn.init.zeros_(layer.bias)
+    if bias:
+        nn.init.zeros_(layer.bias)
     return layer
 
 
@@ -92,8 +95,10 @@ def lenet(image: tuple[int, ...], classes: int, width: float) -> Convolutional:
         UserError: If the images are too small.
     """
     if min(image[1:]) < LENET_SMALLEST:
-        got, least = (f"{side[0]} x {side[1]}" for side in (image[1:], (LENET_SMALLEST, LENET_SMALLEST)))
-        raise UserError(f"network: lenet takes images of at least {least} pixels, got {got}; set `size` of the dataset")
+        raise UserError(
+            f"network: got lenet for images of {image[1]} x {image[2]} pixels, expected at least {LENET_SMALLEST} a "
+            "side; set `size` of the dataset"
+        )
     first, second = scaled(6, width), scaled(16, width)
     padding = 2 if min(image[1:]) < LENET_SIDE else 0
     features = [nn.Conv2d(image[0], first, 5, padding=padding), nn.ReLU(), pool()]
@@ -105,29 +110,29 @@ def lenet(image: tuple[int, ...], classes: int, width: float) -> Convolutional:
 def alexnet(image: tuple[int, ...], classes: int, width: float) -> Convolutional:
     """Return AlexNet for small images, with one linear layer: 2,472,266 parameters on CIFAR-10.
 
-    He-initialised: with PyTorch's own initialisation a narrow one never leaves its first plateau under SGD.
+    Its convolutions are He-initialised: without batch norm PyTorch's own initialisation damps the signal.
     """
     a, b, c, d = (scaled(channels, width) for channels in (64, 192, 384, 256))
     features = [he_convolution(image[0], a, 11, stride=4, padding=5), nn.ReLU(), pool()]
     features += [he_convolution(a, b, 5, padding=2), nn.ReLU(), pool()]
-    features += [he_convolution(b, c, 3), nn.ReLU()]
-    features += [he_convolution(c, d, 3), nn.ReLU()]
-    features += [he_convolution(d, d, 3), nn.ReLU(), pool()]
+    features += [he_convolution(b, c), nn.ReLU()]
+    features += [he_convolution(c, d), nn.ReLU()]
+    features += [he_convolution(d, d), nn.ReLU(), pool()]
     return Convolutional(nn.Sequential(*features), image, (classes,))
 
 
 def vgg(image: tuple[int, ...], classes: int, width: float, layers: int, batch_norm: bool) -> Convolutional:
     """Return a VGG for small images: one linear layer in place of three.
 
-    VGG-16 has 14,728,266 parameters on CIFAR-10 with batch norm, 14,719,818 without. It is He-initialised, without
-    which it does not train at all where there is no batch norm.
+    VGG-16 has 14,728,266 parameters on CIFAR-10 with batch norm, 14,719,818 without. Its convolutions are
+    He-initialised, as torchvision's.
     """
     features: list[nn.Module] = []
     before = image[0]
     for convolutions, channels in zip(VGG_STAGES[layers], VGG_CHANNELS, strict=True):
         for _ in range(convolutions):
             after = scaled(channels, width)
-            features += [he_convolution(before, after, 3), *([BatchNorm(after)] if batch_norm else []), nn.ReLU()]
+            features += [he_convolution(before, after), *([BatchNorm(after)] if batch_norm else []), nn.ReLU()]
             before = after
         features.append(pool())
     return Convolutional(nn.Sequential(*features), image, (classes,))

@@ -3,8 +3,8 @@
 from torch import nn
 
 from stages.datasets.torchvision_operators import torchvision
-from stages.networks.convolutional import scaled
-from stages.networks.residual import convolution, norm_layer
+from stages.networks.convolutional import he_convolution, scaled
+from stages.networks.residual import norm_layer
 
 resnet = torchvision.models.resnet
 BLOCKS = {
@@ -39,7 +39,8 @@ class ImagenetResidual(resnet.ResNet):
         block, counts = BLOCKS[layers]
         norm, identity = norm_layer(batch_norm), initialization == "block_identity"
         super().__init__(block, counts, outputs, zero_init_residual=identity, norm_layer=norm)
-        self.conv1, self.bn1 = convolution(channels, scaled(STEM, width)), norm(scaled(STEM, width))
+        self.conv1 = he_convolution(channels, scaled(STEM, width), bias=False)
+        self.bn1 = norm(scaled(STEM, width))
         self.maxpool = nn.Identity()
         self.fc = nn.Linear(self.inplanes, outputs)
         for module in self.modules():

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stages.networks.batch_norm import BatchNorm, spread
+from stages.networks.convolutional import he_convolution
 
 CHANNELS = 16  # of the first stage, in the paper
 STAGES = (1, 2, 4)  # channels, as multiples of the first
@@ -29,13 +30,6 @@ def norm_layer(batch_norm: bool) -> type[nn.Module]:
     return BatchNorm if batch_norm else ScaleBias
 
 
-def convolution(before: int, after: int, stride: int = 1) -> nn.Conv2d:
-    """Return a 3x3 convolution without bias, He-initialised by its outputs."""
-    layer = nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
-    nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-    return layer
-
-
 class Shortcut(nn.Module):
     """Option A of He et al.: the input itself, subsampled and with channels of zeros where shapes differ."""
 
@@ -58,8 +52,8 @@ class Block(nn.Module):
         """Build the block; with `identity` it starts as its shortcut (Goyal et al. 2017)."""
         super().__init__()
         self.shortcut = Shortcut(before, after, stride)
-        self.conv1, self.norm1 = convolution(before, after, stride), norm(after)
-        self.conv2, self.norm2 = convolution(after, after), norm(after)
+        self.conv1, self.norm1 = he_convolution(before, after, stride=stride, bias=False), norm(after)
+        self.conv2, self.norm2 = he_convolution(after, after, bias=False), norm(after)
         if identity:
             nn.init.zeros_(self.norm2.weight)
 
@@ -106,7 +100,8 @@ class FixupBlock(nn.Module):
         """Build the block: its first convolution scaled down by the depth, its second zero."""
         super().__init__()
         self.shortcut = Shortcut(before, after, stride)
-        self.conv1, self.conv2 = convolution(before, after, stride), convolution(after, after)
+        self.conv1 = he_convolution(before, after, stride=stride, bias=False)
+        self.conv2 = he_convolution(after, after, bias=False)
         self.bias1, self.bias2, self.bias3, self.bias4 = (Shift(0.0) for _ in range(4))
         self.scale = Scale(1.0)
         with torch.no_grad():
@@ -145,7 +140,7 @@ class Residual(nn.Module):
         super().__init__()
         each = (layers - 2) // 6
         fixup, norm = initialization == "fixup", norm_layer(batch_norm)
-        self.stem = convolution(channels, width)
+        self.stem = he_convolution(channels, width, bias=False)
         self.norm = Shift(0.0) if fixup else norm(width)
         blocks: list[nn.Module] = []
         before = width

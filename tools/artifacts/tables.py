@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.config import FreshLines, Params
+from stages.config import FreshLines, Params, Run
 from stages.measures.table import OWN_LINE
 
-SETTING = ["dataset", "network", "hidden", "activation", "layers", "width_multiplier", "batch_norm", "initialization"]
-SETTING += ["optimizer", "lr", "seed"]
+SETTING = list(Run.model_fields)
 TRAINING = ["final_train_loss", "final_epoch_loss", "train_accuracy", "test_accuracy"]
 MEASURES = ["min_delta", "min_delta_test", "min_delta_error", "barrier", "bump_alpha", "bump_width", "relative_delta"]
 MEASURES += ["distance", "normalized_distance", "gauss_length_smooth", "gauss_length_turning", "fraction_below_half_pi"]
@@ -76,9 +75,11 @@ def _runs(where: str, rows: pd.DataFrame, runs: tuple) -> Iterator[str]:
         yield f"{where}: more than one row of run {', '.join(repeated)}; {REMEDY}"
     there = Counter(_setting(row) for row in rows.to_dict("records"))
     wanted = Counter(_setting({name: getattr(run, name) for name in SETTING}) for run in runs)
+    told_apart = [len(set(values)) > 1 for values in zip(*there, *wanted, strict=True)]
     for kind, settings in (("missing", wanted - there), ("not in the parameters", there - wanted)):
         if settings:
-            example = ", ".join(f"{name} {value}" for name, value in zip(SETTING, next(iter(settings)), strict=True))
+            values = zip(SETTING, next(iter(settings)), told_apart, strict=True)
+            example = ", ".join(f"{name} {value}" for name, value, differs in values if differs)
             yield f"{where}: {settings.total()} of {len(runs)} runs {kind}, such as {example}; {REMEDY}"
 
 
