@@ -61,26 +61,60 @@ def augmented(x: torch.Tensor, run: Run, black: float, source: torch.Generator) 
     return torch.stack(found)
 
 
-def optimizer(run: Run, groups: list[dict]) -> torch.optim.Optimizer:
-    if run.optimizer == "sgd":
-        return torch.optim.SGD(groups, run.lr, momentum=run.momentum, weight_decay=run.weight_decay)
-    if run.optimizer == "adam":
-        return torch.optim.Adam(groups, run.lr, run.betas, run.epsilon, run.weight_decay)
-    return torch.optim.RMSprop(groups, run.lr, run.smoothing, run.epsilon, run.weight_decay)
+def optimizer(run: Run, groups: list[dict], name: str, lr: float) -> torch.optim.Optimizer:
+    if name == "sgd":
+        return torch.optim.SGD(groups, lr, momentum=run.momentum, weight_decay=run.weight_decay)
+    if name == "adam":
+        return torch.optim.Adam(groups, lr, run.betas, run.epsilon, run.weight_decay)
+    return torch.optim.RMSprop(groups, lr, run.smoothing, run.epsilon, run.weight_decay)
+
+
+class Grafted:
+    """Steps of two optimizers from one point, of which the one gives the direction, the other the length."""
+
+    def __init__(self, both: list[torch.optim.Optimizer]) -> None:
+        self.both = both
+        self.param_groups = [group for one in both for group in one.param_groups]
+
+    def step(self) -> None:
+        parameters = [p for group in self.both[0].param_groups for p in group["params"]]
+        here = [p.detach().clone() for p in parameters]
+        steps = []
+        for one in self.both:
+            one.step()
+            steps.append([p.detach() - start for p, start in zip(parameters, here, strict=True)])
+            for p, start in zip(parameters, here, strict=True):
+                p.data.copy_(start)
+        direction, length = (torch.cat([part.flatten() for part in step]).norm() for step in steps)
+        for p, part in zip(parameters, steps[0], strict=True):
+            p.data.add_(part * length / direction)
+
+
+def start(run: Run, net: nn.Module, switched: bool):
+    if switched:
+        return optimizer(run, parameters(run, net), run.switch_optimizer, run.switch_lr)
+    if run.magnitude:
+        both = [optimizer(run, parameters(run, net), name, run.lr) for name in (run.optimizer, run.magnitude)]
+        return Grafted(both)
+    return optimizer(run, parameters(run, net), run.optimizer, run.lr)
 
 
 def train(run: Run, x: torch.Tensor, labels: torch.Tensor, classes: int) -> tuple[list, list, list[float]]:
     """Return initial and final parameters and the epoch losses, in double precision."""
     net = network(run, tuple(x.shape[1:]), x[0].numel() if run.network == "autoencoder" else classes).double()
     initial = [p.detach().clone() for p in net.parameters()]
-    optim = optimizer(run, parameters(run, net))
-    schedule = torch.optim.lr_scheduler.MultiStepLR(optim, list(run.milestones), run.decay)
+    optim = start(run, net, switched=False)
     seed = run.seed if run.order_seed is None else run.order_seed
     order = torch.Generator().manual_seed(derive("order", seed))
     crops = torch.Generator().manual_seed(derive("augmentation", seed))
     losses = []
-    for _ in range(run.epochs):
+    for epoch in range(run.epochs):
         total = 0.0
+        if epoch == run.switch_after:
+            optim = start(run, net, switched=True)
+        if epoch in run.milestones:
+            for group in optim.param_groups:
+                group["lr"] *= run.decay
         for batch in torch.randperm(len(x), generator=order).split(run.batch_size):
             outputs = net(augmented(x[batch], run, x.min().item(), crops))
             if run.network == "autoencoder":
@@ -89,10 +123,9 @@ def train(run: Run, x: torch.Tensor, labels: torch.Tensor, classes: int) -> tupl
                 loss = (outputs - F.one_hot(labels[batch], classes)).pow(2).sum() / len(batch)
             else:
                 loss = F.cross_entropy(outputs, labels[batch])
-            optim.zero_grad()
+            net.zero_grad()
             loss.backward()
             optim.step()
             total += loss.item() * len(batch)
         losses.append(total / len(x))
-        schedule.step()
     return initial, [p.detach() for p in net.parameters()], losses

@@ -6,7 +6,14 @@ from pydantic import model_validator
 
 from stages.config.schema import Below1, Count, Frozen, Name, NonNegative, NonNegativeInt, Positive, Proportion, Seed
 
-OPTIMIZER_OPTIONS = {"sgd": {"momentum"}, "adam": {"betas", "epsilon"}, "rmsprop": {"smoothing", "epsilon"}}
+Optimizer = Literal["sgd", "adam", "rmsprop", "kfac"]
+OPTIMIZER_OPTIONS = {
+    "sgd": {"momentum"},
+    "adam": {"betas", "epsilon"},
+    "rmsprop": {"smoothing", "epsilon"},
+    "kfac": {"momentum", "damping", "factor_decay", "factor_interval", "inverse_interval", "kl_clip"},
+}
+SWITCH = ("switch_after", "switch_optimizer", "switch_lr")
 FULLY_CONNECTED = {"hidden", "activation", "batch_norm"}
 NETWORK_OPTIONS = {
     "mlp": FULLY_CONNECTED,
@@ -67,10 +74,19 @@ class Run(Frozen):
 
     loss: Literal["cross_entropy", "squared_error"]
     """`squared_error`: sum over outputs, mean over examples; classes become one-hot targets."""
-    optimizer: Literal["sgd", "adam", "rmsprop"]
-    """The optimizer, as in `torch.optim`."""
+    optimizer: Optimizer
+    """The optimizer, as in `torch.optim`; `kfac` is K-FAC (Martens and Grosse 2015), of network mlp."""
     lr: Positive
     """Learning rate at the first epoch."""
+    magnitude: Optimizer | None = None
+    """Grafting (Agarwal et al. 2020): steps have the direction of `optimizer` and the length of this one's, whose rate
+    `lr` then is; null for the optimizer's own length."""
+    switch_after: Count | None = None
+    """Epochs after which training goes on with another optimizer, without what the first remembers; null for never."""
+    switch_optimizer: Optimizer | None = None
+    """The other optimizer."""
+    switch_lr: Positive | None = None
+    """Its learning rate."""
     milestones: tuple[Count, ...] = ()
     """Epochs after which the learning rate is multiplied by `decay`."""
     decay: Positive = 0.1
@@ -78,13 +94,24 @@ class Run(Frozen):
     weight_decay: NonNegative = 0.0
     """L2 penalty added to the gradient."""
     momentum: Proportion = 0.9
-    """Of SGD."""
+    """Of SGD and K-FAC."""
     betas: tuple[Below1, Below1] = (0.9, 0.999)
     """Of Adam."""
     smoothing: Below1 = 0.99
     """Of RMSProp."""
     epsilon: Positive = 1e-8
     """Of Adam and RMSProp."""
+    damping: Positive = 1e-3
+    """Of K-FAC: what is added to each eigenvalue of the curvature."""
+    factor_decay: Below1 = 0.95
+    """Of K-FAC: share of the old in a new estimate of the curvature, at most; at first all estimates count alike."""
+    factor_interval: Count = 10
+    """Of K-FAC: steps from one estimate of the curvature to the next."""
+    inverse_interval: Count = 100
+    """Of K-FAC: steps from one inversion of the curvature to the next."""
+    kl_clip: Positive | None = 1e-3
+    """Of K-FAC: the largest lr^2 v.g of a step v for a gradient g, twice the change of the predicted distribution to
+    second order; null for no limit."""
 
     epochs: Count
     """Passes over the training data."""
@@ -100,6 +127,7 @@ class Run(Frozen):
     @model_validator(mode="after")
     def _consistent(self) -> "Run":
         self._check_network()
+        self._check_optimizers()
         if list(self.milestones) != sorted(set(self.milestones)):
             raise ValueError(f"milestones: got {list(self.milestones)}, expected increasing epochs")
         if any(epoch > self.epochs for epoch in self.snapshots):
@@ -138,9 +166,21 @@ class Run(Frozen):
                 "initialization: got 'fixup', expected another: it is of network resnet without batch norm"
             )
 
+    def _check_optimizers(self) -> None:
+        if "kfac" in self.optimizers and self.network != "mlp":
+            raise ValueError(f"optimizer: got 'kfac', expected another: network {self.network}")
+        for name in SWITCH:
+            if (getattr(self, name) is None) != (self.switch_after is None):
+                raise ValueError(f"{name}: got {getattr(self, name)!r}, expected all of {', '.join(SWITCH)} or none")
+        if self.switch_after is not None and self.switch_after >= self.epochs:
+            raise ValueError(f"switch_after: got {self.switch_after}, expected less than epochs, {self.epochs}")
+        if self.magnitude and (self.switch_after or "kfac" in self.optimizers):
+            raise ValueError(f"magnitude: got {self.magnitude!r}, expected null: a run with a switch or K-FAC")
+
     def spec(self) -> dict:
         """Return what identifies the run: every field that has an effect and is not at its default."""
-        unused = set().union(*OPTIMIZER_OPTIONS.values()) - OPTIMIZER_OPTIONS[self.optimizer]
+        used = set().union(*(OPTIMIZER_OPTIONS[name] for name in self.optimizers))
+        unused = set().union(*OPTIMIZER_OPTIONS.values()) - used
         if not any(milestone < self.epochs for milestone in self.milestones):
             unused |= {"milestones", "decay"}
         if self.train_size is None and not self.label_corruption:
@@ -150,6 +190,11 @@ class Run(Frozen):
         if self.initialization != "fixup":
             unused.add("scalar_lr_factor")
         return self.model_dump(mode="json", exclude_defaults=True, exclude=unused)
+
+    @property
+    def optimizers(self) -> tuple[str, ...]:
+        """All optimizers that have a part in the training."""
+        return tuple(dict.fromkeys(filter(None, (self.optimizer, self.magnitude, self.switch_optimizer))))
 
     @property
     def order(self) -> int:

@@ -22,6 +22,8 @@ class Optimizer:
     """
 
     state_names: tuple[str, ...] = ()
+    wants_curvature = False
+    """Whether the next step is to be preceded by `observe`."""
 
     def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor], lr_factors: Factors = None) -> None:
         """Start with zero state.
@@ -51,6 +53,10 @@ class Optimizer:
             if self.decays:
                 gradient.add_(theta * self.weight_decay)
             self.update(theta, gradient, state, rates if factor is None else (rates[0] * factor, *rates[1:]))
+
+    def observe(self, factors: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Take in the curvature of a batch, as `kronecker_factors` gives it; for those who want it."""
+        raise NotImplementedError
 
     def rates(self, lr_R1: Tensor) -> tuple[Tensor, ...]:
         """Return what is the same for all parameters in a step, the rate first."""
@@ -135,6 +141,3 @@ class RmsProp(Optimizer):
         (second,), (lr_R1,) = state, rates
         second.mul_(self.smoothing).add_(gradient.square().mul_(self.rest))
         theta.sub_(gradient.div_(second.sqrt().add_(self.epsilon)).mul_(lr_R1))
-
-
-OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": Sgd, "adam": Adam, "rmsprop": RmsProp}

@@ -6,6 +6,7 @@ from math import ceil
 
 from stages.config import Run
 from stages.training.capacity import capacity, numbers
+from stages.training.schedule import stack_order
 from stages.training.stack import stack_key
 
 
@@ -38,6 +39,6 @@ def stacks(
         size = min(most, max(2, int(fair / cost[key])))
         parts = ceil(len(group) / size)
         bounds = [round(part * len(group) / parts) for part in range(parts + 1)]
-        ordered = sorted(group, key=lambda run: run.optimizer)
+        ordered = sorted(group, key=stack_order)
         divided += [ordered[low:high] for low, high in zip(bounds, bounds[1:], strict=False)]
     return sorted(divided, key=lambda stack: -len(stack) * cost[stack_key(stack[0])])

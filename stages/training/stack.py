@@ -22,15 +22,18 @@ from stages.networks.residual import scalar_names
 from stages.seeds import generator
 from stages.training.augmentation import augment, draw
 from stages.training.capacity import capacity
+from stages.training.curvature import kronecker_factors, linear_layers
 from stages.training.layers import StackLayers
-from stages.training.optimizers import OPTIMIZERS
-from stages.training.schedule import learning_rate
+from stages.training.optimizers import Optimizer
+from stages.training.rules import optimizer_of
+from stages.training.schedule import learning_rate, rule, stack_order
 
 NUMERICS = 3
 """Version of what training computes: raise it with any change that moves a weight, so that no old run is reused."""
 
-OF_A_ROW = {"label_corruption", "data_seed", "optimizer", "lr", "milestones", "decay", "weight_decay"}
-OF_A_ROW |= {"snapshots", "seed", "order_seed", "initialization"}.union(*OPTIMIZER_OPTIONS.values())
+OF_A_ROW = {"label_corruption", "data_seed", "optimizer", "lr", "milestones", "decay", "weight_decay", "magnitude"}
+OF_A_ROW |= {"switch_optimizer", "switch_lr", "snapshots", "seed", "order_seed", "initialization"}
+OF_A_ROW |= set().union(*OPTIMIZER_OPTIONS.values()) - {"factor_interval", "inverse_interval"}
 """What may differ in a stack. Of initialisations only Fixup's is another network."""
 
 UPDATE_NUMBERS = 2**17
@@ -69,7 +72,7 @@ class Stack:
         """Draw the initial weights of all runs.
 
         Args:
-            runs: Runs with equal `stack_key`, those of one optimizer side by side.
+            runs: Runs with equal `stack_key`, in the order of `schedule.stack_order`.
             dataset: Their data.
             device: Where to train.
             dtype: Of weights and data.
@@ -85,10 +88,8 @@ class Stack:
         self.theta = torch.stack([theta for _, _, theta in built]).to(device, dtype)
         self.start = self.theta.clone()
         self.groups = _groups([len(runs) * prod(shape) for shape in self.layout.shapes])
-        self.optimizers = [
-            OPTIMIZERS[name]([self.runs[row] for row in rows], self._parameters(rows), self._lr_factors())
-            for name, rows in _by_optimizer(self.runs)
-        ]
+        self.layers = linear_layers(self.network, self.layout)
+        self.optimizers = self._optimizers(0)
         one_of_each = {run.data_key: run for run in runs}
         self.data = {key: _prepare(run, dataset, device, dtype) for key, run in one_of_each.items()}
         self.orders = {run.order: generator("order", run.order) for run in runs}
@@ -98,22 +99,33 @@ class Stack:
         self._outputs = vmap(self._output) if len(runs) > 1 else self._alone
         self._share()
 
+    def _optimizers(self, epoch: int) -> list[tuple[slice, Optimizer]]:
+        """Return the optimizers of an epoch, new, each with its rows: adjacent ones of one rule."""
+        started = []
+        for (optimizer, magnitude), group in groupby(range(len(self.runs)), lambda row: rule(self.runs[row], epoch)):
+            rows = list(group)
+            span = slice(rows[0], rows[-1] + 1)
+            new = optimizer_of(
+                optimizer, magnitude, self.runs[span], self._parameters(span), self._lr_factors(), self.layers
+            )
+            started.append((span, new))
+        return started
+
     def _share(self) -> None:
         """Set up what follows from the rows: leaves that are views of theta, and views of the data.
 
         Runs with the same data in the same order share a view: its batches are gathered once.
         """
         self.leaves = [view.detach().requires_grad_() for view in self.layout.split(self.theta).values()]
-        self.spans = [slice(rows[0], rows[-1] + 1) for _, rows in _by_optimizer(self.runs)]
         keys = [(run.data_key, run.order) for run in self.runs]
         distinct = list(dict.fromkeys(keys))
         self.views = [(self.data[data_key], order) for data_key, order in distinct]
         self.view_R = torch.tensor([distinct.index(key) for key in keys], device=self.theta.device)
 
-    def _parameters(self, rows: list[int]) -> list[Tensor]:
+    def _parameters(self, rows: slice) -> list[Tensor]:
         """Return views of the parameters of adjacent rows, a group of parameters each, shape (R, P)."""
         sizes = [sum(prod(shape) for shape in self.layout.shapes[group]) for group in self.groups]
-        return list(self.theta[rows[0] : rows[-1] + 1].split(sizes, dim=1))
+        return list(self.theta[rows].split(sizes, dim=1))
 
     def _lr_factors(self) -> list[Tensor | None]:
         """Return the factors of the learning rate in each group of parameters; None for 1."""
@@ -136,17 +148,17 @@ class Stack:
 
     def keep(self, rows: list[int]) -> None:
         """Go on with the given rows only, in increasing order."""
-        before = _by_optimizer(self.runs)
         chosen = torch.tensor(rows, device=self.theta.device)
         self.theta, self.start = self.theta[chosen], self.start[chosen]
         self.runs = [self.runs[row] for row in rows]
-        after = {name: self._parameters(group) for name, group in _by_optimizer(self.runs)}
-        kept = []
-        for optimizer, (name, group) in zip(self.optimizers, before, strict=True):
-            if name in after:
-                inside = [row - group[0] for row in rows if row in group]
-                optimizer.keep(torch.tensor(inside, device=self.theta.device), after[name])
-                kept.append(optimizer)
+        kept: list[tuple[slice, Optimizer]] = []
+        for span, optimizer in self.optimizers:
+            inside = [row - span.start for row in rows if span.start <= row < span.stop]
+            if inside:
+                first = kept[-1][0].stop if kept else 0
+                new_span = slice(first, first + len(inside))
+                optimizer.keep(torch.tensor(inside, device=self.theta.device), self._parameters(new_span))
+                kept.append((new_span, optimizer))
         self.optimizers = kept
         self._share()
 
@@ -159,6 +171,8 @@ class Stack:
         Returns:
             Mean of the minibatch losses, weighted by their sizes, shape (R,), in double precision.
         """
+        if number == self.runs[0].switch_after:
+            self.optimizers = self._optimizers(number)
         rates = torch.tensor([learning_rate(run, number) for run in self.runs], dtype=torch.float64)
         lr_R1 = rates[:, None].to(self.theta.device, self.theta.dtype)
         count, size = len(self.views[0][0][0]), self.runs[0].batch_size
@@ -205,9 +219,16 @@ class Stack:
         losses = example_losses(self.runs[0].loss, outputs.flatten(0, 1), target.flatten(0, 1))
         losses_R = losses.view(len(self.runs), -1).mean(1)
         gradients = self._group(torch.autograd.grad(losses_R.sum(), self.leaves))
-        for optimizer, rows in zip(self.optimizers, self.spans, strict=True):
+        for rows, optimizer in self.optimizers:
+            if optimizer.wants_curvature:
+                optimizer.observe(self._curvature(rows, x[rows]))
             optimizer.step([gradient[rows] for gradient in gradients], lr_R1[rows])
         return losses_R.detach()
+
+    def _curvature(self, rows: slice, x: Tensor) -> list[tuple[Tensor, Tensor]]:
+        leaves = {name: leaf.detach()[rows] for name, leaf in zip(self.layout.names, self.leaves, strict=True)}
+        with StackLayers():
+            return kronecker_factors(self.network, self.layers, self.runs[0].loss, leaves, x)
 
     def distances(self) -> Tensor:
         """Return |theta_t - theta_0| of each run, shape (R,), in double precision."""
@@ -235,7 +256,7 @@ def train(
     """
     if capacity(runs[0], tuple(dataset.train_x.shape[1:]), dataset.classes, device.type) == 1:
         return [_train([run], dataset, device, dtype)[0] for run in runs]
-    order = sorted(range(len(runs)), key=lambda i: runs[i].optimizer)
+    order = sorted(range(len(runs)), key=lambda i: stack_order(runs[i]))
     members = [runs[i] for i in order]
     # One network alone is rounded otherwise than in company, so it gets company, whose results nobody reads.
     trained = _train(members * 2 if len(members) == 1 else members, dataset, device, dtype)
@@ -300,12 +321,6 @@ class _Record:
             torch.stack(self.distances),
             self.diverged,
         )
-
-
-def _by_optimizer(runs: Sequence[Run]) -> list[tuple[str, list[int]]]:
-    """Return the rows of each optimizer, in the order of the stack."""
-    rows = groupby(range(len(runs)), key=lambda row: runs[row].optimizer)
-    return [(name, list(group)) for name, group in rows]
 
 
 def _groups(sizes: Sequence[int]) -> list[slice]:

@@ -24,6 +24,7 @@ MINIMAL = {
 
 CONVOLUTIONAL = {"hidden": None, "activation": None}
 RESNET = CONVOLUTIONAL | {"network": "resnet", "layers": 8}
+SWITCH = {"switch_after": 2, "switch_optimizer": "adam", "switch_lr": 0.01}
 
 
 def run(**fields):
@@ -49,6 +50,9 @@ WITHOUT_EFFECT = {
     "smoothing of SGD": {"smoothing": 0.5},
     "smoothing of Adam": {"optimizer": "adam", "smoothing": 0.5},
     "epsilon of SGD": {"epsilon": 1e-3},
+    "damping of SGD": {"damping": 0.1},
+    "clip of Adam": {"optimizer": "adam", "kl_clip": None},
+    "betas of K-FAC": {"optimizer": "kfac", "betas": (0.8, 0.9)},
     "decay without milestones": {"decay": 0.5},
     "data seed of the whole, true data": {"data_seed": 7},
     "rate of scalars that a network does not have": RESNET | {"scalar_lr_factor": 0.1},
@@ -73,6 +77,16 @@ WITH_EFFECT = {
     "epsilon of Adam": {"optimizer": "adam", "epsilon": 1e-3},
     "epsilon of RMSProp": {"optimizer": "rmsprop", "epsilon": 1e-3},
     "smoothing of RMSProp": {"optimizer": "rmsprop", "smoothing": 0.5},
+    "damping of K-FAC": {"optimizer": "kfac", "damping": 0.1},
+    "factor decay of K-FAC": {"optimizer": "kfac", "factor_decay": 0.5},
+    "factor interval of K-FAC": {"optimizer": "kfac", "factor_interval": 5},
+    "inverse interval of K-FAC": {"optimizer": "kfac", "inverse_interval": 5},
+    "clip of K-FAC": {"optimizer": "kfac", "kl_clip": None},
+    "momentum of K-FAC": {"optimizer": "kfac", "momentum": 0.5},
+    "betas of the optimizer after a switch": SWITCH | {"betas": (0.8, 0.9)},
+    "momentum of SGD before a switch": SWITCH | {"momentum": 0.5},
+    "betas of the optimizer grafted": {"magnitude": "adam", "betas": (0.8, 0.9)},
+    "grafting": {"magnitude": "adam"},
     "milestones": {"milestones": (2,)},
     "decay at milestones": {"milestones": (2,), "decay": 0.5},
     "weight decay": {"weight_decay": 1e-4},
@@ -128,6 +142,19 @@ WRONG = {
         CONVOLUTIONAL | {"network": "resnet_imagenet", "layers": 18, "initialization": "fixup"},
         "initialization: got 'fixup', expected another",
     ),
+    "K-FAC of a convolutional network": (RESNET | {"optimizer": "kfac"}, "optimizer: got 'kfac', expected another"),
+    "K-FAC of an autoencoder, after a switch": (
+        SWITCH | {"network": "autoencoder", "loss": "squared_error", "switch_optimizer": "kfac"},
+        "optimizer: got 'kfac', expected another: network autoencoder",
+    ),
+    "a switch without a rate": (
+        SWITCH | {"switch_lr": None},
+        "switch_lr: got None, expected all of switch_after, switch_optimizer, switch_lr or none",
+    ),
+    "a rate without a switch": ({"switch_lr": 0.1}, "switch_lr: got 0.1, expected all of"),
+    "a switch after the end": (SWITCH | {"switch_after": 4}, "switch_after: got 4, expected less than epochs, 4"),
+    "a graft with a switch": (SWITCH | {"magnitude": "adam"}, "magnitude: got 'adam', expected null"),
+    "a graft of K-FAC": ({"magnitude": "kfac"}, "magnitude: got 'kfac', expected null"),
     "augmented autoencoder": (
         {"network": "autoencoder", "loss": "squared_error", "flip": True},
         "crop_padding: got augmentation, expected none",
@@ -139,6 +166,13 @@ WRONG = {
 def test_what_a_network_does_not_have_is_refused(fields, message):
     with pytest.raises(ValidationError, match=re.escape(message)):
         run(**fields)
+
+
+@pytest.mark.parametrize("field", SWITCH)
+def test_a_switch_is_part_of_the_identity(field):
+    others = {"switch_after": 1, "switch_optimizer": "rmsprop", "switch_lr": 0.1}
+    keys = [run_key(run(**fields), "0" * 64) for fields in ({}, SWITCH, SWITCH | {field: others[field]})]
+    assert len(set(keys)) == 3
 
 
 def test_the_order_of_the_data_follows_the_seed_unless_it_has_its_own():

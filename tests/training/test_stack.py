@@ -87,6 +87,44 @@ def test_a_stack_is_each_run_alone_with_torch_optim(toy, setting):
         torch.testing.assert_close(found.epoch_distance[-1], moved, rtol=1e-9, atol=1e-11)
 
 
+SWITCHED = [
+    variant(optimizer="sgd", lr=0.1, momentum=0.5, switch_after=1, switch_optimizer="adam", switch_lr=0.01, seed=1),
+    variant(optimizer="adam", lr=0.01, switch_after=1, switch_optimizer="sgd", switch_lr=0.05, seed=2),
+    variant(optimizer="rmsprop", lr=0.01, switch_after=1, switch_optimizer="adam", switch_lr=0.02, seed=3),
+    variant(optimizer="adam", lr=0.03, switch_after=1, switch_optimizer="adam", switch_lr=0.01, seed=4),
+]
+GRAFTED = [
+    variant(optimizer="sgd", magnitude="adam", lr=0.01, seed=1),
+    variant(optimizer="adam", magnitude="sgd", lr=0.1, momentum=0.5, weight_decay=0.05, seed=2),
+    variant(optimizer="sgd", lr=0.1, seed=3),
+    variant(optimizer="rmsprop", magnitude="sgd", lr=0.03, seed=4, milestones=(2,)),
+    variant(optimizer="adam", magnitude="adam", lr=0.02, seed=5),
+]
+
+
+@pytest.mark.parametrize("runs", [SWITCHED, GRAFTED], ids=["switched", "grafted"])
+def test_switches_and_grafts_are_those_of_torch_optim(toy, runs):
+    for run, found in zip(runs, train(runs, toy, CPU, torch.float64), strict=True):
+        _, final, losses = plain.train(run, toy.train_x.double(), toy.train_y, 3)
+        for value, alone in zip(found.layout.split(found.final).values(), final, strict=True):
+            torch.testing.assert_close(value, alone, rtol=1e-7, atol=1e-10)
+        torch.testing.assert_close(found.epoch_loss, torch.tensor(losses, dtype=torch.float64), rtol=1e-9, atol=1e-11)
+
+
+def test_grafting_an_optimizer_on_itself_changes_nothing(toy):
+    for name in ("sgd", "adam"):
+        plain_run, grafted = (variant(optimizer=name, lr=0.02, magnitude=magnitude) for magnitude in (None, name))
+        one, other = train([plain_run, grafted], toy, CPU, torch.float64)
+        torch.testing.assert_close(one.final, other.final, rtol=1e-9, atol=1e-12)
+
+
+def test_runs_with_different_switches_are_not_of_one_stack():
+    later = SWITCHED[0].model_copy(update={"switch_after": 2})
+    assert stack_key(later) != stack_key(SWITCHED[0])
+    assert len({stack_key(run) for run in SWITCHED}) == 1
+    assert len({stack_key(run) for run in GRAFTED}) == 1
+
+
 def test_runs_that_share_data_and_order_in_part_are_each_alone(toy):
     """Views of the data: two runs share one, one has its order but other labels, one another order."""
     runs = [
@@ -119,12 +157,18 @@ COMPANY += [
 ]
 
 
-@pytest.mark.parametrize("setting", COMPANY)
-def test_company_changes_no_bit(toy, setting):
-    runs = mixed(**setting)
+KFAC = [variant(optimizer="kfac", lr=lr, seed=seed, momentum=0.3) for lr, seed in ((0.01, 7), (0.1, 8), (0.3, 9))]
+WIDE_KFAC = {"hidden": (33, 17), "batch_norm": True, "activation": "relu", "factor_interval": 2, "inverse_interval": 3}
+FAMILIES = [mixed(**setting) for setting in COMPANY]
+FAMILIES += [SWITCHED, GRAFTED, KFAC + mixed(), [variant(**vars(run) | WIDE_KFAC) for run in KFAC]]
+
+
+@pytest.mark.parametrize("runs", FAMILIES)
+def test_company_changes_no_bit(toy, runs):
+    stranger, other = (runs[0].model_copy(update={"seed": seed}) for seed in (77, 78))
     together = train(runs, toy, CPU)
     for run, found in zip(runs, together, strict=True):
-        for company in ([run], [run, variant(seed=77, **setting)], [*reversed(runs), variant(seed=78, **setting)]):
+        for company in ([run], [run, stranger], [*reversed(runs), other]):
             again = next(t for t in train(company, toy, CPU) if t.run == run)
             assert torch.equal(again.final, found.final)
             assert torch.equal(again.epoch_loss, found.epoch_loss)

@@ -1,0 +1,166 @@
+"""Lines of problems of growing difficulty: figure 26 by the number of training examples, and by label corruption."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
+from matplotlib.lines import Line2D
+
+from stages.figures.base import Drawing, Material, admitted, count, explain, left_out, split, subject, unit
+from stages.figures.bundles import ALPHA, RATES, loss_axis
+from stages.figures.style import (
+    GREY,
+    MANY,
+    MONOTONE,
+    NON_MONOTONE,
+    canvas,
+    caption,
+    heading,
+    legend,
+    rise_axis,
+    say,
+    verdict_handles,
+)
+
+PANELS = 9  # as many sizes as the paper trains with
+SIZE_COLUMNS = ["suite", "run_id", "train_size", "lr", "curve", "alpha", "train_loss"]
+CORRUPTION_COLUMNS = ["suite", "run_id", "label_corruption", "status", "min_delta", "monotonic", "alpha", "train_loss"]
+
+
+def dataset_sizes(material: Material) -> Drawing:
+    """Figure 26: training loss along the line and during training, a panel for each number of training examples."""
+    rows = _varying(material, "train_size")
+    rows = rows[rows["label_corruption"].astype(float) == 0]
+    sizes = sorted(set(rows["train_size"].astype(float).fillna(np.inf)))  # all examples: the last
+    shown = [sizes[round(place)] for place in np.linspace(0, len(sizes) - 1, min(len(sizes), PANELS))]
+    chosen = rows[rows["train_size"].astype(float).fillna(np.inf).isin(shown)]
+    rates = sorted(set(chosen["lr"].astype(float)))
+    colours = dict(zip(rates, RATES(np.linspace(0, 1, len(rates))), strict=True))
+    columns = min(max(len(shown), 1), 3)
+    figure, axes = canvas(-(-max(len(shown), 1) // columns), columns, height=3.2)
+    for ax in axes.flat[max(len(shown), 1) :]:
+        ax.remove()
+    drawn = []
+    for ax, size in zip(axes.flat, shown or [None], strict=False):
+        group = chosen[chosen["train_size"].astype(float).fillna(np.inf) == size]
+        drawn.append(_size_panel(ax, material, group, colours))
+        name = "no suite varies it" if size is None else "all examples" if size == np.inf else f"{size:g} examples"
+        heading(ax, name, f"{split(group)}\n{count(group)}")
+    handles = [Line2D([], [], color=colour, label=f"learning rate {rate:g}") for rate, colour in colours.items()]
+    handles.append(Line2D([], [], color=GREY, lw=1.6, label="along the line"))
+    handles.append(Line2D([], [], color=GREY, lw=0.8, ls="--", label="during training"))
+    legend(figure, handles)
+    others = len(rows) - len(chosen)
+    note = (
+        "During training: mean loss of the minibatches of each epoch, drawn at its end, from the initial network's loss "
+        f"on the training split. {explain(material)}"
+        + (f" {others} runs of {len(sizes) - len(shown)} more sizes are not shown." if others else "")
+    )
+    caption(figure, f"Training loss by number of training examples: {subject(rows)}", note)
+    return Drawing(figure, pd.concat(drawn, ignore_index=True)[SIZE_COLUMNS])
+
+
+def label_corruption(material: Material) -> Drawing:
+    """Appendix C.11: training loss along the line, and min Delta, by the share of corrupted labels."""
+    rows = _varying(material, "label_corruption").astype({"label_corruption": float})
+    finite = rows[rows["status"] != "diverged"]
+    highest = rows["label_corruption"].max() if len(rows) else 1.0
+    norm = Normalize(0, 100 * (highest or 1.0))
+    figure, (axes,) = canvas(1, 2, width=5.2, height=4.0)
+    pairs = material.values(finite, "loss_train")
+    _corrupted_lines(axes[0], rows, finite, pairs, norm)
+    _corrupted_rises(axes[1], material, rows, finite)
+    above = int((rows["status"] == "above threshold").sum())
+    counts = f"{split(rows)}\n{len(admitted(rows))} admitted, {above} above threshold"
+    diverged = f"{len(rows) - len(finite)} diverged left out"
+    heading(axes[0], "loss along the line", f"{counts} (dashed); {diverged}")
+    heading(axes[1], "min Δ", f"{counts} (hollow); {diverged}")
+    figure.colorbar(ScalarMappable(norm, RATES), ax=axes[0], label="corrupted labels (%)", pad=0.02)
+    handles = verdict_handles(material, rows)
+    handles.append(Line2D([], [], ls="", marker="o", mfc="none", color=GREY, label=f"above threshold ({above})"))
+    legend(figure, handles)
+    note = (
+        "Corrupted labels: drawn anew, uniformly over the classes, with this probability. Runs above the threshold are "
+        f"shown but not counted among the monotone and non-monotone. {explain(material)}"
+    )
+    caption(figure, f"Lines by label corruption: {subject(rows)}", note)
+    times = [len(values) for _, values in pairs]
+    data = {name: np.repeat(finite[name].to_numpy(object), times) for name in CORRUPTION_COLUMNS[:-2]}
+    data["alpha"] = np.concatenate([np.round(alphas, 6) for alphas, _ in pairs]) if pairs else np.empty(0)
+    data["train_loss"] = np.concatenate([values for _, values in pairs]) if pairs else np.empty(0)
+    return Drawing(figure, pd.DataFrame(data))
+
+
+def _varying(material: Material, name: str) -> pd.DataFrame:
+    """Return the rows of the suites whose runs differ in a column; a run that several hold counts once."""
+    rows = material.lines(once=False)
+    values = rows.groupby("suite")[name].nunique(dropna=False)
+    return rows[rows["suite"].isin(values.index[values > 1])].drop_duplicates("run_id")
+
+
+def _size_panel(ax: Axes, material: Material, group: pd.DataFrame, colours: dict) -> pd.DataFrame:
+    """Draw the admitted runs of one number of examples; return their curves."""
+    kept = admitted(group)
+    data = [pd.DataFrame(columns=SIZE_COLUMNS)]
+    highest = 0.0
+    epochs = dict(list(material.epochs.groupby(["suite", "run_id"])))
+    pairs = material.values(kept, "loss_train")
+    for (_, row), (alphas, values) in zip(kept.iterrows(), pairs, strict=True):
+        colour = colours[float(row["lr"])]
+        trained = epochs.get((row["suite"], row["run_id"]), material.epochs.head(0)).sort_values("epoch")
+        share = np.array([0, *trained["epoch"] / row["epochs"]])
+        losses = np.array([row["initial_train_loss"], *trained["loss"]], dtype=float)
+        ax.plot(alphas, values, color=colour, lw=1.6, alpha=0.8, zorder=3)
+        ax.plot(share, losses, color=colour, lw=0.8, ls="--", alpha=0.8, zorder=2)
+        highest = max(highest, float(values.max()), float(losses.max()))
+        for curve, x, y in (("line", alphas, values), ("training", share, losses)):
+            about = {name: row[name] for name in SIZE_COLUMNS[:4]} | {"curve": curve}
+            data.append(pd.DataFrame(about | {"alpha": np.round(x, 6), "train_loss": y}))
+    more = ""
+    if len(kept):
+        more = loss_axis(ax, float(kept["initial_train_loss"].median()), highest)
+    else:
+        say(ax, "no admitted run" if len(group) else "no suite with several numbers\nof training examples")
+    ax.set(xlabel="α, or share of training", ylabel=f"training loss{unit(group)}{more}", xlim=(0, 1))
+    return pd.concat(data[1:] or data, ignore_index=True)
+
+
+def _corrupted_lines(ax: Axes, rows: pd.DataFrame, finite: pd.DataFrame, pairs: list, norm: Normalize) -> None:
+    """Draw the lines of all finite runs."""
+    for status, look in (("above threshold", {"linestyles": "--", "linewidths": 0.7}), ("converged", {})):
+        chosen = (finite["status"] == status).to_numpy(bool)
+        lines = [np.column_stack(pair) for pair, wanted in zip(pairs, chosen, strict=True) if wanted]
+        if lines:
+            colours = RATES(norm(100 * finite["label_corruption"][chosen].to_numpy(float)))
+            ax.add_collection(
+                LineCollection(lines, colors=colours, rasterized=True, **{"linewidths": 1.0, "alpha": 0.75} | look)
+            )
+    more = ""
+    if pairs:
+        highest = max(float(values.max()) for _, values in pairs)
+        more = loss_axis(ax, float(finite["initial_train_loss"].median()), highest)
+    else:
+        say(ax, _missing(rows))
+    ax.set(xlabel=ALPHA, xlim=(0, 1), ylabel=f"training loss{unit(rows)}{more}")
+
+
+def _corrupted_rises(ax: Axes, material: Material, rows: pd.DataFrame, finite: pd.DataFrame) -> None:
+    """Draw min Delta of all finite runs."""
+    for monotone, colour, marker in ((True, MONOTONE, "o"), (False, NON_MONOTONE, "^")):
+        for status, look in (
+            ("converged", {"facecolors": [colour], "linewidths": 0}),
+            ("above threshold", {"facecolors": "none", "edgecolors": [colour], "linewidths": 1}),
+        ):
+            chosen = finite[(finite["monotonic"] == monotone) & (finite["status"] == status)]
+            x, y = 100 * chosen["label_corruption"], chosen["min_delta"].astype(float)
+            ax.scatter(x, y, s=26, marker=marker, alpha=0.75, zorder=3, rasterized=len(finite) > MANY, **look)
+    if finite.empty:
+        say(ax, _missing(rows))
+    rise_axis(ax.yaxis, material, finite["min_delta"].to_numpy(float))
+    ax.set(xlabel="corrupted labels (%)", ylabel=f"min Δ{unit(rows)}")
+
+
+def _missing(rows: pd.DataFrame) -> str:
+    return f"no finite run;\n{left_out(rows)}" if len(rows) else "no suite with several shares\nof corrupted labels"

@@ -1,0 +1,167 @@
+"""Tables 5 to 7: lines of runs that switch their optimizer, or take their step size from another."""
+
+import numpy as np
+import pandas as pd
+
+from stages.figures.base import (
+    OPTIMIZERS,
+    Material,
+    Table,
+    admitted,
+    explain,
+    left_out,
+    optimizers,
+    split,
+    subject,
+)
+from stages.figures.tables import tally
+
+LENGTH, DISTANCE = "gauss_length_smooth", "distance"
+BLOCKS = {LENGTH: "Gauss length (rad)", DISTANCE: "distance", "non_monotone": "non-monotone / admitted"}
+NEVER = np.inf  # epochs after which a run that is never switched is: a group of its own, and the last
+
+
+def sgd_to_adam(material: Material) -> Table:
+    """Table 5: runs that begin with SGD and go on with Adam."""
+    return _switched(material, "sgd", "adam")
+
+
+def adam_to_sgd(material: Material) -> Table:
+    """Table 6: runs that begin with Adam and go on with SGD."""
+    return _switched(material, "adam", "sgd")
+
+
+def _switched(material: Material, first: str, second: str) -> Table:
+    """Write a row for each learning rate of the first optimizer, a column for each epoch of the switch."""
+    rows = material.lines()
+    begun = (rows["optimizer"] == first) & rows["magnitude"].isna()
+    chosen = rows[begun & (rows["switch_after"].isna() | (rows["switch_optimizer"] == second))]
+    when = ["switch_after", "switch_lr"]
+    filled = {name: chosen[name].astype(float).fillna(NEVER) for name in when}
+    cells = summaries(chosen.assign(**filled), ["lr", *when])
+    rates = sorted(set(cells["lr"]))
+    across = sorted(set(zip(cells["switch_after"], cells["switch_lr"], strict=True)))
+    second_rates = sorted({rate for _, rate in across if rate < NEVER})
+    names = [OPTIMIZERS.get(name, name) for name in (first, second)]
+    head = ["", f"{names[0]} lr"]
+    for after, rate in across:
+        which = f" (lr {rate:g})" if len(second_rates) > 1 else ""
+        head.append(f"{after:g}{which}" if after < NEVER else "never")
+    lines = _lines(cells, ["lr"], {(rate,): [f"{rate:g}"] for rate in rates}, when, across, list(BLOCKS))
+    at = f" (lr {', '.join(f'{rate:g}' for rate in second_rates)})" if second_rates else ""
+    note = f"Columns: epochs after which {names[1]}{at} takes over from {names[0]}. Gauss length: smooth estimator. "
+    title = f"Switch from {names[0]} to {names[1]}: {subject(chosen)}"
+    data = cells.replace({name: NEVER for name in when}, np.nan)
+    switched = data["switch_after"].notna()
+    data.insert(0, "switch_optimizer", pd.Series(np.where(switched, second, None), data.index, dtype=object))
+    data.insert(0, "optimizer", first)
+    return Table(data, _markdown(material, rows, chosen, title, 2, head, lines, note))
+
+
+def grafting(material: Material) -> Table:
+    """Table 7: runs that take the length of each step from one optimizer and its direction from another.
+
+    Args:
+        material: The pooled suites.
+
+    Returns:
+        A row for each learning rate of each optimizer that lends its step size, a column for each direction. An
+        optimizer's own direction is the optimizer itself.
+    """
+    rows = material.lines()
+    lent = np.where(rows["magnitude"].isna(), rows["optimizer"], rows["magnitude"])
+    named = rows.assign(step_size=lent, direction=rows["optimizer"].astype(object))[rows["switch_after"].isna()]
+    grafted = named[named["step_size"] != named["direction"]]
+    chosen = named[named["step_size"].isin(grafted["step_size"])]
+    cells = summaries(chosen, ["step_size", "lr", "direction"])
+    steps, directions = (optimizers(cells.assign(optimizer=cells[name])) for name in ("step_size", "direction"))
+    down = {
+        (step, rate): [OPTIMIZERS.get(step, step), f"{rate:g}"]
+        for step in steps
+        for rate in sorted(set(cells["lr"][cells["step_size"] == step]))
+    }
+    across = [(name,) for name in directions]
+    lines = _lines(cells, ["step_size", "lr"], down, ["direction"], across, [DISTANCE, "non_monotone"])
+    head = ["", "step size", "lr", *(f"direction {OPTIMIZERS.get(name, name)}" for name in directions)]
+    note = (
+        "The learning rate is that of the optimizer that lends its step size. The heads of the paper's columns look "
+        "swapped: its column Adam equals, means and errors, the distances of pure SGD in its table 5. "
+    )
+    title = f"Step size of one optimizer, direction of another: {subject(chosen)}"
+    return Table(cells, _markdown(material, rows, chosen, title, 3, head, lines, note))
+
+
+def summaries(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return cells as `tally`, with number, mean and standard error of each measure over admitted runs.
+
+    Args:
+        rows: Rows of `Material.lines`.
+        keys: Columns that make a cell.
+
+    Returns:
+        One row a cell, sorted. The standard error is that of the mean, missing for fewer than two runs.
+    """
+    cells = tally(rows, keys)
+    measures = [LENGTH, DISTANCE]
+    kept = admitted(rows).astype(dict.fromkeys(measures, float))
+    found = kept.groupby(keys)[measures].agg(["count", "mean", "sem"])
+    parts = {"count": "n", "mean": "mean", "sem": "standard_error"}
+    found.columns = [f"{measure}_{parts[part]}" for measure, part in found.columns]
+    cells = cells.merge(found.reset_index().astype(cells[keys].dtypes), on=keys, how="left")
+    numbers = [f"{measure}_n" for measure in measures]
+    return cells.assign(**cells[numbers].fillna(0).astype(int))
+
+
+def _lines(
+    cells: pd.DataFrame, rows: list[str], down: dict[tuple, list[str]], columns: list[str], across: list, blocks: list
+) -> list[list[str]]:
+    """Write a block of rows for each measure: the words of each row's key, then a cell for each column's key."""
+    found = {
+        (tuple(cell[name] for name in rows), tuple(cell[name] for name in columns)): cell
+        for cell in cells.to_dict("records")
+    }
+    return [
+        [BLOCKS[block], *words, *(_cell(found.get((key, column)), block) for column in across)]
+        for block in blocks
+        for key, words in down.items()
+    ]
+
+
+def _cell(cell: dict | None, block: str) -> str:
+    if cell is None:
+        return ""
+    if block == "non_monotone":
+        return f"{cell['non_monotone']}/{cell['admitted']}" if cell["admitted"] else "–"
+    n, mean, error = (cell[f"{block}_{part}"] for part in ("n", "mean", "standard_error"))
+    if n < 2 or not error > 0:
+        return "–" if not n else f"{mean:.4g} ({n})" if n == 1 else f"{mean:.4g} ± 0 ({n})"
+    places = int(np.clip(1 - np.floor(np.log10(error)), 0, 6))
+    return f"{mean:.{places}f} ± {error:.{places}f} ({n})"
+
+
+def _markdown(
+    material: Material,
+    rows: pd.DataFrame,
+    chosen: pd.DataFrame,
+    title: str,
+    keys: int,
+    head: list[str],
+    lines: list[list[str]],
+    note: str,
+) -> str:
+    """Write a table of the `chosen` among all `rows`, of which the first columns are keys, with what its cells mean."""
+    others = len(rows) - len(chosen)
+    text = [
+        f"**{title}**",
+        "",
+        f"| {' | '.join(head)} |",
+        "|" + "---|" * keys + "---:|" * (len(head) - keys),
+        *(f"| {' | '.join(line)} |" for line in lines),
+        "",
+        f"In a cell: mean ± standard error of the mean over admitted runs (their number), no error for a single one; – "
+        f"where no run was admitted or has a value, empty where none was trained. Distance: ‖θ_T − θ_0‖, not "
+        f"normalised, as in the paper. {note}{explain(material)} {len(chosen)} runs: {split(chosen)}; "
+        f"{left_out(chosen)} (by cell in the CSV)."
+        + (f" {others} runs of these suites are of other optimizers." if others else ""),
+    ]
+    return "\n".join(text) + "\n"

@@ -1,0 +1,58 @@
+"""Grafting: the direction of one optimizer's steps, the length of another's (Agarwal et al. 2020)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from stages.config import Run
+from stages.training.optimizers import Factors, Optimizer
+
+
+class Grafted(Optimizer):
+    """Two optimizers that step from the same point, each with a state of its own: theta <- theta + d |m| / |d|.
+
+    d is the step of the one, m that of the other; norms are over all parameters of a network.
+    """
+
+    def __init__(
+        self,
+        direction: type[Optimizer],
+        magnitude: type[Optimizer],
+        runs: Sequence[Run],
+        theta: Sequence[Tensor],
+        lr_factors: Factors = None,
+    ) -> None:
+        """Start both with zero state; each takes its steps from 0, in a place of its own."""
+        super().__init__(runs, theta, lr_factors)
+        plain = [run.model_copy(update={"weight_decay": 0.0}) for run in runs]  # added to the gradient here
+        self.both = [
+            optimizer(plain, [torch.zeros_like(part) for part in theta], lr_factors)
+            for optimizer in (direction, magnitude)
+        ]
+
+    def step(self, gradients: Sequence[Tensor], lr_R1: Tensor) -> None:
+        """Take one step in place; the gradients, each of shape (R, P), are overwritten."""
+        if self.decays:
+            for theta, gradient in zip(self.theta, gradients, strict=True):
+                gradient.add_(theta * self.weight_decay)
+        for optimizer, given in zip(self.both, ([gradient.clone() for gradient in gradients], gradients), strict=True):
+            for part in optimizer.theta:
+                part.zero_()
+            optimizer.step(given, lr_R1)
+        direction, magnitude = (_norm(optimizer.theta) for optimizer in self.both)
+        # Without a direction there is no step, as at a gradient of zero.
+        scale = torch.where(direction > 0, magnitude / direction, 0.0).to(lr_R1.dtype)
+        for theta, step in zip(self.theta, self.both[0].theta, strict=True):
+            theta.add_(step.mul_(scale))
+
+    def keep(self, rows: Tensor, theta: Sequence[Tensor]) -> None:
+        """Go on with the given rows only, whose parameters now are `theta`."""
+        super().keep(rows, theta)
+        for optimizer in self.both:
+            optimizer.keep(rows, [part[rows] for part in optimizer.theta])
+
+
+def _norm(parts: Sequence[Tensor]) -> Tensor:
+    """Return the norm over all parts of each row, shape (R, 1), in double precision: squares may be tiny."""
+    return sum(part.double().square().sum(1, keepdim=True) for part in parts).sqrt()
