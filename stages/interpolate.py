@@ -9,7 +9,7 @@ import pandas as pd
 from stages.command import Job, main
 from stages.config import FreshLines, Run, of_runs
 from stages.datasets.dataset import load_dataset
-from stages.lines.curves import Curves, save_curves
+from stages.lines.curves import OF_EXAMPLES, Curves, save_curves
 from stages.lines.line import Line, fresh_line, own_line
 from stages.lines.suite import Request, line_task
 from stages.measures.contrast import contrast
@@ -35,7 +35,7 @@ def gather(lines: Sequence[Line], found: Sequence[dict | None], request: Request
     alphas = request.alphas()
     outputs = max((arrays["paths"].shape[2] for arrays in found if arrays), default=0)
     shapes = {name: (len(alphas),) for name in ("loss_train", "loss_test", "accuracy_train", "accuracy_test")}
-    shapes |= dict.fromkeys(("gauss_smooth", "gauss_turning"), (request.gauss_examples,))
+    shapes |= dict.fromkeys(OF_EXAMPLES, (request.gauss_examples,))
     shapes |= {"distance": (), "start_norm": ()}
     shapes |= {"paths": (len(alphas), request.path_examples, outputs), "path_labels": (request.path_examples,)}
     whole = {

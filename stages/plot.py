@@ -20,12 +20,13 @@ def plot(job: Job) -> None:
     measures = read_csv(job.reports / "measures.csv")
     suites = dict.fromkeys(suite for pooled in job.params.plot.values() for suite in pooled)
     curves = {suite: load_curves(job.curves_file(suite)) for suite in suites}
+    epochs = {suite: read_csv(job.training_folder(suite) / "epochs.csv").assign(suite=suite) for suite in suites}
     with replacing(job.reports / "figures") as figures, replacing(job.reports / "tables") as tables:
         figures.mkdir()
         tables.mkdir()
         progress = bar("plot", "figure", len(wanted))
         for key, base in wanted.items():
-            material = _material(job, measures, curves, job.params.plot[key])
+            material = _material(job, measures, curves, epochs, job.params.plot[key])
             if base in FIGURES:
                 what = FIGURES[base][0]
                 write_figure(figures / key.replace(base, f"{base}_{what}"), base, material)
@@ -55,12 +56,19 @@ def write_table(stem: Path, base: str, material: Material) -> None:
     write_bytes(stem.with_name(f"{stem.name}.md"), table.markdown.encode())
 
 
-def _material(job: Job, measures: pd.DataFrame, curves: dict[str, Curves], pooled: tuple[str, ...]) -> Material:
+def _material(
+    job: Job,
+    measures: pd.DataFrame,
+    curves: dict[str, Curves],
+    epochs: dict[str, pd.DataFrame],
+    pooled: tuple[str, ...],
+) -> Material:
     return Material(
         measures=measures[measures["suite"].isin(pooled)],
         curves={suite: curves[suite] for suite in pooled},
         suites={suite: job.params.suite(suite) for suite in pooled},
         measure=job.params.measure,
+        epochs=pd.concat([epochs[suite] for suite in pooled], ignore_index=True),
     )
 
 

@@ -12,7 +12,7 @@ from stages.errors import UserError
 from stages.lines.curves import Curves
 from stages.measures.table import OWN_LINE
 
-OPTIMIZERS = {"sgd": "SGD", "rmsprop": "RMSProp", "adam": "Adam"}  # in the paper's order
+OPTIMIZERS = {"sgd": "SGD", "rmsprop": "RMSProp", "adam": "Adam", "kfac": "K-FAC"}  # in the paper's order
 NETWORKS = {
     "mlp": "MLP",
     "autoencoder": "autoencoder",
@@ -44,6 +44,8 @@ class Material:
     """Of each suite."""
     suites: dict[str, Suite]
     measure: Measure
+    epochs: pd.DataFrame
+    """`suite`, `run_id`, `epoch`, `loss` (mean of its minibatch losses) and `distance` (|theta_t - theta_0| after it)."""
 
     def lines(self, once: bool = True) -> pd.DataFrame:
         """Return the rows of the paper's kind of line, with `monotonic` and `batch_norm` as plain booleans.

@@ -54,8 +54,8 @@ def dataset_sizes(material: Material) -> Drawing:
     legend(figure, handles)
     others = len(rows) - len(chosen)
     note = (
-        "During training: mean loss of the minibatches of each epoch, drawn at its end, from the initial network's loss "
-        f"on the training split. {explain(material)}"
+        "During training: mean loss of the minibatches of each epoch, drawn at its end, from the initial network's "
+        f"loss on the training split. {explain(material)}"
         + (f" {others} runs of {len(sizes) - len(shown)} more sizes are not shown." if others else "")
     )
     caption(figure, f"Training loss by number of training examples: {subject(rows)}", note)

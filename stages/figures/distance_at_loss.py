@@ -135,7 +135,7 @@ def _summarise(
 def _panel(ax: Axes, cells: pd.DataFrame, names: list[str], colours: dict, values: np.ndarray) -> None:
     for i, name in enumerate(names):
         own = cells[(cells["optimizer"] == name) & (cells["shown"] > 0)]
-        x = own["level"].to_numpy(float) * 1.08 ** (i - (len(names) - 1) / 2)
+        x = own["level"].to_numpy(float) * 1.08 ** ((len(names) - 1) / 2 - i)
         low, middle, high = (own[part].to_numpy(float) for part in COLUMNS[-3:])
         if len(own):
             error = np.array([middle - low, high - middle])
@@ -153,8 +153,10 @@ def _panel(ax: Axes, cells: pd.DataFrame, names: list[str], colours: dict, value
 
 
 def _shown(cells: pd.DataFrame, names: list[str]) -> str:
-    lines = ["shown at each level, from the highest:"]
+    """Say how many runs of each optimizer are shown at each level, two optimizers a line."""
+    parts = []
     for name in names:
         numbers = cells["shown"][cells["optimizer"] == name].astype(str)
-        lines.append(f"{OPTIMIZERS.get(name, name)}: {', '.join(numbers)}")
-    return "\n".join(lines)
+        parts.append(f"{OPTIMIZERS.get(name, name)} {', '.join(numbers)}")
+    pairs = ["; ".join(parts[i : i + 2]) for i in range(0, len(parts), 2)]
+    return "\n".join(["shown at each level, from the highest:", *pairs])

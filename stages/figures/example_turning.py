@@ -95,9 +95,9 @@ def example_turning(material: Material) -> Drawing:
     missing = max(examples.missing for examples in found.values())
     note = (
         "Theorem 3: a curve that turns by less than π/2 in all and ends at its target never moves away from it. Left, "
-        "the target is the output at α = 1, so no example below π/2 may rise. Middle and right, it is the example's own "
-        "target, and the assumption fails: outputs end near it, not at it, and may pass it however little they turn. "
-        "Turning: sum of the angles between tangents at successive α, a lower bound of the Gauss length. "
+        "the target is the output at α = 1, so no example below π/2 may rise. Middle and right, it is the example's "
+        "own target, and the assumption fails: outputs end near it, not at it, and may pass it however little they "
+        "turn. Turning: sum of the angles between tangents at successive α, a lower bound of the Gauss length. "
         f"Rises up to {ROUNDING:g} of the start count as rounding, so as none. {explain_admitted(material)}"
         + (f" {others} runs with another loss are left out." if others else "")
         + (f" {missing} examples without a turning or a distance at the start are left out." if missing else "")
@@ -168,12 +168,12 @@ def _fits(ax: Axes, examples: Examples) -> None:
     ax.bar(places, shares[1], color=NON_MONOTONE, width=0.8, zorder=3)
     for place, height, n, m, k in zip(places, shares[0], numbers, below, rising, strict=True):
         if n:
-            ax.text(place, height + 1.5, f"{k} of {m}", ha="center", va="bottom", fontsize=8)
+            ax.text(place, height + 1.5, f"{k} of\n{m}", ha="center", va="bottom", fontsize=8)
     if not numbers.any():
         say(ax, "no admitted run of squared error\nwith Gauss lengths")
     ax.grid(visible=False, axis="x")
     ax.set_xticks(places, [f"{name}\n({n})" for name, n in zip(FIT_NAMES, numbers, strict=True)], fontsize=8)
-    ax.set(ylim=(0, 112), ylabel="examples (%)", xlabel="own loss at α = 1, over that at α = 0 (examples)")
+    ax.set(ylim=(0, 122), ylabel="examples (%)", xlabel="own loss at α = 1, over that at α = 0 (examples)")
     ax.yaxis.set_major_locator(FixedLocator(range(0, 101, 20)))
 
 

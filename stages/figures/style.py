@@ -17,7 +17,7 @@ from stages.figures.base import Drawing, Material, admitted, limit
 
 COLOURS = sns.color_palette("colorblind")
 MONOTONE, NON_MONOTONE = COLOURS[0], COLOURS[1]
-OPTIMIZER_COLOURS = {"sgd": COLOURS[2], "rmsprop": COLOURS[5], "adam": COLOURS[4]}
+OPTIMIZER_COLOURS = {"sgd": COLOURS[2], "rmsprop": COLOURS[5], "adam": COLOURS[4], "kfac": COLOURS[9]}
 GREY = "0.4"
 THEME = {
     **sns.axes_style("whitegrid"),

@@ -51,7 +51,7 @@ def _switched(material: Material, first: str, second: str) -> Table:
     at = f" (lr {', '.join(f'{rate:g}' for rate in second_rates)})" if second_rates else ""
     note = f"Columns: epochs after which {names[1]}{at} takes over from {names[0]}. Gauss length: smooth estimator. "
     title = f"Switch from {names[0]} to {names[1]}: {subject(chosen)}"
-    data = cells.replace({name: NEVER for name in when}, np.nan)
+    data = cells.replace(dict.fromkeys(when, NEVER), np.nan)
     switched = data["switch_after"].notna()
     data.insert(0, "switch_optimizer", pd.Series(np.where(switched, second, None), data.index, dtype=object))
     data.insert(0, "optimizer", first)

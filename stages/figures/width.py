@@ -50,15 +50,15 @@ def wide_networks(material: Material) -> Drawing:
     handles.append(Line2D([], [], color="0.1", lw=1.2, label="least squares"))
     handles.append(Line2D([], [], color=GREY, lw=1.2, ls="--", label="exponent −1/2"))
     for name, (colour, marker) in LENGTHS.items():
-        label = f"{'smooth estimator' if name == 'gauss_length_smooth' else 'total turning'}, median"
+        label = f"Gauss length, {'smooth' if name == 'gauss_length_smooth' else 'turning'}"
         handles.append(Line2D([], [], color=colour, marker=marker, lw=1, label=label))
     legend(figure, handles)
     unequal = len(everything) - len(rows)
     note = (
-        "Theorem 9 is about gradient descent on the squared error at a learning rate inverse to the width: the distance "
-        "then falls at least as fast as the width to the power −1/2 (lemma 7), and a wide enough network has a monotone "
-        f"line. {_settings(rows)}Least squares of ln(distance) on ln(width); {100 * material.measure.confidence:g} % "
-        f"bootstrap interval. {explain(material)}"
+        "Theorem 9 is about gradient descent on the squared error at a learning rate inverse to the width: the "
+        "distance then falls at least as fast as the width to the power −1/2 (lemma 7), and a wide enough network has "
+        f"a monotone line. {_settings(rows)}Least squares of ln(distance) on ln(width); "
+        f"{100 * material.measure.confidence:g} % bootstrap interval. Lines through Gauss lengths: medians. {explain(material)}"
         + (f" {unequal} runs without hidden layers of one width have no place here." if unequal else "")
     )
     caption(figure, f"Width of the hidden layers: {subject(rows)}", note)
@@ -131,9 +131,10 @@ def _scatter(ax: Axes, rows: pd.DataFrame, y: np.ndarray) -> None:
 
 def _settings(rows: pd.DataFrame) -> str:
     """Say what is pooled beside the width."""
-    parts = [
-        f"{words} {', '.join(f'{value:g}' for value in sorted(set(rows[name].astype(float))))}"
-        for name, words in (("depth", "hidden layers"), ("lr", "learning rates"))
-    ]
+    parts = []
+    for name, words in (("depth", "hidden layers"), ("lr", "learning rates")):
+        values = sorted(set(rows[name].astype(float)))
+        few = len(values) <= 4
+        parts.append(f"{words} {(', ' if few else ' to ').join(number(value) for value in (values if few else ends(values)))}")
     losses = ", ".join(dict.fromkeys(rows["loss"].astype(str).str.replace("_", " ")))
     return f"Pooled here: {losses}; {'; '.join(parts)}. " if len(rows) else ""

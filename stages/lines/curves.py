@@ -9,6 +9,8 @@ from stages.errors import UserError
 from stages.files import read_arrays, write_arrays
 
 OF_HEADER = ("run_ids", "lines", "draws")
+OF_EXAMPLES = ("gauss_smooth", "gauss_turning", "example_start_loss", "example_final_loss", "example_rise")
+OF_EXAMPLES += ("example_start_to_end", "example_rise_to_end")
 
 
 # Shape letters: L = lines of the suite, A = alphas, G = examples of the Gauss lengths, K = examples of the paths,
@@ -40,6 +42,16 @@ class Curves:
     """(L, G) radians; per example, NaN beyond those it has."""
     gauss_turning: np.ndarray
     """(L, G) radians; per example, NaN beyond those it has."""
+    example_start_loss: np.ndarray
+    """(L, G) each example's own loss at the first alpha; these five are NaN beyond the examples that a line has."""
+    example_final_loss: np.ndarray
+    """(L, G) the same at the last alpha."""
+    example_rise: np.ndarray
+    """(L, G) min Delta of the example's own loss along the line."""
+    example_start_to_end: np.ndarray
+    """(L, G) squared distance of the example's outputs at the first alpha from those at the last."""
+    example_rise_to_end: np.ndarray
+    """(L, G) min Delta of the squared distance to the outputs at the last alpha."""
     distance: np.ndarray
     """(L,) Euclidean distance of the endpoints over trainable parameters."""
     start_norm: np.ndarray

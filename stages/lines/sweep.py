@@ -11,6 +11,7 @@ from torch.func import vmap
 from stages.config import BatchNormStatistics
 from stages.lines.taylor import Held, Jet, Moving, Taylor, expand
 from stages.measures.gauss_length import smooth, turning
+from stages.measures.monotonicity import min_delta
 from stages.networks.batch_norm import statistics_of
 from stages.networks.evaluation import (
     SMALLEST_NORMALISED,
@@ -24,8 +25,9 @@ from stages.networks.evaluation import (
     sums,
 )
 from stages.networks.layout import Layout
+from stages.networks.losses import example_losses
 
-NUMERICS = 4
+NUMERICS = 5
 """Version of what a sweep computes: raise it with any change that moves a curve, so that no old line is reused."""
 
 BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**32}  # of a layer's products with both ends of a line
@@ -49,6 +51,16 @@ class Walk:
     """(G,) radians"""
     gauss_turning: np.ndarray
     """(G,) radians"""
+    example_start_loss: np.ndarray
+    """(G,) an example's own loss at the first alpha."""
+    example_final_loss: np.ndarray
+    """(G,) the same at the last alpha."""
+    example_rise: np.ndarray
+    """(G,) min Delta of an example's own loss."""
+    example_start_to_end: np.ndarray
+    """(G,) squared distance of an example's outputs at the first alpha from those at the last."""
+    example_rise_to_end: np.ndarray
+    """(G,) min Delta of the squared distance to the outputs at the last alpha."""
     paths: np.ndarray
     """(A, K, O)"""
 
@@ -87,6 +99,7 @@ def walk(
     few = max(1, GAUSS_NUMBERS // outputs[:, 0].size) if outputs.size else 1
     some = [(v[:, part], a[:, part]) for part in batches(min(gauss_examples, v.shape[1]), few)]
     none = [np.zeros(0)]
+    losses, distances = _by_example(task, torch.from_numpy(outputs[:, :gauss_examples]).double())
     return Walk(
         loss_train=train.loss.cpu().numpy(),
         accuracy_train=train.accuracy.cpu().numpy(),
@@ -94,8 +107,21 @@ def walk(
         accuracy_test=test.accuracy.cpu().numpy(),
         gauss_smooth=np.concatenate(none + [smooth(v, a, alphas.double().cpu().numpy()) for v, a in some]),
         gauss_turning=np.concatenate(none + [turning(v) for v, _ in some]),
+        example_start_loss=losses[:, 0],
+        example_final_loss=losses[:, -1],
+        example_rise=min_delta(losses),
+        example_start_to_end=distances[:, 0],
+        example_rise_to_end=min_delta(distances),
         paths=outputs[:, :path_examples],
     )
+
+
+def _by_example(task: Task, outputs_AGO: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return along the line each example's own loss, and its outputs' squared distance from their last, (G, A)."""
+    target = task.train.target[: outputs_AGO.shape[1]].cpu()
+    losses = [example_losses(task.loss, outputs, target) for outputs in outputs_AGO]
+    distances = (outputs_AGO - outputs_AGO[-1]).square().sum(2)
+    return torch.stack(losses, 1).double().numpy(), distances.mT.numpy()
 
 
 class _Line:

@@ -129,9 +129,7 @@ def losses(start_LD: np.ndarray, end_LD: np.ndarray, curvature_D: np.ndarray, al
     return np.stack([((start_LD + alpha * step_LD) ** 2 * curvature_D).sum(axis=1) / 2 for alpha in alphas_A], axis=1)
 
 
-def simulate(
-    *, dimension: int, learning_rates: tuple[float, ...], steps: int, samples: int, seed: int
-) -> pd.DataFrame:
+def simulate(*, dimension: int, learning_rates: tuple[float, ...], steps: int, samples: int, seed: int) -> pd.DataFrame:
     """Sample lines of the model for each learning rate and each law of their end.
 
     Args:

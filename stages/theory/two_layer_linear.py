@@ -170,8 +170,8 @@ def loss_polynomial(
 ) -> np.ndarray:
     """Return the loss along each line as a polynomial of degree 4.
 
-    In beta = 1 - alpha the residual is R - beta z'(1) + beta^2 D1 D2 X, where R is that at the end: so the terms that are
-    largest vanish at the end of the line, where the loss is small.
+    In beta = 1 - alpha the residual is R - beta z'(1) + beta^2 D1 D2 X, where R is that at the end: large terms vanish
+    towards the end of the line, so that the small loss there keeps its digits.
 
     Args:
         start: Weights at alpha = 0.
@@ -241,30 +241,32 @@ def criterion(start: Weights, end: Weights) -> tuple[np.ndarray, np.ndarray]:
 
 
 def measure(problems: Problems, end: Weights) -> dict[str, np.ndarray]:
-    """Return every measure of the lines from start to end, shape (I,) each, as `simulate` describes them."""
+    """Return every measure of the lines from their starts to `end`, shape (I,) each, as `simulate` describes them."""
     start, x, y = problems.start, problems.x, problems.y
     tangents_AIO = torch.stack([tangent(start, end, float(alpha), x).flatten(1) for alpha in ALPHAS]).numpy()
-    ends = tangents_AIO[[0, -1]]
-    straight_AIO = ends[0] + ALPHAS[:, None, None] * (ends[1] - ends[0])
-    off_I, largest_I = (np.sqrt((a**2).sum(2)).max(0) for a in (tangents_AIO - straight_AIO, tangents_AIO))
     losses_IA = torch.stack([loss(between(start, end, float(alpha)), x, y) for alpha in ALPHAS], dim=1).numpy()
-    eigenvalue_I, symmetric_I = criterion(start, end)
-    at_start_I = losses_IA[:, 0]
-    exact = loss_polynomial(start, end, x, end.v @ end.w @ x - y)
-    surrogate = loss_polynomial(start, end, x, 0.0)
-    return {
-        "final_loss": losses_IA[:, -1],
-        "relative_loss": losses_IA[:, -1] / at_start_I,
-        "affinity_residual": off_I / largest_I,
-        "gauss_length": turning(ends),
-        "gauss_length_turning": turning(tangents_AIO),
-        "inner_product": (ends[0] * ends[1]).sum(axis=1) / x.shape[2],
-        "smallest_eigenvalue": eigenvalue_I,
-        "smallest_symmetric_eigenvalue": symmetric_I,
-        "relative_min_delta": exact_min_delta(exact) / at_start_I,
-        "sampled_relative_min_delta": min_delta(losses_IA) / at_start_I,
-        "surrogate_relative_min_delta": exact_min_delta(surrogate) / surrogate.sum(axis=1),
-    }
+    rise_I = exact_min_delta(loss_polynomial(start, end, x, end.v @ end.w @ x - y))
+    surrogate_I5 = loss_polynomial(start, end, x, 0.0)
+    smallest_I, symmetric_I = criterion(start, end)
+    first_IO, last_IO = ends = tangents_AIO[[0, -1]]
+    with np.errstate(invalid="ignore", over="ignore"):  # of networks that diverged
+        straight_AIO = first_IO + ALPHAS[:, None, None] * (last_IO - first_IO)
+        off_I, largest_I = (
+            np.sqrt((a**2).sum(axis=2)).max(axis=0) for a in (tangents_AIO - straight_AIO, tangents_AIO)
+        )
+        return {
+            "final_loss": losses_IA[:, -1],
+            "relative_loss": losses_IA[:, -1] / losses_IA[:, 0],
+            "affinity_residual": off_I / largest_I,
+            "gauss_length": turning(ends),
+            "gauss_length_turning": turning(tangents_AIO),
+            "inner_product": (first_IO * last_IO).sum(axis=1) / x.shape[2],
+            "smallest_eigenvalue": smallest_I,
+            "smallest_symmetric_eigenvalue": symmetric_I,
+            "relative_min_delta": rise_I / losses_IA[:, 0],
+            "sampled_relative_min_delta": min_delta(losses_IA) / losses_IA[:, 0],
+            "surrogate_relative_min_delta": exact_min_delta(surrogate_I5) / surrogate_I5.sum(axis=1),
+        }
 
 
 def simulate(
@@ -280,6 +282,32 @@ def simulate(
     tolerance: float,
     seed: int,
 ) -> pd.DataFrame:
+    """Train networks in every setting from every scale, and measure the lines from their starts to their ends.
+
+    Args:
+        instances: Networks for each setting and scale.
+        scales: Of the weights at the start.
+        inputs: D.
+        outputs: M where the setting leaves it free.
+        hidden: K.
+        examples: N.
+        steps: The most steps of gradient descent.
+        learning_rate: Of gradient descent; small for the largest scale too, as steps from large weights leap over the
+            solution.
+        tolerance: Loss over loss at the start at which a network has converged.
+        seed: Of all draws.
+
+    Returns:
+        One row a network: setting, scale, instance, steps taken, final_loss, relative_loss (over that at the start) and
+        converged. Of its line, all outputs and examples as one curve: affinity_residual, the largest distance of z' from
+        linear interpolation between z'(0) and z'(1), over the largest |z'|; gauss_length, the angle between z'(0) and
+        z'(1), and gauss_length_turning, the total turning at 50 alphas (rad); inner_product, <z'(0), z'(1)> / n;
+        smallest_eigenvalue and smallest_symmetric_eigenvalue, see `criterion`. min Delta over the loss at the start:
+        relative_min_delta of the continuous line, sampled_relative_min_delta at 50 alphas, and
+        surrogate_relative_min_delta with the end's own outputs as target, which theorem 3 is about. Verdicts: monotone,
+        no rise above `tolerance`, as the loss that is left when training stops may rise by as much; surrogate_monotone,
+        no rise but rounding.
+    """
     sizes = {"inputs": inputs, "outputs": outputs, "hidden": hidden, "examples": examples}
     tables = []
     for setting in SETTINGS:
@@ -289,4 +317,54 @@ def simulate(
             names = {"setting": setting, "scale": scale, "instance": np.arange(instances), "steps": steps_I}
             tables.append(pd.DataFrame(names | measure(problems, end)))
     table = pd.concat(tables, ignore_index=True)
+    table.insert(table.columns.get_loc("relative_loss") + 1, "converged", table["relative_loss"] <= tolerance)
+    table["monotone"] = table["relative_min_delta"] <= tolerance
+    table["surrogate_monotone"] = table["surrogate_relative_min_delta"] <= ROUNDING
     return table
+
+
+def summary(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Count for each setting and scale where the statements of appendix A.1 hold.
+
+    Args:
+        table: Rows of `simulate`.
+        confidence: Of the Wilson interval.
+
+    Returns:
+        One row for each setting and scale, in the order of the table: networks trained and converged. Of the converged:
+        at_most_pi and below_half_pi, by Gauss length; eigenvalues_met, no eigenvalue of M has a negative real part (the
+        paper's criterion, zeros allowed: with fewer hidden units than inputs M may be singular); symmetric_part_met,
+        none of its symmetric part is negative; eigenvalues_met_alone, the former without the latter, where for some
+        inputs the Gauss length exceeds pi/2 in spite of the paper's criterion, and eigenvalues_met_product_negative,
+        where it does for the network's own inputs; monotone, its proportion and interval; not monotone though below
+        pi/2, with the target and with the surrogate; the largest affinity residual and difference of total turning and
+        angle.
+    """
+    rows = []
+    for (setting, scale), group in table.groupby(["setting", "scale"], sort=False):
+        kept = group[group["converged"]]
+        below = kept["gauss_length"] < np.pi / 2
+        eigenvalues = kept["smallest_eigenvalue"] >= -ROUNDING
+        symmetric = kept["smallest_symmetric_eigenvalue"] >= -ROUNDING
+        low, high = wilson(int(kept["monotone"].sum()), len(kept), confidence)
+        counts = {
+            "trained": len(group),
+            "converged": len(kept),
+            "at_most_pi": (kept["gauss_length_turning"] <= np.pi + ROUNDING).sum(),
+            "below_half_pi": below.sum(),
+            "eigenvalues_met": eigenvalues.sum(),
+            "symmetric_part_met": symmetric.sum(),
+            "eigenvalues_met_alone": (eigenvalues & ~symmetric).sum(),
+            "eigenvalues_met_product_negative": (eigenvalues & (kept["inner_product"] < 0)).sum(),
+            "monotone": kept["monotone"].sum(),
+            "below_half_pi_not_monotone": (below & ~kept["monotone"]).sum(),
+            "below_half_pi_not_surrogate_monotone": (below & ~kept["surrogate_monotone"]).sum(),
+        }
+        rows.append(
+            {"setting": setting, "scale": scale}
+            | {name: int(count) for name, count in counts.items()}
+            | {"proportion": counts["monotone"] / len(kept) if len(kept) else np.nan, "low": low, "high": high}
+            | {"largest_affinity_residual": kept["affinity_residual"].max()}
+            | {"largest_turning_difference": (kept["gauss_length"] - kept["gauss_length_turning"]).abs().max()}
+        )
+    return pd.DataFrame(rows)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from stages.config import FreshLines, Measure, Run, Suite
 from stages.figures.base import Material
-from stages.lines.curves import Curves
+from stages.lines.curves import OF_EXAMPLES, Curves
 from stages.measures.monotonicity import min_delta
 from stages.measures.table import OWN_LINE, describe
 
@@ -87,7 +87,7 @@ def material(suites=("classifiers",), grids=None, alphas=11, seeds=1, largest=10
         curves[suite], table = _walk(rows, suite, np.linspace(0, 1, alphas), largest)
         tables.append(table)
     measures = pd.concat(tables, ignore_index=True)
-    return Material(measures, curves, {name: SUITES[name] for name in suites}, MEASURE)
+    return Material(measures, curves, {name: SUITES[name] for name in suites}, MEASURE, _epochs(measures))
 
 
 def classifiers_with(**columns):
@@ -112,7 +112,7 @@ def ended(made, status, where=None):
 
 def without_rows(made):
     """Return material of suites that have no row of measures."""
-    return replace(made, measures=made.measures[:0])
+    return replace(made, measures=made.measures[:0], epochs=made.epochs[:0])
 
 
 def renamed(made, names):
@@ -120,6 +120,7 @@ def renamed(made, names):
     return replace(
         made,
         measures=made.measures.assign(suite=made.measures["suite"].map(names)),
+        epochs=made.epochs.assign(suite=made.epochs["suite"].map(names)),
         curves={names[name]: curves for name, curves in made.curves.items()},
         suites={names[name]: suite for name, suite in made.suites.items()},
     )
@@ -128,7 +129,20 @@ def renamed(made, names):
 def together(first, second):
     """Return the material of two, whose suites have different names."""
     measures = pd.concat([first.measures, second.measures], ignore_index=True)
-    return Material(measures, first.curves | second.curves, first.suites | second.suites, first.measure)
+    epochs = pd.concat([first.epochs, second.epochs], ignore_index=True)
+    return Material(measures, first.curves | second.curves, first.suites | second.suites, first.measure, epochs)
+
+
+def _epochs(measures, epochs=5):
+    """Return a course of training that ends where each run's line does."""
+    own = measures[measures["line"] == OWN_LINE]
+    tables = []
+    for row in own.itertuples():
+        done = np.arange(1, epochs + 1)
+        loss = row.initial_train_loss * (row.final_train_loss / row.initial_train_loss) ** (done / epochs)
+        columns = {"epoch": done, "loss": loss, "distance": row.distance * np.sqrt(done / epochs)}
+        tables.append(pd.DataFrame({"suite": row.suite, "run_id": row.run_id} | columns))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _without_losses(curves, runs):
@@ -234,8 +248,7 @@ def _walk(rows, suite, alphas, largest):
         accuracy_train=train * np.nan,
         accuracy_test=train * np.nan,
         examples=np.where(finite & own, 4, 0),
-        gauss_smooth=zeros,
-        gauss_turning=zeros,
+        **dict.fromkeys(OF_EXAMPLES, zeros),
         distance=distances * 5,
         start_norm=np.full(len(rows), 5.0),
         paths=np.array(paths),

@@ -1,4 +1,5 @@
 import copy
+import itertools
 
 import numpy as np
 import pytest
@@ -165,6 +166,25 @@ def test_gauss_lengths_are_those_of_finite_differences(run, settings):
         accelerations = (high - 2 * middle + low) / step**2
         expected = smooth(tangents, accelerations, alphas.numpy())
         np.testing.assert_allclose(found.gauss_smooth, expected, rtol=2e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("run", "settings"), CASES.values(), ids=CASES.keys())
+def test_each_examples_own_loss_is_followed(run, settings):
+    data, task, start, end, outputs = line(run, settings)
+    alphas = torch.linspace(0, 1, 7, dtype=torch.float64)
+    with torch.no_grad():
+        found = walk(task, start, end, alphas, settings, EXAMPLES, 0)
+    along = [outputs(float(alpha), data.train_x) for alpha in alphas]
+    for i in range(EXAMPLES):
+        one = slice(i, i + 1)
+        losses = [plain_loss(run, z[one], data.train_x[one], data.train_y[one]) for z in along]
+        away = [float((z[i] - along[-1][i]).pow(2).sum()) for z in along]
+        for values, name in ((losses, "example_rise"), (away, "example_rise_to_end")):
+            rise = max([0.0, *(after - before for before, after in itertools.combinations(values, 2))])
+            assert getattr(found, name)[i] == pytest.approx(rise, rel=1e-8, abs=1e-12)
+        assert found.example_start_loss[i] == pytest.approx(losses[0], rel=1e-9)
+        assert found.example_final_loss[i] == pytest.approx(losses[-1], rel=1e-9)
+        assert found.example_start_to_end[i] == pytest.approx(away[0], rel=1e-9)
 
 
 @pytest.mark.parametrize(("run", "settings"), CASES.values(), ids=CASES.keys())

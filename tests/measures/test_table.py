@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from stages.config import Measure, Run
-from stages.lines.curves import Curves
+from stages.lines.curves import OF_EXAMPLES, Curves
 from stages.measures.table import ESTIMATORS, OUTCOMES, OWN_LINE, describe, measure_lines, power_laws, summarise
 
 SETTINGS = Measure(confidence=0.95, bootstrap=50, bootstrap_seed=0)
@@ -45,6 +45,7 @@ def curves(losses=LOSSES):
         examples=np.where(np.isfinite(losses).all(axis=1), 3, 0),
         gauss_smooth=lengths,
         gauss_turning=lengths * 1.1,
+        **dict.fromkeys((name for name in OF_EXAMPLES if name.startswith("example_")), lengths),
         distance=np.where(np.isfinite(losses[:, 0]), 6.0, np.nan),
         start_norm=np.where(np.isfinite(losses[:, 0]), 3.0, np.nan),
         paths=np.zeros((lines, 4, 0, 10)),
