@@ -32,6 +32,10 @@ class Job:
         """Return where the tables of a suite's training are: runs.csv and epochs.csv."""
         return self.data / "training" / suite
 
+    def theory_file(self, model: str) -> Path:
+        """Return where the lines of a model of the theory are."""
+        return self.data / "theory" / f"{model}.csv"
+
     def curves_file(self, suite: str) -> Path:
         """Return where the curves of a suite's lines are."""
         return self.data / "curves" / f"{suite}.safetensors"

@@ -6,12 +6,15 @@ import matplotlib as mpl
 import pandas as pd
 
 from stages.command import Job, main
+from stages.config.params import OF_THEORY, Theory
 from stages.figures.base import Material
 from stages.figures.registry import FIGURES, TABLES, known
 from stages.figures.style import THEME, render
 from stages.files import read_csv, replacing, write_bytes, write_csv
 from stages.lines.curves import Curves, load_curves
 from stages.progress import bar
+
+MODELS = tuple(Theory.model_fields)
 
 
 def plot(job: Job) -> None:
@@ -21,12 +24,14 @@ def plot(job: Job) -> None:
     suites = dict.fromkeys(suite for pooled in job.params.plot.values() for suite in pooled)
     curves = {suite: load_curves(job.curves_file(suite)) for suite in suites}
     epochs = {suite: read_csv(job.training_folder(suite) / "epochs.csv").assign(suite=suite) for suite in suites}
+    wanted_of_theory = any(base in OF_THEORY for base in wanted.values())
+    theory = {model: read_csv(job.theory_file(model)) for model in MODELS} if wanted_of_theory else {}
     with replacing(job.reports / "figures") as figures, replacing(job.reports / "tables") as tables:
         figures.mkdir()
         tables.mkdir()
         progress = bar("plot", "figure", len(wanted))
         for key, base in wanted.items():
-            material = _material(job, measures, curves, epochs, job.params.plot[key])
+            material = _material(job, measures, curves, epochs, theory, job.params.plot[key])
             if base in FIGURES:
                 what = FIGURES[base][0]
                 write_figure(figures / key.replace(base, f"{base}_{what}"), base, material)
@@ -61,6 +66,7 @@ def _material(
     measures: pd.DataFrame,
     curves: dict[str, Curves],
     epochs: dict[str, pd.DataFrame],
+    theory: dict[str, pd.DataFrame],
     pooled: tuple[str, ...],
 ) -> Material:
     return Material(
@@ -68,7 +74,8 @@ def _material(
         curves={suite: curves[suite] for suite in pooled},
         suites={suite: job.params.suite(suite) for suite in pooled},
         measure=job.params.measure,
-        epochs=pd.concat([epochs[suite] for suite in pooled], ignore_index=True),
+        theory={} if pooled else theory,
+        epochs=pd.concat([pd.DataFrame(), *(epochs[suite] for suite in pooled)], ignore_index=True),
     )
 
 

@@ -20,6 +20,11 @@ measure:
   confidence: 0.95
   bootstrap: 50
   bootstrap_seed: 0
+theory:
+  noisy_quadratic: {dimension: 5, learning_rates: [0.1], steps: 10, samples: 4, seed: 0}
+  two_layer_linear:
+    {instances: 3, scales: [0.1], inputs: 3, outputs: 2, hidden: 2, examples: 5, steps: 20, learning_rate: 0.1,
+     tolerance: 0.01, seed: 0}
 plot:
   figure_03: [tiny]
   figure_04: [small_autoencoders]

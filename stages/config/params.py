@@ -13,10 +13,13 @@ from stages.config.run import NETWORK_OPTIONS, Run
 from stages.config.schema import Count, Frozen, Name, NonNegative, NonNegativeInt, Positive, Proportion, Seed, parse
 from stages.errors import UserError
 
-DRAWN = tuple(
-    f"figure_{number:02}" for number in (2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 24, 25, 27, 28)
-) + tuple(f"table_{number}" for number in (1, 2, 3, 4))
-"""Figures and tables of the paper that `stages.figures.registry` has a function for."""
+OF_PAPER = (2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 24, 25, 26, 27, 28, 29)
+DRAWN = tuple(f"figure_{number:02}" for number in (*OF_PAPER, 30, 31, 32, 33, 34))
+DRAWN += tuple(f"table_{number}" for number in (1, 2, 3, 4, 5, 6, 7, 8))
+"""Figures and tables that `stages.figures.registry` has a function for: the paper's, and from figure 30 and table 8 on
+those of what it says in words."""
+OF_THEORY = ("figure_29", "figure_34", "table_8")
+"""Those that are made from what `stages.simulate` finds, and from no suite."""
 
 
 class DigitsSource(Frozen):
@@ -92,6 +95,46 @@ class Measure(Frozen):
     bootstrap_seed: Seed
 
 
+class NoisyQuadratic(Frozen):
+    """The noisy quadratic model: lines between its starts and where noisy gradient descent ends."""
+
+    dimension: Count
+    learning_rates: Annotated[tuple[Annotated[float, Field(gt=0, lt=2)], ...], Field(min_length=1)]
+    steps: Count
+    samples: Count
+    seed: Seed
+
+
+class TwoLayerLinear(Frozen):
+    """Two-layer linear networks that are trained by gradient descent on teachers that they can match."""
+
+    instances: Count
+    scales: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    inputs: Count
+    outputs: Count
+    hidden: Count
+    examples: Count
+    steps: Count
+    learning_rate: Positive
+    tolerance: Positive
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _sizes(self) -> "TwoLayerLinear":
+        if self.hidden > self.inputs:
+            raise ValueError(f"hidden: got {self.hidden}, expected at most inputs, {self.inputs}")
+        if self.inputs > self.examples:
+            raise ValueError(f"inputs: got {self.inputs}, expected at most examples, {self.examples}")
+        return self
+
+
+class Theory(Frozen):
+    """Group `theory`: the models of appendices A.1 and D.2."""
+
+    noisy_quadratic: NoisyQuadratic
+    two_layer_linear: TwoLayerLinear
+
+
 class FreshLines(Frozen):
     """Lines from initialisations that no training started from to where two runs ended: a monotone one and another."""
 
@@ -119,6 +162,7 @@ class Params(Frozen):
     datasets: dict[Name, Source]
     interpolate: Interpolate
     measure: Measure
+    theory: Theory
     plot: dict[str, tuple[Name, ...]]
     suites: Annotated[dict[Name, Suite], Field(min_length=1)]
 
@@ -167,6 +211,9 @@ def load(path: Path) -> Params:
                 f"plot.{name}: no such figure or table, expected one of {', '.join(DRAWN)}, "
                 "with or without an ending such as _mine"
             )
+        if bool(suites) == name.startswith(OF_THEORY):
+            expected = "none: it is made from group theory" if suites else "at least one suite"
+            raise UserError(f"plot.{name}: got {list(suites)}, expected {expected}")
         for suite in suites:
             if suite not in params.suites:
                 raise UserError(f"plot.{name}: got {suite!r}, expected suites among {', '.join(params.suites)}")

@@ -44,8 +44,11 @@ class Material:
     """Of each suite."""
     suites: dict[str, Suite]
     measure: Measure
+    theory: dict[str, pd.DataFrame]
+    """Lines of each model of the theory; empty for what is made from suites."""
     epochs: pd.DataFrame
-    """`suite`, `run_id`, `epoch`, `loss` (mean of its minibatch losses) and `distance` (|theta_t - theta_0| after it)."""
+    """`suite`, `run_id`, `epoch`, `loss`, the mean of its minibatch losses, and `distance`, |theta_t - theta_0| after
+    it."""
 
     def lines(self, once: bool = True) -> pd.DataFrame:
         """Return the rows of the paper's kind of line, with `monotonic` and `batch_norm` as plain booleans.

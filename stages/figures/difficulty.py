@@ -45,8 +45,8 @@ def dataset_sizes(material: Material) -> Drawing:
     drawn = []
     for ax, size in zip(axes.flat, shown or [None], strict=False):
         group = chosen[chosen["train_size"].astype(float).fillna(np.inf) == size]
-        drawn.append(_size_panel(ax, material, group, colours))
-        name = "no suite varies it" if size is None else "all examples" if size == np.inf else f"{size:g} examples"
+        drawn += _size_panel(ax, material, group, colours)
+        name = "no suite varies it" if size is None else "all examples" if size == np.inf else f"{int(size)} examples"
         heading(ax, name, f"{split(group)}\n{count(group)}")
     handles = [Line2D([], [], color=colour, label=f"learning rate {rate:g}") for rate, colour in colours.items()]
     handles.append(Line2D([], [], color=GREY, lw=1.6, label="along the line"))
@@ -59,7 +59,7 @@ def dataset_sizes(material: Material) -> Drawing:
         + (f" {others} runs of {len(sizes) - len(shown)} more sizes are not shown." if others else "")
     )
     caption(figure, f"Training loss by number of training examples: {subject(rows)}", note)
-    return Drawing(figure, pd.concat(drawn, ignore_index=True)[SIZE_COLUMNS])
+    return Drawing(figure, _tidy(drawn))
 
 
 def label_corruption(material: Material) -> Drawing:
@@ -100,10 +100,10 @@ def _varying(material: Material, name: str) -> pd.DataFrame:
     return rows[rows["suite"].isin(values.index[values > 1])].drop_duplicates("run_id")
 
 
-def _size_panel(ax: Axes, material: Material, group: pd.DataFrame, colours: dict) -> pd.DataFrame:
-    """Draw the admitted runs of one number of examples; return their curves."""
+def _size_panel(ax: Axes, material: Material, group: pd.DataFrame, colours: dict) -> list[tuple]:
+    """Draw the admitted runs of one number of examples; return each curve as its row, name, places and losses."""
     kept = admitted(group)
-    data = [pd.DataFrame(columns=SIZE_COLUMNS)]
+    drawn = []
     highest = 0.0
     epochs = dict(list(material.epochs.groupby(["suite", "run_id"])))
     pairs = material.values(kept, "loss_train")
@@ -115,16 +115,23 @@ def _size_panel(ax: Axes, material: Material, group: pd.DataFrame, colours: dict
         ax.plot(alphas, values, color=colour, lw=1.6, alpha=0.8, zorder=3)
         ax.plot(share, losses, color=colour, lw=0.8, ls="--", alpha=0.8, zorder=2)
         highest = max(highest, float(values.max()), float(losses.max()))
-        for curve, x, y in (("line", alphas, values), ("training", share, losses)):
-            about = {name: row[name] for name in SIZE_COLUMNS[:4]} | {"curve": curve}
-            data.append(pd.DataFrame(about | {"alpha": np.round(x, 6), "train_loss": y}))
+        drawn += [(row, "line", alphas, values), (row, "training", share, losses)]
     more = ""
     if len(kept):
         more = loss_axis(ax, float(kept["initial_train_loss"].median()), highest)
     else:
         say(ax, "no admitted run" if len(group) else "no suite with several numbers\nof training examples")
-    ax.set(xlabel="α, or share of training", ylabel=f"training loss{unit(group)}{more}", xlim=(0, 1))
-    return pd.concat(data[1:] or data, ignore_index=True)
+    ax.set(xlabel="α, or share of training", ylabel=f"training loss{unit(group)}{more}", xlim=_ends(pairs))
+    return drawn
+
+
+def _tidy(drawn: list[tuple]) -> pd.DataFrame:
+    """Return the curves of all sizes, a row for each place."""
+    rows, curves, places, losses = zip(*drawn, strict=True) if drawn else [()] * 4
+    times = np.array([len(values) for values in losses], dtype=int)
+    data = {name: np.repeat([row[name] for row in rows], times) for name in SIZE_COLUMNS[:4]}
+    data |= {"curve": np.repeat(curves, times), "alpha": np.round(np.concatenate([*places, []]), 6)}
+    return pd.DataFrame(data | {"train_loss": np.concatenate([*losses, []])})
 
 
 def _corrupted_lines(ax: Axes, rows: pd.DataFrame, finite: pd.DataFrame, pairs: list, norm: Normalize) -> None:
@@ -143,7 +150,7 @@ def _corrupted_lines(ax: Axes, rows: pd.DataFrame, finite: pd.DataFrame, pairs: 
         more = loss_axis(ax, float(finite["initial_train_loss"].median()), highest)
     else:
         say(ax, _missing(rows))
-    ax.set(xlabel=ALPHA, xlim=(0, 1), ylabel=f"training loss{unit(rows)}{more}")
+    ax.set(xlabel=ALPHA, xlim=_ends(pairs), ylabel=f"training loss{unit(rows)}{more}")
 
 
 def _corrupted_rises(ax: Axes, material: Material, rows: pd.DataFrame, finite: pd.DataFrame) -> None:
@@ -160,6 +167,11 @@ def _corrupted_rises(ax: Axes, material: Material, rows: pd.DataFrame, finite: p
         say(ax, _missing(rows))
     rise_axis(ax.yaxis, material, finite["min_delta"].to_numpy(float))
     ax.set(xlabel="corrupted labels (%)", ylabel=f"min Δ{unit(rows)}")
+
+
+def _ends(pairs: list) -> tuple[float, float]:
+    """Return the first and the last alpha, which may lie beyond 0 and 1."""
+    return (pairs[0][0][0], pairs[0][0][-1]) if pairs else (0.0, 1.0)
 
 
 def _missing(rows: pd.DataFrame) -> str:

@@ -105,7 +105,8 @@ def best_rates(rows: pd.DataFrame) -> pd.DataFrame:
     order = means[np.isfinite(means["final_train_loss"])].sort_values(["final_train_loss", "lr"], kind="stable")
     order = order.drop_duplicates(["setting", "optimizer"])
     chosen = set(order[keys].itertuples(index=False, name=None))
-    return numbered[[key in chosen for key in numbered[keys].itertuples(index=False, name=None)]]
+    best = [key in chosen for key in numbered[keys].itertuples(index=False, name=None)]
+    return numbered[np.array(best, dtype=bool)]
 
 
 def _matched(rows: pd.DataFrame, reached: pd.DataFrame, names: list[str]) -> pd.DataFrame:

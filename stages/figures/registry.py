@@ -1,10 +1,16 @@
-"""Which function draws which figure or table of the paper."""
+"""Which function draws which figure or table: the paper's by its number; from 30 and 8 on, what it says in words."""
 
 from collections.abc import Callable
+from typing import TypeVar
+
+import pandas as pd
 
 from stages.errors import UserError
 from stages.figures.base import Drawing, Material, Table
 from stages.figures.bundles import all_lines, lines_by_architecture, lines_by_optimizer, train_and_test
+from stages.figures.difficulty import dataset_sizes, label_corruption
+from stages.figures.distance_at_loss import distance_at_loss
+from stages.figures.example_turning import example_turning
 from stages.figures.fresh import fresh_initialisations, other_initialisations
 from stages.figures.heatmaps import heatmaps
 from stages.figures.logit_paths import logit_paths
@@ -18,11 +24,22 @@ from stages.figures.scatter import (
     rise_by_learning_rate,
     rise_by_optimizer,
 )
+from stages.figures.switching import adam_to_sgd, grafting, sgd_to_adam
 from stages.figures.tables import (
     non_monotone_by_batch_norm,
     non_monotone_by_initialization,
     non_monotone_by_learning_rate,
 )
+from stages.figures.theory import noisy_quadratic, two_layer_linear, two_layer_linear_table
+from stages.figures.width import wide_networks
+
+Made = TypeVar("Made", Drawing, Table)
+
+
+def _of_theory(model: str, function: Callable[[pd.DataFrame, float], Made]) -> Callable[[Material], Made]:
+    """Return a function of the material from one of the lines of a model and the confidence of intervals."""
+    return lambda material: function(material.theory[model], material.measure.confidence)
+
 
 FIGURES: dict[str, tuple[str, Callable[[Material], Drawing]]] = {
     "figure_02": ("architectures", lines_by_architecture),
@@ -43,14 +60,25 @@ FIGURES: dict[str, tuple[str, Callable[[Material], Drawing]]] = {
     "figure_20": ("other_initialisations", other_initialisations),
     "figure_24": ("all_lines", all_lines),
     "figure_25": ("heatmaps", heatmaps),
+    "figure_26": ("dataset_sizes", dataset_sizes),
     "figure_27": ("train_and_test", train_and_test),
     "figure_28": ("residual_train_and_test", train_and_test),
+    "figure_29": ("noisy_quadratic", _of_theory("noisy_quadratic", noisy_quadratic)),
+    "figure_30": ("label_corruption", label_corruption),
+    "figure_31": ("distance_at_loss", distance_at_loss),
+    "figure_32": ("example_turning", example_turning),
+    "figure_33": ("wide_networks", wide_networks),
+    "figure_34": ("two_layer_linear", _of_theory("two_layer_linear", two_layer_linear)),
 }
 TABLES: dict[str, tuple[str, Callable[[Material], Table]]] = {
     "table_1": ("non_monotone_by_learning_rate", non_monotone_by_learning_rate),
     "table_2": ("non_monotone_by_initialization", non_monotone_by_initialization),
     "table_3": ("non_monotone_by_batch_norm", non_monotone_by_batch_norm),
     "table_4": ("non_monotone_by_initialization", non_monotone_by_initialization),
+    "table_5": ("sgd_to_adam", sgd_to_adam),
+    "table_6": ("adam_to_sgd", adam_to_sgd),
+    "table_7": ("grafting", grafting),
+    "table_8": ("two_layer_linear", _of_theory("two_layer_linear", two_layer_linear_table)),
 }
 
 

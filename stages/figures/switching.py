@@ -162,6 +162,6 @@ def _markdown(
         f"where no run was admitted or has a value, empty where none was trained. Distance: ‖θ_T − θ_0‖, not "
         f"normalised, as in the paper. {note}{explain(material)} {len(chosen)} runs: {split(chosen)}; "
         f"{left_out(chosen)} (by cell in the CSV)."
-        + (f" {others} runs of these suites are of other optimizers." if others else ""),
+        + (f" {others} runs of these suites have other optimizers or switches." if others else ""),
     ]
     return "\n".join(text) + "\n"

@@ -58,7 +58,8 @@ def wide_networks(material: Material) -> Drawing:
         "Theorem 9 is about gradient descent on the squared error at a learning rate inverse to the width: the "
         "distance then falls at least as fast as the width to the power −1/2 (lemma 7), and a wide enough network has "
         f"a monotone line. {_settings(rows)}Least squares of ln(distance) on ln(width); "
-        f"{100 * material.measure.confidence:g} % bootstrap interval. Lines through Gauss lengths: medians. {explain(material)}"
+        f"{100 * material.measure.confidence:g} % bootstrap interval. Lines through Gauss lengths: "
+        f"medians. {explain(material)}"
         + (f" {unequal} runs without hidden layers of one width have no place here." if unequal else "")
     )
     caption(figure, f"Width of the hidden layers: {subject(rows)}", note)
@@ -133,8 +134,7 @@ def _settings(rows: pd.DataFrame) -> str:
     """Say what is pooled beside the width."""
     parts = []
     for name, words in (("depth", "hidden layers"), ("lr", "learning rates")):
-        values = sorted(set(rows[name].astype(float)))
-        few = len(values) <= 4
-        parts.append(f"{words} {(', ' if few else ' to ').join(number(value) for value in (values if few else ends(values)))}")
+        values = [number(value) for value in sorted(set(rows[name].astype(float)))]
+        parts.append(f"{words} {', '.join(values) if len(values) <= 4 else f'{values[0]} to {values[-1]}'}")
     losses = ", ".join(dict.fromkeys(rows["loss"].astype(str).str.replace("_", " ")))
     return f"Pooled here: {losses}; {'; '.join(parts)}. " if len(rows) else ""

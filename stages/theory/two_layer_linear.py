@@ -150,7 +150,7 @@ def train(problems: Problems, learning_rate: float, steps: int, tolerance: float
             now = Weights(now.v - learning_rate * slope.v, now.w - learning_rate * slope.w)
         end.v[going_I], end.w[going_I] = now.v, now.w
         taken_I[going_I] += count
-        going_I &= loss(end, x, y) > limit_I  # false for NaN: a network that diverged stops too
+        going_I = loss(end, x, y) > limit_I  # false for NaN: a network that diverged stops too
     return end, taken_I.numpy()
 
 
@@ -232,7 +232,8 @@ def criterion(start: Weights, end: Weights) -> tuple[np.ndarray, np.ndarray]:
     identity = torch.eye(start.w.shape[2], dtype=start.w.dtype).expand(len(start.w), -1, -1)
     first, last = (tangent(start, end, alpha, identity) for alpha in (0.0, 1.0))
     m_IDD = (first.mT @ last).numpy()
-    norm_I = np.sqrt((m_IDD**2).sum(axis=(1, 2)))
+    with np.errstate(over="ignore"):
+        norm_I = np.sqrt((m_IDD**2).sum(axis=(1, 2)))
     good = np.isfinite(norm_I) & (norm_I > 0)
     m_IDD = np.where(good[:, None, None], m_IDD, 0.0) / np.where(good, norm_I, 1.0)[:, None, None]
     smallest_I = np.linalg.eigvals(m_IDD).real.min(axis=1)
@@ -299,9 +300,9 @@ def simulate(
 
     Returns:
         One row a network: setting, scale, instance, steps taken, final_loss, relative_loss (over that at the start) and
-        converged. Of its line, all outputs and examples as one curve: affinity_residual, the largest distance of z' from
-        linear interpolation between z'(0) and z'(1), over the largest |z'|; gauss_length, the angle between z'(0) and
-        z'(1), and gauss_length_turning, the total turning at 50 alphas (rad); inner_product, <z'(0), z'(1)> / n;
+        converged. Of its line, all outputs and examples as one curve: affinity_residual, the largest distance of z'
+        from linear interpolation between z'(0) and z'(1), over the largest |z'|; gauss_length, the angle between z'(0)
+        and z'(1), and gauss_length_turning, the total turning at 50 alphas (rad); inner_product, <z'(0), z'(1)> / n;
         smallest_eigenvalue and smallest_symmetric_eigenvalue, see `criterion`. min Delta over the loss at the start:
         relative_min_delta of the continuous line, sampled_relative_min_delta at 50 alphas, and
         surrogate_relative_min_delta with the end's own outputs as target, which theorem 3 is about. Verdicts: monotone,

@@ -87,7 +87,7 @@ def material(suites=("classifiers",), grids=None, alphas=11, seeds=1, largest=10
         curves[suite], table = _walk(rows, suite, np.linspace(0, 1, alphas), largest)
         tables.append(table)
     measures = pd.concat(tables, ignore_index=True)
-    return Material(measures, curves, {name: SUITES[name] for name in suites}, MEASURE, _epochs(measures))
+    return Material(measures, curves, {name: SUITES[name] for name in suites}, MEASURE, {}, _epochs(measures))
 
 
 def classifiers_with(**columns):
@@ -130,7 +130,7 @@ def together(first, second):
     """Return the material of two, whose suites have different names."""
     measures = pd.concat([first.measures, second.measures], ignore_index=True)
     epochs = pd.concat([first.epochs, second.epochs], ignore_index=True)
-    return Material(measures, first.curves | second.curves, first.suites | second.suites, first.measure, epochs)
+    return Material(measures, first.curves | second.curves, first.suites | second.suites, first.measure, {}, epochs)
 
 
 def _epochs(measures, epochs=5):

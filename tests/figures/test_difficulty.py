@@ -1,0 +1,177 @@
+"""Figure 26 and the lines by label corruption, held to the curves that went in."""
+
+from dataclasses import replace
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from figures_drawn import curves_in, empty, panels, points, rehearse, said, segments, texts, titles
+from figures_material import ended, material, renamed, together, without_rows
+from matplotlib.colors import to_rgb
+
+from stages.figures.difficulty import dataset_sizes, label_corruption
+from stages.figures.style import MONOTONE, NON_MONOTONE, THEME
+
+GRID = {"hidden": [(64, 64)], "activation": ["relu"], "optimizer": ["sgd"], "lr": [0.1, 1.0]}
+BOTH = [dataset_sizes, label_corruption]
+
+
+def draw(function, made):
+    with mpl.rc_context(THEME):
+        return function(made)
+
+
+def of_sizes(sizes=(30.0, 300.0, np.nan)):
+    """Return two learning rates for each size, all monotone but for the larger rate of the first."""
+    made = material(grids={"classifiers": GRID}, seeds=len(sizes))
+    rows = made.measures.assign(status="converged", train_size=np.repeat(sizes, 2))
+    rows["monotonic"] = [True, False, *[True] * (len(rows) - 2)]
+    return replace(made, measures=rows)
+
+
+def of_corruption(shares=(0.0, 0.5, 1.0)):
+    """Return two learning rates for each share of corrupted labels; the larger ones rise."""
+    made = material(grids={"classifiers": GRID}, seeds=len(shares))
+    rows = made.measures.assign(status="converged", label_corruption=np.repeat(shares, 2))
+    rows["monotonic"] = [True, False] * len(shares)
+    rows["min_delta"] = np.where(rows["monotonic"].astype(bool), 0.0, 0.5 + rows["label_corruption"])
+    return replace(made, measures=rows)
+
+
+def test_each_size_has_a_panel_of_its_lines_and_courses_of_training():
+    made = of_sizes()
+    made = replace(made, epochs=made.epochs.sample(frac=1, random_state=0))
+    drawing = draw(dataset_sizes, made)
+    rehearse(drawing)
+    names = ["30 examples", "300 examples", "all examples"]
+    losses, alphas = made.curves["classifiers"].loss_train, made.curves["classifiers"].alphas
+    for i, (ax, title, name) in enumerate(zip(panels(drawing), titles(drawing), names, strict=True)):
+        risen = 1 if i == 0 else 0
+        assert title == f"{name}\n{risen} of 2 non-monotone\n2 shown; 0 above threshold, 0 diverged left out"
+        drawn = curves_in(ax)
+        for place, (line, training) in zip((2 * i, 2 * i + 1), (drawn[:2], drawn[2:]), strict=True):
+            np.testing.assert_array_equal(line.get_data(), [alphas, losses[place]])
+            assert (line.get_linestyle(), training.get_linestyle()) == ("-", "--")
+            assert to_rgb(line.get_color()) == to_rgb(training.get_color())
+            row = made.measures.iloc[place]
+            path = made.epochs[made.epochs["run_id"] == row["run_id"]].sort_values("epoch")["loss"]
+            shares = [0, 1 / 60, 2 / 60, 3 / 60, 4 / 60, 5 / 60]  # of the 60 epochs that the run is to have
+            np.testing.assert_allclose(training.get_data(), [shares, [row["initial_train_loss"], *path]])
+        assert to_rgb(drawn[0].get_color()) != to_rgb(drawn[2].get_color())
+    labels = [text.get_text() for text in drawing.figure.legends[0].get_texts()]
+    assert labels == ["learning rate 0.1", "learning rate 1", "along the line", "during training"]
+
+
+def test_the_data_of_sizes_are_the_curves():
+    made = of_sizes()
+    data = draw(dataset_sizes, made).data
+    assert len(data) == 6 * (11 + 6)
+    one = data[(data["run_id"] == made.measures["run_id"][3])]
+    assert one["train_size"].eq(300).all()
+    line = one[one["curve"] == "line"]
+    np.testing.assert_array_equal(line["train_loss"], made.curves["classifiers"].loss_train[3])
+    assert data["train_size"].isna().sum() == 2 * 17
+
+
+def test_of_many_sizes_nine_are_shown_the_ends_among_them():
+    sizes = [*np.arange(10.0, 20.0), np.nan]
+    drawing = draw(dataset_sizes, of_sizes(sizes))
+    assert len(panels(drawing)) == 9
+    assert [title.splitlines()[0] for title in titles(drawing)][::8] == ["10 examples", "all examples"]
+    assert "4 runs of 2 more sizes are not shown" in texts(drawing).replace("\n", " ")
+
+
+def test_one_size_and_all_examples_are_two():
+    names = [title.splitlines()[0] for title in titles(draw(dataset_sizes, of_sizes((30.0, np.nan))))]
+    assert names == ["30 examples", "all examples"]
+
+
+def test_runs_with_corrupted_labels_and_suites_of_one_size_have_no_panel():
+    made = of_sizes()
+    shares = [0.0, 0.5, *[0.0] * 4]
+    corrupted = replace(made, measures=made.measures.assign(label_corruption=shares))
+    other = of_sizes((77.0,))
+    other = renamed(replace(other, measures=other.measures.assign(run_id=["x0", "x1"])), {"classifiers": "one"})
+    drawing = draw(dataset_sizes, together(corrupted, replace(other, epochs=other.epochs[:0])))
+    assert [len(curves_in(ax)) for ax in panels(drawing)] == [2, 4, 4]
+
+
+def test_a_run_that_a_suite_of_one_size_holds_too_is_shown():
+    made = of_sizes()
+    first = replace(of_sizes((30.0,)), epochs=made.epochs[:0])
+    drawing = draw(dataset_sizes, together(renamed(first, {"classifiers": "one"}), made))
+    assert [len(curves_in(ax)) for ax in panels(drawing)] == [4, 4, 4]
+
+
+def test_sizes_whose_runs_were_not_admitted_say_so():
+    made = of_sizes()
+    drawing = draw(dataset_sizes, ended(made, "above threshold", made.measures["train_size"] == 300))
+    assert [said(ax) for ax in panels(drawing)] == [[], ["no admitted run"], []]
+    assert "0 shown; 2 above threshold, 0 diverged left out" in titles(drawing)[1]
+    assert set(drawing.data["train_size"].fillna(0)) == {0, 30}
+
+
+def test_corruption_shows_every_finite_run_and_hollow_those_above_the_threshold():
+    made = of_corruption()
+    rows = made.measures
+    made = ended(ended(made, "above threshold", rows.index == 3), "diverged", rows.index == 4)
+    drawing = draw(label_corruption, made)
+    rehearse(drawing)
+    lines, rises = panels(drawing)
+    assert points(rises) == [(0, 0), (0, 0.5), (50, 0), (50, 1.0), (100, 1.5)]
+    hollow = [one for one in rises.collections if len(one.get_offsets()) and not len(one.get_facecolors())]
+    assert [tuple(one.get_offsets()[0]) for one in hollow] == [(50, 1.0)]
+    assert to_rgb(hollow[0].get_edgecolors()[0]) == to_rgb(NON_MONOTONE)
+    filled = {tuple(to_rgb(one.get_facecolors()[0])) for one in rises.collections if len(one.get_facecolors())}
+    assert filled == {to_rgb(MONOTONE), to_rgb(NON_MONOTONE)}
+    losses = made.curves["classifiers"].loss_train
+    wanted = sorted(tuple(losses[i]) for i in (0, 1, 2, 3, 5))
+    assert sorted(tuple(float(value) for value in line[:, 1]) for line in segments(lines)) == wanted
+    for title, kind in zip(titles(drawing), ("dashed", "hollow"), strict=True):
+        assert "2 of 4 non-monotone\n4 admitted, 1 above threshold" in title
+        assert f"({kind}); 1 diverged left out" in title
+
+
+def test_lines_of_the_same_corruption_have_one_colour_and_others_another():
+    (lines, _) = panels(draw(label_corruption, of_corruption()))
+    (bundle,) = lines.collections
+    colours = [tuple(colour) for colour in bundle.get_colors()]
+    assert colours[0] == colours[1]
+    assert len(set(colours)) == 3
+
+
+def test_the_data_of_corruption_are_the_curves_and_their_rises():
+    made = ended(of_corruption(), "diverged", [False] * 4 + [True] * 2)
+    data = draw(label_corruption, made).data
+    assert set(data["label_corruption"]) == {0, 0.5}
+    for place, (run, one) in enumerate(data.groupby("run_id", sort=False)):
+        assert run == made.measures["run_id"][place]
+        np.testing.assert_array_equal(one["train_loss"], made.curves["classifiers"].loss_train[place])
+        assert set(one["min_delta"]) == {made.measures["min_delta"][place]}
+
+
+def test_only_suites_that_vary_the_corruption_are_shown():
+    other = renamed(material(grids={"classifiers": GRID}), {"classifiers": "one"})
+    other = replace(other, measures=other.measures.assign(run_id=["x0", "x1"]))
+    assert set(draw(label_corruption, together(other, of_corruption())).data["suite"]) == {"classifiers"}
+
+
+@pytest.mark.parametrize("function", BOTH)
+def test_where_every_run_diverged_the_panels_say_so(function):
+    drawing = draw(function, ended(of_sizes() if function is dataset_sizes else of_corruption(), "diverged"))
+    rehearse(drawing)
+    assert drawing.data.empty
+    assert all(empty(ax) and said(ax) for ax in panels(drawing))
+    assert "diverged left out" in texts(drawing)
+
+
+@pytest.mark.parametrize("function", BOTH)
+@pytest.mark.parametrize("made", [material(grids={"classifiers": GRID}), without_rows(material())])
+def test_suites_that_vary_nothing_are_told(function, made):
+    drawing = draw(function, made)
+    rehearse(drawing)
+    assert isinstance(drawing.data, pd.DataFrame)
+    assert drawing.data.empty
+    assert all(said(ax)[0].startswith("no suite with several") for ax in panels(drawing))
+    assert all(ax.get_xlabel() and ax.get_ylabel() for ax in panels(drawing))

@@ -1,0 +1,153 @@
+"""Figure 29 and the figure and table of two-layer linear networks, held to the tables that they are drawn from."""
+
+from functools import cache
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from figures_drawn import panels, points, rehearse, said, texts, titles
+from matplotlib.patches import StepPatch
+
+from stages.figures import theory
+from stages.figures.style import LARGEST, THEME, render
+from stages.measures.proportion import wilson
+from stages.theory import noisy_quadratic, two_layer_linear
+
+RATES = (0.02, 0.3, 1.0)
+SIZES = {"inputs": 3, "outputs": 3, "hidden": 2, "examples": 6}
+
+
+@cache
+def lines():
+    return noisy_quadratic.simulate(dimension=10, learning_rates=RATES, steps=500, samples=150, seed=0)
+
+
+@cache
+def networks():
+    """Return networks of which some are not trained to the end and some leap over the solution, and rise."""
+    training = {"steps": 800, "learning_rate": 0.05, "tolerance": 1e-8}
+    return two_layer_linear.simulate(instances=40, scales=(0.1, 2.5), seed=0, **SIZES, **training)
+
+
+def draw(function, table):
+    with mpl.rc_context(THEME):
+        return function(table, 0.9)
+
+
+@cache
+def drawn(function):
+    return draw(function, networks() if function is theory.two_layer_linear else lines())
+
+
+def outlines(ax):
+    """Return the counts and edges of the histograms of a panel, without their fillings."""
+    found = [patch for patch in ax.patches if isinstance(patch, StepPatch) and not patch.get_fill()]
+    return [(patch.get_data().values, patch.get_data().edges) for patch in found]
+
+
+@pytest.mark.parametrize("function", [theory.noisy_quadratic, theory.two_layer_linear])
+def test_every_panel_is_labelled(function):
+    rehearse(drawn(function))
+    for ax, title in zip(panels(drawn(function)), titles(drawn(function)), strict=True):
+        assert all([ax.get_xlabel(), ax.get_ylabel(), *title.split("\n")])
+    assert "90 % Wilson interval" in texts(drawn(function))
+
+
+@pytest.mark.parametrize("function", [theory.noisy_quadratic, theory.two_layer_linear])
+def test_the_same_table_gives_the_same_small_files(function):
+    table = networks()[:40] if function is theory.two_layer_linear else lines()[:300]  # one setting, one learning rate
+    drawings = [draw(function, table) for _ in range(2)]
+    for drawing in drawings:
+        drawing.figure.set_layout_engine("none")  # which takes most of the time
+    first, second = (render(drawing)[0] for drawing in drawings)
+    assert first == second
+    assert all(len(content) < LARGEST for content in first.values())
+
+
+def test_a_panel_of_each_learning_rate_has_the_slopes_of_both_ends_in_equally_many_bins():
+    drawing = drawn(theory.noisy_quadratic)
+    assert len(panels(drawing)) == len(RATES) + 1
+    data = drawing.data
+    for ax, rate, title in zip(panels(drawing), RATES, titles(drawing), strict=False):
+        assert f"η = {rate:g}" in title
+        group = lines()[lines()["lr"] == rate]
+        for (counts, edges), end in zip(outlines(ax), noisy_quadratic.ENDS, strict=True):
+            slopes = group[group["end"] == end]["slope_end"]
+            assert len(counts) == theory.BINS
+            assert edges[0] == group["slope_end"].min()
+            assert edges[-1] == group["slope_end"].max()
+            for count, low, high in list(zip(counts, edges[:-1], edges[1:], strict=True))[:-1]:
+                assert count == ((slopes >= low) & (slopes < high)).sum()
+            assert counts.sum() == 150
+            rows = data[(data["end"] == end) & (data["lr"] == rate)]
+            np.testing.assert_array_equal(rows["count"], counts)
+            np.testing.assert_array_equal(rows["from"], edges[:-1])
+            np.testing.assert_array_equal(rows["to"], edges[1:])
+            flat = (group[group["end"] == end]["min_delta"] == 0).sum()
+            assert f"{end}: {slopes.mean():.3g} ± {slopes.std():.3g}; {flat} of 150 never rise" in title
+            assert (rows["monotone"] == flat).all()
+
+
+def test_proportions_of_lines_that_never_rise_stand_against_the_learning_rate_with_their_intervals():
+    ax = panels(drawn(theory.noisy_quadratic))[-1]
+    found = [container for container in ax.containers if container.has_yerr]
+    keys = [(end, rise) for end in noisy_quadratic.ENDS for rise in ("min_delta", "sampled_min_delta")]
+    assert len(found) == len(keys)
+    for container, (end, rise) in zip(found, keys, strict=True):
+        middle, _, (bars,) = container
+        for rate, x, y, bar in zip(RATES, *middle.get_data(), bars.get_segments(), strict=True):
+            rows = lines()[(lines()["end"] == end) & (lines()["lr"] == rate)]
+            flat = int((rows[rise] == 0).sum())
+            assert (x, y) == (rate, pytest.approx(flat / 150))
+            assert bar[:, 1] == pytest.approx(wilson(flat, 150, 0.9))
+
+
+def test_gauss_lengths_and_rises_of_converged_networks_are_drawn_by_setting():
+    table = networks()
+    kept = table[table["converged"]]
+    assert 0 < len(kept) < len(table)
+    drawing = drawn(theory.two_layer_linear)
+    np.testing.assert_array_equal(drawing.data["gauss_length"], kept["gauss_length"])
+    upper, lower = np.split(np.array(panels(drawing)), 2)
+    names = [title.split("\n") for title in titles(drawing)]
+    for i, setting in enumerate(two_layer_linear.SETTINGS):
+        group = kept[kept["setting"] == setting]
+        for (counts, edges), scale in zip(outlines(upper[i]), (0.1, 2.5), strict=True):
+            lengths = group[group["scale"] == scale]["gauss_length"]
+            assert (edges[0], edges[-1]) == (0, np.pi)
+            assert counts.sum() == len(lengths)
+            assert counts[edges[1:] < np.pi / 2].sum() <= (lengths < np.pi / 2).sum()
+        expected = sorted(zip(group["gauss_length"], group["relative_min_delta"], strict=True))
+        np.testing.assert_allclose(points(lower[i]), expected)
+        below, left = (group["gauss_length"] < np.pi / 2).sum(), 80 - len(group)
+        assert names[i][1] == f"{below} of {len(group)} below π/2; {left} of 80 not converged left out"
+        assert names[3 + i][1].startswith(f"{group['monotone'].sum()} of {len(group)} monotone")
+        for ax in (upper[i], lower[i]):
+            assert {line.get_xdata()[0] for line in ax.lines} == {np.pi / 2, np.pi}
+    assert not kept["monotone"].all()
+
+
+def test_a_setting_in_which_no_network_converged_says_so():
+    table = networks()
+    none = table.assign(converged=table["converged"] & (table["setting"] != "balanced"))
+    drawing = draw(theory.two_layer_linear, none)
+    rehearse(drawing)
+    words = [said(ax) for ax in panels(drawing)]
+    assert words == [[], ["no network converged"], []] * 2
+    rehearse(draw(theory.two_layer_linear, table.assign(converged=False)))
+    cells = theory.two_layer_linear_table(table.assign(converged=False), 0.9)
+    assert all(row.rstrip(" |").endswith("–") for row in cells.markdown.splitlines()[4:10])
+
+
+def test_the_table_holds_the_summary():
+    table = theory.two_layer_linear_table(networks(), 0.9)
+    assert table.data.equals(two_layer_linear.summary(networks(), 0.9))
+    head, _, *rows = [line.strip("| ").split(" | ") for line in table.markdown.splitlines() if line.startswith("|")]
+    assert len(rows) == 6
+    at = {name: place for place, name in enumerate(head)}
+    for row, cell in zip(rows, table.data.to_dict("records"), strict=True):
+        assert len(row) == len(head)
+        assert row[at["scale"]] == f"{cell['scale']:g}"
+        for name, column in (("converged", "converged"), ("< π/2", "below_half_pi"), ("monotone", "monotone")):
+            assert row[at[name]] == str(cell[column])
+        assert row[-1] == f"{cell['proportion']:.2f}<br>{cell['low']:.2f}–{cell['high']:.2f}"
