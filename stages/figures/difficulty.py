@@ -24,6 +24,7 @@ from stages.figures.style import (
     verdict_handles,
 )
 
+KIND = ("suite", "network", "hidden", "layers", "width_multiplier", "train_size", "label_corruption")
 PANELS = 9  # as many sizes as the paper trains with
 SIZE_COLUMNS = ["suite", "run_id", "train_size", "lr", "curve", "alpha", "train_loss"]
 CORRUPTION_COLUMNS = ["suite", "run_id", "label_corruption", "status", "min_delta", "monotonic", "alpha", "train_loss"]
@@ -94,10 +95,11 @@ def label_corruption(material: Material) -> Drawing:
 
 
 def _varying(material: Material, name: str) -> pd.DataFrame:
-    """Return the rows of the suites whose runs differ in a column; a run that several hold counts once."""
+    """Return the rows of each kind of network and data that differ in a column; a run that suites share counts once."""
     rows = material.lines(once=False)
-    values = rows.groupby("suite")[name].nunique(dropna=False)
-    return rows[rows["suite"].isin(values.index[values > 1])].drop_duplicates("run_id")
+    same = [key for key in KIND if key != name]
+    values = rows.groupby(same, dropna=False)[name].transform(lambda column: column.nunique(dropna=False))
+    return rows[values > 1].drop_duplicates("run_id")
 
 
 def _size_panel(ax: Axes, material: Material, group: pd.DataFrame, colours: dict) -> list[tuple]:

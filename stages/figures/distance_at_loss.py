@@ -144,6 +144,8 @@ def _panel(ax: Axes, cells: pd.DataFrame, names: list[str], colours: dict, value
     if not cells["shown"].any():
         say(ax, "no run of every optimizer\nreached a level" if len(cells) else "no run")
     log_axis(ax.yaxis, values)
+    if np.isfinite(values).any():
+        ax.set_ylim(np.nanmin(values) / 1.3, np.nanmax(values) * 1.3)
     ax.set_xscale("log")
     ax.set_xlim(max(LEVELS) * 1.6, min(LEVELS) / 1.6)
     ax.xaxis.set_major_locator(FixedLocator(LEVELS))

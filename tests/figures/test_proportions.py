@@ -74,7 +74,7 @@ def text(counts, rises):
     return f"{len(rises) / admitted:.2f} ({admitted})<br>{interval.low:.2f}–{interval.high:.2f}"
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", POOLED)
 def test_every_cell_is_counted_by_a_loop_over_the_rows(name):
     cells = count(of(name), KEYS[name])
     records = made_of(name).data.to_dict("records")
@@ -141,7 +141,7 @@ def test_table_3_pools_optimizers():
     assert "optimizer" not in made_of("table_3").data
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", POOLED)
 def test_threshold_and_tolerance_stand_below_the_table(name):
     below = made_of(name).markdown.rsplit("|\n", 1)[1].replace("\u00a0", " ")
     suites = of(name).suites
@@ -167,7 +167,7 @@ def test_a_variant_that_was_not_trained_has_no_column_or_an_empty_cell():
     assert [row[-1] == "" for row in cells] == [False, False, True, True]
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", POOLED)
 def test_where_every_run_diverged_each_cell_is_a_dash(name):
     table = make(name, ended(of(name), "diverged"))
     assert not table.data["admitted"].any()
@@ -178,7 +178,7 @@ def test_where_every_run_diverged_each_cell_is_a_dash(name):
     assert len(head) == len(grid(made_of(name))[0])
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", POOLED)
 def test_a_suite_without_any_row_has_a_table_without_cells(name):
     table = make(name, without_rows(of(name)))
     assert table.data.empty
@@ -186,7 +186,7 @@ def test_a_suite_without_any_row_has_a_table_without_cells(name):
     assert "0 runs: 0 of 0 non-monotone" in table.markdown
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", POOLED)
 def test_a_run_of_two_suites_is_counted_once(name):
     made = of(name)
     twice = together(made, renamed(made, {suite: f"{suite}_again" for suite in made.suites}))
