@@ -1,7 +1,7 @@
 """Train grids of networks, walk the lines between their weights, measure them, and draw what was found.
 
 One script a stage (`python -m stages.train_grid`), and beside them the packages they are made of. Imports run one way:
-scripts -> figures, lines, training -> measures, networks, datasets -> config, files.
+scripts -> figures, lines, training, theory -> measures, networks, datasets -> config, files.
 """
 
 import os

@@ -110,6 +110,7 @@ def test_lines_are_to_runs_that_have_one_of_the_values_of_each_key(loaded):
     assert all(of_runs({}, run) for run in runs)
 
 
+MODEL = "theory.two_layer_linear"
 WRONG = {
     "lines named as the runs' own": (
         {f"{SUITE}.fresh_lines.initial": LINES},
@@ -178,6 +179,19 @@ WRONG = {
     "bad plot key": ({"plot.figure_5": ["tiny"]}, ["plot.figure_5: no such figure or table, ", "such as _mine"]),
     "figure that is not drawn": ({"plot.figure_99": ["tiny"]}, ["plot.figure_99: no such figure or table"]),
     "text for a list in plot": ({"plot.figure_05": "tiny"}, ["plot.figure_05: got 'tiny', expected"]),
+    "figure of suites without any": ({"plot.figure_05": []}, ["plot.figure_05: got [], expected at least one suite"]),
+    "figure of the theory with a suite": (
+        {"plot.figure_29_mine": ["tiny"]}, ["plot.figure_29_mine: got ['tiny'], expected none: it is made from"]
+    ),
+    "unknown key of theory": ({"theory.extra": 1}, ["theory.extra: unknown key"]),
+    "unknown key of a model": ({f"{MODEL}.extra": 1}, [f"{MODEL}.extra: unknown key"]),
+    "a rate at which the model diverges": (
+        {"theory.noisy_quadratic.learning_rates": [0.1, 2.0]},
+        ["theory.noisy_quadratic.learning_rates.1: got 2.0, expected less than 2"],
+    ),
+    "no rate": ({"theory.noisy_quadratic.learning_rates": []}, ["theory.noisy_quadratic.learning_rates: got [], exp"]),
+    "more hidden units than inputs": ({f"{MODEL}.hidden": 9}, [f"{MODEL}.hidden: got 9, expected at most inputs, 3"]),
+    "more inputs than examples": ({f"{MODEL}.inputs": 9}, [f"{MODEL}.inputs: got 9, expected at most examples, 5"]),
     "group without keys": ({"plot": None}, ["plot: got None, expected"]),
     "no suites": ({"suites": {}, "plot": {}}, ["suites: got", "expected"]),
     "name of a suite": ({"suites.Tiny": {}}, ["suites.Tiny: ", "expected"]),
