@@ -112,7 +112,7 @@ def train(run: Run, x: torch.Tensor, labels: torch.Tensor, classes: int) -> tupl
         total = 0.0
         if epoch == run.switch_after:
             optim = start(run, net, switched=True)
-        if epoch in run.milestones:
+        elif epoch in run.milestones:
             for group in optim.param_groups:
                 group["lr"] *= run.decay
         for batch in torch.randperm(len(x), generator=order).split(run.batch_size):

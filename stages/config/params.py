@@ -104,23 +104,31 @@ class NoisyQuadratic(Frozen):
     samples: Count
     seed: Seed
 
+    @model_validator(mode="after")
+    def _once(self) -> "NoisyQuadratic":
+        if len(set(self.learning_rates)) < len(self.learning_rates):
+            raise ValueError(f"learning_rates: got {list(self.learning_rates)}, expected each once")
+        return self
+
 
 class TwoLayerLinear(Frozen):
     """Two-layer linear networks that are trained by gradient descent on teachers that they can match."""
 
     instances: Count
-    scales: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    scales: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=4)]
     inputs: Count
     outputs: Count
     hidden: Count
     examples: Count
     steps: Count
     learning_rate: Positive
-    tolerance: Positive
+    tolerance: Annotated[float, Field(gt=0, lt=1)]
     seed: Seed
 
     @model_validator(mode="after")
     def _sizes(self) -> "TwoLayerLinear":
+        if len(set(self.scales)) < len(self.scales):
+            raise ValueError(f"scales: got {list(self.scales)}, expected each once")
         if self.hidden > self.inputs:
             raise ValueError(f"hidden: got {self.hidden}, expected at most inputs, {self.inputs}")
         if self.inputs > self.examples:

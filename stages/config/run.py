@@ -86,7 +86,7 @@ class Run(Frozen):
     switch_optimizer: Optimizer | None = None
     """The other optimizer."""
     switch_lr: Positive | None = None
-    """Its learning rate."""
+    """Its learning rate, until a later milestone."""
     milestones: tuple[Count, ...] = ()
     """Epochs after which the learning rate is multiplied by `decay`."""
     decay: Positive = 0.1
@@ -110,8 +110,8 @@ class Run(Frozen):
     inverse_interval: Count = 100
     """Of K-FAC: steps from one inversion of the curvature to the next."""
     kl_clip: Positive | None = 1e-3
-    """Of K-FAC: the largest lr^2 v.g of a step v for a gradient g, twice the change of the predicted distribution to
-    second order; null for no limit."""
+    """Of K-FAC: the largest lr^2 v.g of a step v for a gradient g, to second order at least twice the KL divergence
+    that a step without momentum causes (Ba et al. 2017); null for no limit."""
 
     epochs: Count
     """Passes over the training data."""
@@ -167,8 +167,9 @@ class Run(Frozen):
             )
 
     def _check_optimizers(self) -> None:
-        if "kfac" in self.optimizers and self.network != "mlp":
-            raise ValueError(f"optimizer: got 'kfac', expected another: network {self.network}")
+        for name in ("optimizer", "magnitude", "switch_optimizer"):
+            if getattr(self, name) == "kfac" and self.network != "mlp":
+                raise ValueError(f"{name}: got 'kfac', expected another: network {self.network}")
         for name in SWITCH:
             if (getattr(self, name) is None) != (self.switch_after is None):
                 raise ValueError(f"{name}: got {getattr(self, name)!r}, expected all of {', '.join(SWITCH)} or none")
@@ -176,6 +177,8 @@ class Run(Frozen):
             raise ValueError(f"switch_after: got {self.switch_after}, expected less than epochs, {self.epochs}")
         if self.magnitude and (self.switch_after or "kfac" in self.optimizers):
             raise ValueError(f"magnitude: got {self.magnitude!r}, expected null: a run with a switch or K-FAC")
+        if self.magnitude == self.optimizer:
+            raise ValueError(f"magnitude: got {self.magnitude!r}, expected another than optimizer, or null")
 
     def spec(self) -> dict:
         """Return what identifies the run: every field that has an effect and is not at its default."""

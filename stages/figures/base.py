@@ -73,7 +73,7 @@ class Material:
     def _plain(rows: pd.DataFrame) -> pd.DataFrame:
         rows = rows.reset_index(drop=True)
         verdict = rows["monotonic"].astype(str)
-        unknown = (rows["status"] == "converged") & ~verdict.isin(["True", "False"])
+        unknown = ~verdict.isin(["True", "False"])
         return rows.assign(
             status=rows["status"].mask(unknown, "diverged"),
             monotonic=verdict == "True",
@@ -232,9 +232,17 @@ def setting(row: pd.Series, leave: Iterable[str] = ()) -> str:
         "batch_norm": normalisation(row),
         "optimizer": OPTIMIZERS.get(row["optimizer"], str(row["optimizer"])),
         "lr": f"lr {row['lr']:g}",
+        "switch_optimizer": _switch(row),
+        "magnitude": None if pd.isna(row["magnitude"]) else f"step size of {OPTIMIZERS[row['magnitude']]}",
         "seed": f"seed {row['seed']}",
     }
     return ", ".join(text for name, text in words.items() if name not in set(leave) and pd.notna(text))
+
+
+def _switch(row: pd.Series) -> str | None:
+    if pd.isna(row["switch_after"]):
+        return None
+    return f"{OPTIMIZERS[row['switch_optimizer']]} after {row['switch_after']:g} epochs, lr {row['switch_lr']:g}"
 
 
 def optimizers(rows: pd.DataFrame) -> list[str]:

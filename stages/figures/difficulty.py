@@ -34,9 +34,11 @@ def dataset_sizes(material: Material) -> Drawing:
     """Figure 26: training loss along the line and during training, a panel for each number of training examples."""
     rows = _varying(material, "train_size")
     rows = rows[rows["label_corruption"].astype(float) == 0]
-    sizes = sorted(set(rows["train_size"].astype(float).fillna(np.inf)))  # all examples: the last
+    size_of = rows["train_size"].astype(float).fillna(np.inf)  # all examples: the last
+    sizes = sorted(set(size_of))
     shown = [sizes[round(place)] for place in np.linspace(0, len(sizes) - 1, min(len(sizes), PANELS))]
-    chosen = rows[rows["train_size"].astype(float).fillna(np.inf).isin(shown)]
+    chosen = rows[size_of.isin(shown)]
+    epochs = dict(list(material.epochs.groupby(["suite", "run_id"])))
     rates = sorted(set(chosen["lr"].astype(float)))
     colours = dict(zip(rates, RATES(np.linspace(0, 1, len(rates))), strict=True))
     columns = min(max(len(shown), 1), 3)
@@ -45,8 +47,8 @@ def dataset_sizes(material: Material) -> Drawing:
         ax.remove()
     drawn = []
     for ax, size in zip(axes.flat, shown or [None], strict=False):
-        group = chosen[chosen["train_size"].astype(float).fillna(np.inf) == size]
-        drawn += _size_panel(ax, material, group, colours)
+        group = chosen[size_of[chosen.index] == size]
+        drawn += _size_panel(ax, material, group, epochs, colours)
         name = "no suite varies it" if size is None else "all examples" if size == np.inf else f"{int(size)} examples"
         heading(ax, name, f"{split(group)}\n{count(group)}")
     handles = [Line2D([], [], color=colour, label=f"learning rate {rate:g}") for rate, colour in colours.items()]
@@ -102,18 +104,17 @@ def _varying(material: Material, name: str) -> pd.DataFrame:
     return rows[values > 1].drop_duplicates("run_id")
 
 
-def _size_panel(ax: Axes, material: Material, group: pd.DataFrame, colours: dict) -> list[tuple]:
+def _size_panel(ax: Axes, material: Material, group: pd.DataFrame, epochs: dict, colours: dict) -> list[tuple]:
     """Draw the admitted runs of one number of examples; return each curve as its row, name, places and losses."""
     kept = admitted(group)
     drawn = []
     highest = 0.0
-    epochs = dict(list(material.epochs.groupby(["suite", "run_id"])))
     pairs = material.values(kept, "loss_train")
     for (_, row), (alphas, values) in zip(kept.iterrows(), pairs, strict=True):
         colour = colours[float(row["lr"])]
         trained = epochs.get((row["suite"], row["run_id"]), material.epochs.head(0)).sort_values("epoch")
         share = np.array([0, *trained["epoch"] / row["epochs"]])
-        losses = np.array([row["initial_train_loss"], *trained["loss"]], dtype=float)
+        losses = np.array([np.interp(0.0, alphas, values), *trained["loss"]], dtype=float)
         ax.plot(alphas, values, color=colour, lw=1.6, alpha=0.8, zorder=3)
         ax.plot(share, losses, color=colour, lw=0.8, ls="--", alpha=0.8, zorder=2)
         highest = max(highest, float(values.max()), float(losses.max()))

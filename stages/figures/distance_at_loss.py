@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from stages.config.run import OPTIMIZER_OPTIONS
 from stages.figures.base import OPTIMIZERS, UNITS, Drawing, Material, optimizers, subject
-from stages.figures.style import COLOURS, OPTIMIZER_COLOURS, canvas, caption, heading, legend, log_axis, say
+from stages.figures.style import OPTIMIZER_COLOURS, canvas, caption, heading, legend, log_axis, say
 from stages.measures.contrast import SETTING
 
 LEVELS = (1.0, 0.3, 0.1, 0.03, 0.01)  # nats: absolute, since initial losses differ by network and would shift a share
@@ -40,17 +40,17 @@ def distance_at_loss(material: Material) -> Drawing:
         ALL: _summarise(ALL, usable, reached, names),
         BEST: _summarise(BEST, best, _matched(best, reached, names), names, reached),
     }
-    others = [name for name in names if name not in OPTIMIZER_COLOURS]
-    colours = OPTIMIZER_COLOURS | {name: COLOURS[(7 + i) % 10] for i, name in enumerate(others)}
     figure, (axes,) = canvas(1, 2, width=5.2, height=4.2, sharey=True)
     values = pd.concat(list(panels.values()))[["low_quartile", "high_quartile"]].to_numpy(float).ravel()
     for ax, (title, cells) in zip(axes, panels.items(), strict=True):
-        _panel(ax, cells, names, colours, values)
+        _panel(ax, cells, names, values)
         above = int(((usable if title == ALL else best)["status"] == "above threshold").sum())
         runs = len(usable) if title == ALL else len(best)
         text = f"{runs} runs, {above} of them above threshold; {len(rows) - len(usable)} diverged left out"
         heading(ax, title, f"{text}\n{_shown(cells, names)}")
-    marks = [Line2D([], [], color=colours[name], marker="o", label=OPTIMIZERS.get(name, name)) for name in names]
+    marks = [
+        Line2D([], [], color=OPTIMIZER_COLOURS[name], marker="o", label=OPTIMIZERS.get(name, name)) for name in names
+    ]
     legend(figure, [*marks, Line2D([], [], color="0.4", marker="|", ms=10, ls="", label="quartiles")])
     others = len(everything) - len(rows)
     note = (
@@ -133,14 +133,14 @@ def _summarise(
     return pd.DataFrame(cells, columns=COLUMNS)
 
 
-def _panel(ax: Axes, cells: pd.DataFrame, names: list[str], colours: dict, values: np.ndarray) -> None:
+def _panel(ax: Axes, cells: pd.DataFrame, names: list[str], values: np.ndarray) -> None:
     for i, name in enumerate(names):
         own = cells[(cells["optimizer"] == name) & (cells["shown"] > 0)]
         x = own["level"].to_numpy(float) * 1.08 ** ((len(names) - 1) / 2 - i)
         low, middle, high = (own[part].to_numpy(float) for part in COLUMNS[-3:])
         if len(own):
             error = np.array([middle - low, high - middle])
-            ax.errorbar(x, middle, error, color=colours[name], marker="o", ms=5, lw=1.2, capsize=3)
+            ax.errorbar(x, middle, error, color=OPTIMIZER_COLOURS[name], marker="o", ms=5, lw=1.2, capsize=3)
     if not cells["shown"].any():
         say(ax, "no run of every optimizer\nreached a level" if len(cells) else "no run")
     log_axis(ax.yaxis, values)

@@ -38,9 +38,9 @@ class Examples:
     turning: np.ndarray
     """(N,) radians."""
     rise: np.ndarray
-    """(N,) min Delta of the squared distance, over that at alpha = 0."""
+    """(N,) min Delta of the squared distance, over that at the start of the line."""
     fit: np.ndarray
-    """(N,) squared distance at alpha = 1, over that at alpha = 0."""
+    """(N,) squared distance at alpha = 1, over that at the start of the line."""
     missing: int
     """Number of those left out: without a turning, or at their target from the start."""
 
@@ -87,7 +87,7 @@ def example_turning(material: Material) -> Drawing:
     for ax, (name, examples), title in zip(axes, found.items(), titles, strict=False):
         _map(ax, counts[name].sum(2), sum(counts.values()).sum(2), norm)
         heading(ax, title, f"{_words(examples)}\n{len(kept)} runs; {left_out(rows)}")
-        ax.set_ylabel("largest rise of the squared distance,\nover that at α = 0")
+        ax.set_ylabel("largest rise of the squared distance,\nover that at the start")
     _fits(axes[2], found[TARGET])
     heading(axes[2], "towards the target, by fit", f"{_words(found[TARGET])}\n{len(kept)} runs; {left_out(rows)}")
     _legend(figure, axes, norm)
@@ -95,9 +95,10 @@ def example_turning(material: Material) -> Drawing:
     missing = max(examples.missing for examples in found.values())
     note = (
         "Theorem 3: a curve that turns by less than π/2 in all and ends at its target never moves away from it. Left, "
-        "the target is the output at α = 1, so no example below π/2 may rise. Middle and right, it is the example's "
-        "own target, and the assumption fails: outputs end near it, not at it, and may pass it however little they "
-        "turn. Turning: sum of the angles between tangents at successive α, a lower bound of the Gauss length. "
+        "the target is the output at the end of the line, and by the theorem none below π/2 should rise. Middle and "
+        "right, it is the example's own target, and the assumption fails: outputs end near it, not at it, and may pass "
+        "it however little they turn. Turning: sum of the angles between tangents at successive α, a lower bound of "
+        "the Gauss length. "
         f"Rises up to {ROUNDING:g} of the start count as rounding, so as none. {explain_admitted(material)}"
         + (f" {others} runs with another loss are left out." if others else "")
         + (f" {missing} examples without a turning or a distance at the start are left out." if missing else "")
@@ -113,8 +114,8 @@ def gather(material: Material, rows: pd.DataFrame, rise: str, start: str, end: s
         material: The pooled suites.
         rows: Rows of `Material.lines`.
         rise: Field of `Curves` that holds min Delta of the squared distance to a target.
-        start: Field that holds the distance at alpha = 0.
-        end: Field that holds it at alpha = 1; None if it is 0.
+        start: Field that holds the distance at the first alpha.
+        end: Field that holds it at the last; None if it is 0.
 
     Returns:
         Those that have a turning and a distance at the start.
@@ -173,7 +174,7 @@ def _fits(ax: Axes, examples: Examples) -> None:
         say(ax, "no admitted run of squared error\nwith Gauss lengths")
     ax.grid(visible=False, axis="x")
     ax.set_xticks(places, [f"{name}\n({n})" for name, n in zip(FIT_NAMES, numbers, strict=True)], fontsize=8)
-    ax.set(ylim=(0, 122), ylabel="examples (%)", xlabel="own loss at α = 1, over that at α = 0 (examples)")
+    ax.set(ylim=(0, 122), ylabel="examples (%)", xlabel="own loss at the end, over that at the start (examples)")
     ax.yaxis.set_major_locator(FixedLocator(range(0, 101, 20)))
 
 

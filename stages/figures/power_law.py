@@ -7,7 +7,6 @@ from matplotlib.lines import Line2D
 
 from stages.figures.base import OPTIMIZERS, Drawing, Material, admitted, count, explain_admitted, optimizers, subject
 from stages.figures.style import (
-    COLOURS,
     DISTANCE,
     GAUSS,
     GREY,
@@ -41,14 +40,13 @@ def _power_laws(material: Material, groups: dict[str, pd.DataFrame]) -> Drawing:
     """Draw a row for each group of lines, by the words before its titles; a column for each Gauss length."""
     rows = material.lines()
     names = optimizers(rows)
-    others = [name for name in names if name not in OPTIMIZER_COLOURS]
-    colours = OPTIMIZER_COLOURS | {name: COLOURS[(7 + i) % 10] for i, name in enumerate(others)}
     figure, axes = canvas(len(groups), 2, width=5.2, height=4.2, sharex=True, sharey="col")
     for pair, (title, group) in zip(axes, groups.items(), strict=True):
         for ax, length in zip(pair, GAUSS, strict=True):
-            _panel(ax, material, rows, group, length, colours, title)
+            _panel(ax, material, rows, group, length, title)
     handles = [
-        Line2D([], [], ls="", marker="D", color=colours[name], label=OPTIMIZERS.get(name, name)) for name in names
+        Line2D([], [], ls="", marker="D", color=OPTIMIZER_COLOURS[name], label=OPTIMIZERS.get(name, name))
+        for name in names
     ]
     for on in sorted(set(rows["batch_norm"])):
         label = "batch norm" if on else "no batch norm"
@@ -64,17 +62,15 @@ def _power_laws(material: Material, groups: dict[str, pd.DataFrame]) -> Drawing:
     return Drawing(figure, admitted(rows)[columns])
 
 
-def _panel(
-    ax: Axes, material: Material, rows: pd.DataFrame, group: pd.DataFrame, length: str, colours: dict, title: str
-) -> None:
+def _panel(ax: Axes, material: Material, rows: pd.DataFrame, group: pd.DataFrame, length: str, title: str) -> None:
     """Draw one group of lines, on axes that suit all of `rows`."""
     kept = admitted(group)
     x, y = kept["normalized_distance"].to_numpy(float), kept[length].to_numpy(float)
     drawn = np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0)
-    for name in colours:
+    for name, colour in OPTIMIZER_COLOURS.items():
         for on, marker in MARKERS.items():
             chosen = drawn & (kept["optimizer"] == name).to_numpy(bool) & (kept["batch_norm"] == on).to_numpy(bool)
-            look = {"color": colours[name], "marker": marker, "s": 22, "alpha": 0.6, "linewidths": 0}
+            look = {"color": colour, "marker": marker, "s": 22, "alpha": 0.6, "linewidths": 0}
             ax.scatter(x[chosen], y[chosen], rasterized=len(kept) > MANY, **look)
     params = material.measure
     fit = measure.fit(x, y, params.confidence, params.bootstrap, params.bootstrap_seed)

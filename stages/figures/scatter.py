@@ -24,9 +24,6 @@ from stages.figures.base import (
 from stages.figures.style import (
     DISTANCE,
     GAUSS,
-    MANY,
-    MONOTONE,
-    NON_MONOTONE,
     canvas,
     caption,
     heading,
@@ -34,6 +31,7 @@ from stages.figures.style import (
     log_axis,
     rise_axis,
     say,
+    scatter_verdicts,
     verdict_handles,
 )
 
@@ -118,7 +116,7 @@ def accuracy_and_rise(material: Material) -> Drawing:
         group = rows[(rows["dataset"] == dataset) & (rows["network"] == network)]
         kept = admitted(group)
         drawn = kept[kept["test_accuracy"].notna()]
-        _scatter(ax, drawn, "min_delta", 100 * drawn["test_accuracy"].astype(float))
+        scatter_verdicts(ax, drawn, drawn["min_delta"].astype(float), 100 * drawn["test_accuracy"].astype(float))
         if drawn.empty:
             say(ax, "no admitted run with a test accuracy")
         own = replace(material, suites={suite: material.suites[suite] for suite in dict.fromkeys(group["suite"])})
@@ -153,7 +151,7 @@ def _points(ax: Axes, material: Material, rows: pd.DataFrame, group: pd.DataFram
     kept = admitted(group)
     values = kept[x].astype(float)
     drawn = kept[np.isfinite(values) & (values > 0)]
-    _scatter(ax, drawn, x, drawn["min_delta"].astype(float))
+    scatter_verdicts(ax, drawn, drawn[x].astype(float), drawn["min_delta"].astype(float))
     if drawn.empty:
         say(ax, "no admitted run")
     log_axis(ax.xaxis, admitted(rows)[x].to_numpy(float))
@@ -161,13 +159,6 @@ def _points(ax: Axes, material: Material, rows: pd.DataFrame, group: pd.DataFram
     ax.set(xlabel=f"{LABELS[x]}, log scale", ylabel=f"min Δ{unit(rows)}")
     ax.tick_params(labelbottom=True, labelleft=True)
     return len(drawn)
-
-
-def _scatter(ax: Axes, rows: pd.DataFrame, x: str, y: pd.Series) -> None:
-    for monotone, colour, marker in ((True, MONOTONE, "o"), (False, NON_MONOTONE, "^")):
-        chosen = rows["monotonic"] == monotone
-        look = {"color": colour, "marker": marker, "s": 26, "alpha": 0.65, "linewidths": 0, "clip_on": False}
-        ax.scatter(rows[x][chosen].astype(float), y[chosen], zorder=3, rasterized=len(rows) > MANY, **look)
 
 
 def _counts(group: pd.DataFrame, drawn: int | None = None) -> str:

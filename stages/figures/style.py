@@ -112,18 +112,37 @@ def rise_axis(axis: Axis, material: Material, rises: np.ndarray) -> None:
     largest = rises.max() if rises.size else 0.0
     threshold = tolerance or 10.0 ** np.floor(np.log10(max(rises.min(), 1e-4 * largest))) if largest else tolerance
     threshold = threshold or 1.0
-    top = max(largest, threshold) * 2
-    ax, flat = axis.axes, axis.axis_name == "x"
-    options = {"linthresh": threshold, "linscale": 0.6}
-    if flat:
-        ax.set_xscale("symlog", **options)
-        ax.set_xlim(-0.4 * threshold, top)
-    else:
-        ax.set_yscale("symlog", **options)
-        ax.set_ylim(-0.4 * threshold, top)
-    axis.set_minor_locator(NullLocator())
+    linear_then_log(axis, threshold, max(largest, threshold) * 2)
     for value in set(material.limits("tolerance").values()):
-        (ax.axvline if flat else ax.axhline)(value, color=GREY, lw=0.8, ls=":", zorder=1)
+        across = axis.axes.axvline if axis.axis_name == "x" else axis.axes.axhline
+        across(value, color=GREY, lw=0.8, ls=":", zorder=1)
+
+
+def linear_then_log(axis: Axis, threshold: float, top: float) -> None:
+    """Make an axis linear from just below 0 up to a threshold, and logarithmic from there to the top."""
+    options = {"linthresh": threshold, "linscale": 0.6}
+    if axis.axis_name == "x":
+        axis.axes.set_xscale("symlog", **options)
+        axis.axes.set_xlim(-0.4 * threshold, top)
+    else:
+        axis.axes.set_yscale("symlog", **options)
+        axis.axes.set_ylim(-0.4 * threshold, top)
+    axis.set_minor_locator(NullLocator())
+
+
+def scatter_verdicts(ax: Axes, rows: pd.DataFrame, x: pd.Series, y: pd.Series) -> None:
+    """Draw a point for each line, in the look of its verdict.
+
+    Args:
+        ax: Where.
+        rows: Rows of `Material.lines`.
+        x: Places of the points, with the index of `rows`.
+        y: Their heights, likewise.
+    """
+    for monotone, colour, marker in ((True, MONOTONE, "o"), (False, NON_MONOTONE, "^")):
+        chosen = rows["monotonic"] == monotone
+        look = {"color": colour, "marker": marker, "s": 26, "alpha": 0.65, "linewidths": 0, "clip_on": False}
+        ax.scatter(x[chosen], y[chosen], zorder=3, rasterized=len(rows) > MANY, **look)
 
 
 def thinned(data: pd.DataFrame) -> tuple[bytes, int]:

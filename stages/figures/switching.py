@@ -14,7 +14,7 @@ from stages.figures.base import (
     split,
     subject,
 )
-from stages.figures.tables import tally
+from stages.figures.tables import markdown, tally
 
 LENGTH, DISTANCE = "gauss_length_smooth", "distance"
 BLOCKS = {LENGTH: "Gauss length (rad)", DISTANCE: "distance", "non_monotone": "non-monotone / admitted"}
@@ -151,17 +151,11 @@ def _markdown(
 ) -> str:
     """Write a table of the `chosen` among all `rows`, of which the first columns are keys, with what its cells mean."""
     others = len(rows) - len(chosen)
-    text = [
-        f"**{title}**",
-        "",
-        f"| {' | '.join(head)} |",
-        "|" + "---|" * keys + "---:|" * (len(head) - keys),
-        *(f"| {' | '.join(line)} |" for line in lines),
-        "",
+    below = (
         f"In a cell: mean ± standard error of the mean over admitted runs (their number), no error for a single one; – "
         f"where no run was admitted or has a value, empty where none was trained. Distance: ‖θ_T − θ_0‖, not "
         f"normalised, as in the paper. {note}{explain(material)} {len(chosen)} runs: {split(chosen)}; "
         f"{left_out(chosen)} (by cell in the CSV)."
-        + (f" {others} runs of these suites have other optimizers or switches." if others else ""),
-    ]
-    return "\n".join(text) + "\n"
+        + (f" {others} runs of these suites have other optimizers or switches." if others else "")
+    )
+    return markdown(title, keys, head, lines, below)

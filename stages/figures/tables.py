@@ -125,6 +125,31 @@ def _words(row: pd.Series, keys: list[str]) -> list[str]:
     return [words[key](row[key]) for key in keys]
 
 
+def markdown(title: str, keys: int, head: list[str], lines: list[list[str]], note: str) -> str:
+    """Write a table as Markdown.
+
+    Args:
+        title: Above it.
+        keys: How many columns, from the first, hold words and not numbers.
+        head: Names of the columns.
+        lines: The cells of each row.
+        note: Below it.
+
+    Returns:
+        The file's text.
+    """
+    text = [
+        f"**{title}**",
+        "",
+        f"| {' | '.join(head)} |",
+        "|" + "---|" * keys + "---:|" * (len(head) - keys),
+        *(f"| {' | '.join(line)} |" for line in lines),
+        "",
+        note,
+    ]
+    return "\n".join(text) + "\n"
+
+
 def _markdown(
     material: Material,
     rows: pd.DataFrame,
@@ -135,18 +160,12 @@ def _markdown(
     note: str = "",
 ) -> str:
     """Write a table of `rows`, of which the first columns are keys, with what its cells mean."""
-    text = [
-        f"**{title}**",
-        "",
-        f"| {' | '.join(head)} |",
-        "|" + "---|" * keys + "---:|" * (len(head) - keys),
-        *(f"| {' | '.join(line)} |" for line in lines),
-        "",
+    below = (
         f"In a cell: proportion of non-monotone lines (number of admitted runs), below it the "
         f"{100 * material.measure.confidence:g} % Wilson interval; – where no run was admitted, empty where none was "
-        f"trained. {note}{explain(material)} {len(rows)} runs: {split(rows)}; {left_out(rows)} (by cell in the CSV).",
-    ]
-    return "\n".join(text) + "\n"
+        f"trained. {note}{explain(material)} {len(rows)} runs: {split(rows)}; {left_out(rows)} (by cell in the CSV)."
+    )
+    return markdown(title, keys, head, lines, below)
 
 
 def _cell(cell: object) -> str:

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
 
 from stages.figures.base import Drawing, Table, number
 from stages.figures.style import (
@@ -15,15 +14,17 @@ from stages.figures.style import (
     caption,
     heading,
     legend,
+    linear_then_log,
     log_axis,
     say,
 )
+from stages.figures.tables import markdown
 from stages.measures.proportion import wilson
 from stages.theory import noisy_quadratic as quadratic
 from stages.theory import two_layer_linear as linear
 
 BINS = 50  # of every histogram
-COLUMNS = 3
+ACROSS = 3  # panels in a row
 ENDS = {  # where lines end: words, colour, dashes, marker
     "paper": (r"$\theta_T\sim N(0,\eta K)$, the paper's", COLOURS[0], "-", "o"),
     "trained": (r"$\theta_T$ after training from $\theta_0$", COLOURS[1], "--", "s"),
@@ -51,7 +52,7 @@ def noisy_quadratic(table: pd.DataFrame, confidence: float) -> Drawing:
     """
     cells = quadratic.summary(table, confidence)
     rates = sorted(set(table["lr"]))
-    figure, axes = canvas(-(-(len(rates) + 1) // COLUMNS), COLUMNS, width=4.6)
+    figure, axes = canvas(-(-(len(rates) + 1) // ACROSS), ACROSS, width=4.6)
     for ax in axes.flat[len(rates) + 1 :]:
         ax.remove()
     bins = [_slopes(ax, table, cells, rate) for ax, rate in zip(axes.flat, rates, strict=False)]
@@ -143,7 +144,8 @@ def two_layer_linear(table: pd.DataFrame, confidence: float) -> Drawing:
                 say(ax, "no network converged")
         upper.set(ylabel="networks in a bin")
         lower.set(ylabel="min Δ / loss at the start")
-    _relative_axis(axes[1, 0], table[table["converged"]]["relative_min_delta"].to_numpy(float))
+    rises = table[table["converged"]]["relative_min_delta"].to_numpy(float)
+    linear_then_log(axes[1, 0].yaxis, FLAT, 3 * max(rises.max(initial=0.0), 100 * FLAT))
     handles = [
         Line2D([], [], color=colour, ls=dash, marker=marker, fillstyle="none", label=f"{scale:g}")
         for scale, (colour, dash, marker) in looks.items()
@@ -166,14 +168,6 @@ def _mark_angles(ax: Axes) -> None:
     ax.set(xlabel="Gauss length (rad)", xlim=(0, 1.04 * PI))
     ax.set_xticks([0, PI / 4, HALF_PI, 3 * PI / 4, PI], ["0", "π/4", "π/2", "3π/4", "π"])
     ax.tick_params(labelbottom=True, labelleft=True)
-
-
-def _relative_axis(ax: Axes, rises: np.ndarray) -> None:
-    """Make the vertical axis linear around 0 and logarithmic above."""
-    top = max(rises.max(initial=0.0), 100 * FLAT)
-    ax.set_yscale("symlog", linthresh=FLAT, linscale=0.6)
-    ax.set_ylim(-0.4 * FLAT, 3 * top)
-    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def two_layer_linear_table(table: pd.DataFrame, confidence: float) -> Table:
@@ -205,18 +199,13 @@ def two_layer_linear_table(table: pd.DataFrame, confidence: float) -> Table:
         + ["–" if not cell["converged"] else f"{cell['proportion']:.2f}<br>{cell['low']:.2f}–{cell['high']:.2f}"]
         for _, cell in cells.iterrows()
     ]
-    text = [
-        "**Two-layer linear networks: where the statements of appendix A.1 hold**",
-        "",
-        f"| {' | '.join(head)} |",
-        "|---|" + "---:|" * (len(head) - 1),
-        *(f"| {' | '.join(line)} |" for line in lines),
-        "",
+    note = (
         "Counts from the third on are of converged networks. Gauss length: the total turning at 50 alphas for ≤ π, the "
         "angle between z'(0) and z'(1) for < π/2. Eigenvalues: real parts, of M = (D₁W₀ + V₀D₂)ᵀ(D₁W_T + V_T D₂), the "
         "paper's criterion; of its symmetric part, which decides whether ⟨z'(0), z'(1)⟩ ≥ 0 for all inputs; of M only: "
         "networks for which some inputs have a Gauss length above π/2 although the paper's criterion holds. Surrogate: "
         "the network's own outputs at the end as target; by theorem 3 that count is 0. "
-        f"Below a proportion: {100 * confidence:g} % Wilson interval.",
-    ]
-    return Table(cells, "\n".join(text) + "\n")
+        f"Below a proportion: {100 * confidence:g} % Wilson interval."
+    )
+    title = "Two-layer linear networks: where the statements of appendix A.1 hold"
+    return Table(cells, markdown(title, 1, head, lines, note))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator
 
 from stages.figures.base import Drawing, Material, admitted, count, explain, left_out, number, split, subject
 from stages.figures.style import (
@@ -12,14 +12,14 @@ from stages.figures.style import (
     GAUSS,
     GREY,
     MANY,
-    MONOTONE,
-    NON_MONOTONE,
     canvas,
     caption,
     heading,
     legend,
+    linear_then_log,
     log_axis,
     say,
+    scatter_verdicts,
     verdict_handles,
 )
 from stages.measures.power_law import fit
@@ -70,7 +70,7 @@ def _distances(ax: Axes, material: Material, rows: pd.DataFrame) -> None:
     kept = admitted(rows)
     x, y = kept["width"].to_numpy(float), kept["distance"].to_numpy(float)
     drawn = np.isfinite(y) & (y > 0)
-    _scatter(ax, kept[drawn], y[drawn])
+    scatter_verdicts(ax, kept[drawn], kept["width"][drawn].astype(float), pd.Series(y, kept.index)[drawn])
     params = material.measure
     law = fit(x, y, params.confidence, params.bootstrap, params.bootstrap_seed)
     if np.isfinite(law.exponent):
@@ -95,12 +95,10 @@ def _rises(ax: Axes, rows: pd.DataFrame) -> None:
     with np.errstate(invalid="ignore", divide="ignore"):
         y = kept["min_delta"].to_numpy(float) / kept["initial_train_loss"].to_numpy(float)
     drawn = np.isfinite(y)
-    _scatter(ax, kept[drawn], y[drawn])
+    scatter_verdicts(ax, kept[drawn], kept["width"][drawn].astype(float), pd.Series(y, kept.index)[drawn])
     if not drawn.any():
         say(ax, "no admitted run")
-    ax.set_yscale("symlog", linthresh=LEAST, linscale=0.6)
-    ax.set_ylim(-0.4 * LEAST, max(y[drawn].max(initial=0.0), 10 * LEAST) * 2)
-    ax.yaxis.set_minor_locator(NullLocator())
+    linear_then_log(ax.yaxis, LEAST, max(y[drawn].max(initial=0.0), 10 * LEAST) * 2)
     ax.set_ylabel(f"min Δ / loss at α = 0\nlinear up to {number(LEAST)}, then logarithmic")
     heading(ax, "min Δ", f"{split(rows)}\n{count(rows, int(drawn.sum()))}")
 
@@ -121,13 +119,6 @@ def _lengths(ax: Axes, rows: pd.DataFrame) -> None:
     log_axis(ax.yaxis, kept[list(LENGTHS)].to_numpy(float).ravel())
     ax.set_ylabel(f"{GAUSS['gauss_length_smooth']}, log scale")
     heading(ax, "Gauss length", f"smooth {shown[0]}, turning {shown[1]} shown\n{len(kept)} admitted; {left_out(rows)}")
-
-
-def _scatter(ax: Axes, rows: pd.DataFrame, y: np.ndarray) -> None:
-    for monotone, colour, marker in ((True, MONOTONE, "o"), (False, NON_MONOTONE, "^")):
-        chosen = (rows["monotonic"] == monotone).to_numpy(bool)
-        look = {"color": colour, "marker": marker, "s": 26, "alpha": 0.65, "linewidths": 0, "clip_on": False}
-        ax.scatter(rows["width"][chosen], y[chosen], zorder=3, rasterized=len(rows) > MANY, **look)
 
 
 def _settings(rows: pd.DataFrame) -> str:

@@ -13,6 +13,7 @@ from stages.seeds import derive
 
 ENDS = ("paper", "trained")
 ALPHAS = np.linspace(0, 1, 50)
+BLOCK = 2000  # lines sampled at once, to bound memory
 
 
 # Shape letters: D = dimensions, L = lines.
@@ -86,22 +87,6 @@ def slopes(start_LD: np.ndarray, end_LD: np.ndarray, curvature_D: np.ndarray) ->
     return (weighted_LD * start_LD).sum(axis=1), (weighted_LD * end_LD).sum(axis=1)
 
 
-def monotone(slope_start_L: np.ndarray, slope_end_L: np.ndarray) -> np.ndarray:
-    """Return which lines never rise: those with no positive slope at either end, since the slope is linear in alpha.
-
-    The paper's (14) and (15) ask for slopes below 0. A slope of exactly 0 at an end is no rise, so such a line counts
-    as monotone here, as it has min Delta = 0. As L is convex the slope never falls, so that (15) implies (14).
-
-    Args:
-        slope_start_L: dL/dalpha at alpha = 0, shape (L,).
-        slope_end_L: dL/dalpha at alpha = 1, shape (L,).
-
-    Returns:
-        Booleans, shape (L,).
-    """
-    return (slope_start_L <= 0) & (slope_end_L <= 0)
-
-
 def exact_min_delta(slope_start_L: np.ndarray, slope_end_L: np.ndarray) -> np.ndarray:
     """Return min Delta of continuous lines along which a quadratic has these slopes at its ends.
 
@@ -114,7 +99,9 @@ def exact_min_delta(slope_start_L: np.ndarray, slope_end_L: np.ndarray) -> np.nd
         slope_end_L: dL/dalpha at alpha = 1, at least the slope at 0, shape (L,).
 
     Returns:
-        min Delta in the unit of L, shape (L,); 0 exactly where `monotone` holds.
+        min Delta in the unit of L, shape (L,); 0 exactly where the slope at alpha = 1 is not above 0. The paper's (14)
+        and (15) ask for slopes below 0 at both ends: as L is convex (15) implies (14), and a slope of 0 at the end is
+        no rise.
     """
     turns = (slope_start_L < 0) & (slope_end_L > 0)
     curvature_L = np.where(turns, slope_end_L - slope_start_L, 1.0)
@@ -145,23 +132,27 @@ def simulate(*, dimension: int, learning_rates: tuple[float, ...], steps: int, s
         that of the line sampled at 50 alphas.
     """
     curvature_D = curvatures(dimension)
+    blocks = [range(low, min(low + BLOCK, samples)) for low in range(0, samples, BLOCK)]
     tables = []
     for rate in learning_rates:
         random = np.random.default_rng(derive(f"noisy quadratic model, learning rate {rate!r}", seed))
-        start_LD, normal_LD = np.moveaxis(random.standard_normal((samples, 2, dimension)), 1, 0)
-        for end in ENDS:
-            end_LD = end_points(end, start_LD, normal_LD, curvature_D, rate, steps)
-            slope_start_L, slope_end_L = slopes(start_LD, end_LD, curvature_D)
-            columns = {
-                "end": end,
-                "lr": rate,
-                "sample": np.arange(samples),
-                "slope_start": slope_start_L,
-                "slope_end": slope_end_L,
-                "min_delta": exact_min_delta(slope_start_L, slope_end_L),
-                "sampled_min_delta": min_delta(losses(start_LD, end_LD, curvature_D, ALPHAS)),
-            }
-            tables.append(pd.DataFrame(columns))
+        drawn: dict[str, list[pd.DataFrame]] = {end: [] for end in ENDS}
+        for block in blocks:
+            start_LD, normal_LD = np.moveaxis(random.standard_normal((len(block), 2, dimension)), 1, 0)
+            for end in ENDS:
+                end_LD = end_points(end, start_LD, normal_LD, curvature_D, rate, steps)
+                slope_start_L, slope_end_L = slopes(start_LD, end_LD, curvature_D)
+                columns = {
+                    "end": end,
+                    "lr": rate,
+                    "sample": np.array(block),
+                    "slope_start": slope_start_L,
+                    "slope_end": slope_end_L,
+                    "min_delta": exact_min_delta(slope_start_L, slope_end_L),
+                    "sampled_min_delta": min_delta(losses(start_LD, end_LD, curvature_D, ALPHAS)),
+                }
+                drawn[end].append(pd.DataFrame(columns))
+        tables += [table for end in ENDS for table in drawn[end]]
     return pd.concat(tables, ignore_index=True)
 
 

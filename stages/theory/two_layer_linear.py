@@ -17,6 +17,7 @@ from stages.seeds import derive
 
 SETTINGS = ("student_teacher", "balanced", "tabula_rasa")
 ALPHAS = np.linspace(0, 1, 50)
+BLOCK = 100  # instances measured at once, to bound memory
 EVERY = 50  # steps between two looks at the loss
 ROUNDING = 1e-12  # what may be left of a rise or of an eigenvalue that is zero, relative to the largest
 
@@ -31,6 +32,10 @@ class Weights:
     w: torch.Tensor
     """Shape (I, K, D)."""
 
+    def some(self, instances: slice) -> "Weights":
+        """Return the weights of some of the networks."""
+        return Weights(self.v[instances], self.w[instances])
+
 
 @dataclass(frozen=True)
 class Problems:
@@ -41,6 +46,10 @@ class Problems:
     y: torch.Tensor
     """Targets, shape (I, M, N), which a network with K hidden units reaches exactly."""
     start: Weights
+
+    def some(self, instances: slice) -> "Problems":
+        """Return some of the problems."""
+        return Problems(self.x[instances], self.y[instances], self.start.some(instances))
 
 
 def draw(
@@ -315,8 +324,11 @@ def simulate(
         for scale in scales:
             problems = draw(setting, scale=scale, instances=instances, seed=seed, **sizes)
             end, steps_I = train(problems, learning_rate, steps, tolerance)
-            names = {"setting": setting, "scale": scale, "instance": np.arange(instances), "steps": steps_I}
-            tables.append(pd.DataFrame(names | measure(problems, end)))
+            for low in range(0, instances, BLOCK):
+                some = slice(low, low + BLOCK)
+                names = {"setting": setting, "scale": scale, "instance": np.arange(instances)[some]}
+                measures = measure(problems.some(some), end.some(some))
+                tables.append(pd.DataFrame(names | {"steps": steps_I[some]} | measures))
     table = pd.concat(tables, ignore_index=True)
     table.insert(table.columns.get_loc("relative_loss") + 1, "converged", table["relative_loss"] <= tolerance)
     table["monotone"] = table["relative_min_delta"] <= tolerance

@@ -2,7 +2,9 @@
 
 from stages.config import Run
 from stages.networks.build import build
+from stages.networks.layout import Layout
 from stages.networks.sizes import sizes
+from stages.training.curvature import linear_layers
 
 LARGEST_STACK = {"cpu": 32, "cuda": 256}
 STACK_NUMBERS = {"cpu": 2**22, "cuda": 2**28}
@@ -10,7 +12,7 @@ STACK_NUMBERS = {"cpu": 2**22, "cuda": 2**28}
 
 
 def numbers(run: Run, image: tuple[int, ...], classes: int) -> int:
-    """Return weights, and activations of a step, of one run.
+    """Return weights, activations of a step, and what K-FAC keeps, of one run.
 
     Args:
         run: The run.
@@ -20,8 +22,13 @@ def numbers(run: Run, image: tuple[int, ...], classes: int) -> int:
     Returns:
         How many numbers.
     """
-    found = sizes(build(run, image, classes), image)
-    return found.weights + run.batch_size * found.activations
+    network = build(run, image, classes)
+    found = sizes(network, image)
+    kept = 0
+    if "kfac" in run.optimizers:  # the factors and their eigenvectors
+        layers = linear_layers(network, Layout.of(network))
+        kept = 2 * sum((layer.inputs + 1) ** 2 + layer.outputs**2 for layer in layers)
+    return found.weights + run.batch_size * found.activations + kept
 
 
 def capacity(run: Run, image: tuple[int, ...], classes: int, kind: str) -> int:

@@ -49,9 +49,10 @@ def kronecker_factors(
 ) -> list[tuple[Tensor, Tensor]]:
     """Return the factors of each linear layer's Fisher information, F = A (x) G.
 
-    A is the mean over examples of a a^T, with a the layer's input and a 1 for its bias; G that of the expectation of
-    g g^T, with g the gradient of an example's loss by the layer's output, under the distribution that the network
-    predicts. The expectation is exact: g g^T summed over the columns of a root of the loss's Hessian by the outputs.
+    A is the mean over examples of a a^T, with a the layer's input and a 1 for its bias; G that of the expectation of g
+    g^T, with g the gradient of an example's loss (with batch norm, of the batch's sum) by the layer's output, under the
+    distribution that the network predicts. The expectation is exact: g g^T summed over the columns of a root of the
+    loss's Hessian by the outputs.
 
     Args:
         network: The network; it calls its layers in the order in which it names them, each once.
@@ -73,13 +74,12 @@ def kronecker_factors(
             return found, mode.inputs
 
         found, pull_back, inputs = vjp(outputs, *probes, has_aux=True)
+        total = [0.0 for _ in layers]
         # One column after the other: with all at once sums over examples are taken in an order that depends on R.
-        gradients = [pull_back(column) for column in hessian_root(loss, found)]
-        pairs = []
-        for a_BI, columns in zip(inputs, zip(*gradients, strict=True), strict=True):
-            a_BI = torch.cat([a_BI, a_BI.new_ones(len(x), 1)], 1)
-            pairs.append((a_BI.mT @ a_BI / len(x), sum(g_BO.mT @ g_BO for g_BO in columns) / len(x)))
-        return pairs
+        for column in hessian_root(loss, found):
+            total = [sums + g_BO.mT @ g_BO for sums, g_BO in zip(total, pull_back(column), strict=True)]
+        inputs = [torch.cat([a_BI, a_BI.new_ones(len(x), 1)], 1) for a_BI in inputs]
+        return [(a_BI.mT @ a_BI / len(x), g_OO / len(x)) for a_BI, g_OO in zip(inputs, total, strict=True)]
 
     return vmap(factors)(parameters, x_RB)
 

@@ -13,8 +13,9 @@ from stages.training.optimizers import Optimizer
 class Kfac(Optimizer):
     """Steps v = (A (x) G + damping I)^-1 g in each linear layer, clipped, with momentum.
 
-    The factors are averaged over batches and inverted every so many steps, by eigenvectors, so that damping is exact.
-    Parameters of no linear layer, which are those of batch norm, have their gradient as v.
+    The factors are averaged over batches as by Martens and Grosse (2015) and inverted every so many steps, by
+    eigenvectors, so that damping is exact; the clip is that of Ba et al. (2017). Damping and rate are fixed. Parameters
+    of no linear layer, which are those of batch norm, have their gradient as v.
     """
 
     def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor], layers: Sequence[LinearLayer]) -> None:

@@ -9,9 +9,9 @@ def switched(run: Run, epoch: int) -> bool:
 
 
 def learning_rate(run: Run, epoch: int) -> float:
-    """Return the rate of an epoch, counted from 0: that of its optimizer times `decay` for each milestone passed."""
-    rate = run.switch_lr if switched(run, epoch) else run.lr
-    return rate * run.decay ** sum(milestone <= epoch for milestone in run.milestones)
+    """Return the rate of an epoch, counted from 0: its optimizer's times `decay` for each milestone passed with it."""
+    rate, since = (run.switch_lr, run.switch_after) if switched(run, epoch) else (run.lr, 0)
+    return rate * run.decay ** sum(since < milestone <= epoch for milestone in run.milestones)
 
 
 def rule(run: Run, epoch: int) -> tuple[str, str | None]:

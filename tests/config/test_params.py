@@ -189,6 +189,11 @@ WRONG = {
         {"theory.noisy_quadratic.learning_rates": [0.1, 2.0]},
         ["theory.noisy_quadratic.learning_rates.1: got 2.0, expected less than 2"],
     ),
+    "a rate twice": (
+        {"theory.noisy_quadratic.learning_rates": [0.1, 0.1]},
+        ["theory.noisy_quadratic.learning_rates: got [0.1, 0.1], expected each once"],
+    ),
+    "a scale twice": ({f"{MODEL}.scales": [1.0, 1.0]}, [f"{MODEL}.scales: got [1.0, 1.0], expected each once"]),
     "no rate": ({"theory.noisy_quadratic.learning_rates": []}, ["theory.noisy_quadratic.learning_rates: got [], exp"]),
     "more hidden units than inputs": ({f"{MODEL}.hidden": 9}, [f"{MODEL}.hidden: got 9, expected at most inputs, 3"]),
     "more inputs than examples": ({f"{MODEL}.inputs": 9}, [f"{MODEL}.inputs: got 9, expected at most examples, 5"]),

@@ -145,7 +145,7 @@ WRONG = {
     "K-FAC of a convolutional network": (RESNET | {"optimizer": "kfac"}, "optimizer: got 'kfac', expected another"),
     "K-FAC of an autoencoder, after a switch": (
         SWITCH | {"network": "autoencoder", "loss": "squared_error", "switch_optimizer": "kfac"},
-        "optimizer: got 'kfac', expected another: network autoencoder",
+        "switch_optimizer: got 'kfac', expected another: network autoencoder",
     ),
     "a switch without a rate": (
         SWITCH | {"switch_lr": None},
@@ -154,6 +154,7 @@ WRONG = {
     "a rate without a switch": ({"switch_lr": 0.1}, "switch_lr: got 0.1, expected all of"),
     "a switch after the end": (SWITCH | {"switch_after": 4}, "switch_after: got 4, expected less than epochs, 4"),
     "a graft with a switch": (SWITCH | {"magnitude": "adam"}, "magnitude: got 'adam', expected null"),
+    "a graft on itself": ({"magnitude": "sgd"}, "magnitude: got 'sgd', expected another than optimizer, or null"),
     "a graft of K-FAC": ({"magnitude": "kfac"}, "magnitude: got 'kfac', expected null"),
     "augmented autoencoder": (
         {"network": "autoencoder", "loss": "squared_error", "flip": True},

@@ -175,3 +175,23 @@ def test_suites_that_vary_nothing_are_told(function, made):
     assert drawing.data.empty
     assert all(said(ax)[0].startswith("no suite with several") for ax in panels(drawing))
     assert all(ax.get_xlabel() and ax.get_ylabel() for ax in panels(drawing))
+
+
+def test_runs_of_another_network_with_one_size_or_one_share_are_not_shown():
+    made = of_sizes()
+    other = made.measures["train_size"].isna()
+    mixed = replace(made, measures=made.measures.assign(hidden=made.measures["hidden"].mask(other, "32-32")))
+    assert [title.split("\n")[0] for title in titles(draw(dataset_sizes, mixed))] == ["30 examples", "300 examples"]
+    made = of_corruption()
+    rows = made.measures.assign(train_size=np.where(made.measures["label_corruption"] == 0.5, 100.0, 500.0))
+    drawing = draw(label_corruption, replace(made, measures=rows))
+    assert set(drawing.data["label_corruption"]) == {0.0, 1.0}
+
+
+def test_a_line_above_the_threshold_that_is_not_finite_counts_as_diverged():
+    made = of_corruption()
+    rows = made.measures.astype({"monotonic": object})
+    rows.loc[3, ["status", "monotonic", "min_delta"]] = ["above threshold", np.nan, np.nan]
+    drawing = draw(label_corruption, replace(made, measures=rows))
+    rehearse(drawing)
+    assert all("0 above threshold" in title and "1 diverged left out" in title for title in titles(drawing))

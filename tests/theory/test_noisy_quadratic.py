@@ -117,14 +117,14 @@ def test_losses_and_slopes_are_the_definition():
 def test_the_exact_rise_and_verdict_are_those_of_a_finely_sampled_line():
     start, end, curvature = random_lines()
     slopes = model.slopes(start, end, curvature)
-    exact, monotone = model.exact_min_delta(*slopes), model.monotone(*slopes)
+    exact, falling = model.exact_min_delta(*slopes), (slopes[0] <= 0) & (slopes[1] <= 0)  # (14) and (15)
     fine = min_delta(model.losses(start, end, curvature, np.linspace(0, 1, 2001)))
     # A minimum between two alphas is at most half a step from one: half the second derivative times its square.
     missed = (slopes[1] - slopes[0]) / 2 * (1 / 4000) ** 2
     assert (fine <= exact + 1e-12).all()
     assert (fine >= exact - missed - 1e-12).all()
-    np.testing.assert_array_equal(monotone, exact == 0)
-    np.testing.assert_array_equal(monotone, slopes[1] <= 0)  # (15) alone decides: the slope never falls
+    np.testing.assert_array_equal(falling, exact == 0)
+    np.testing.assert_array_equal(falling, slopes[1] <= 0)  # (15) alone decides: the slope never falls
     kinds = {(a < 0, b > 0) for a, b in zip(*slopes, strict=True)}
     assert kinds == {(True, False), (True, True), (False, True)}
 
@@ -144,7 +144,14 @@ def test_the_exact_rise_and_verdict_are_those_of_a_finely_sampled_line():
 def test_rises_worked_by_hand(slope_start, slope_end, rise):
     slopes = np.array([slope_start]), np.array([slope_end])
     assert model.exact_min_delta(*slopes)[0] == rise
-    assert model.monotone(*slopes)[0] == (rise == 0)
+    assert ((slopes[0] <= 0) & (slopes[1] <= 0))[0] == (rise == 0)
+
+
+def test_lines_sampled_in_blocks_are_the_same(monkeypatch):
+    settings = {"dimension": 4, "learning_rates": (0.1, 0.3), "steps": 5, "samples": 7, "seed": 1}
+    whole = model.simulate(**settings)
+    monkeypatch.setattr(model, "BLOCK", 3)
+    pd.testing.assert_frame_equal(model.simulate(**settings), whole, check_exact=True)
 
 
 def test_a_grid_misses_exactly_the_rises_that_begin_after_the_middle_of_its_last_interval():

@@ -374,3 +374,11 @@ def test_where_no_network_converged_there_is_no_proportion(table):
     assert (cells["trained"] == 30).all()
     assert (cells[["converged", "monotone", "below_half_pi"]] == 0).all(axis=None)
     assert cells[["proportion", "low", "high"]].isna().all(axis=None)
+
+
+def test_networks_measured_in_blocks_are_the_same(monkeypatch):
+    settings = {"instances": 5, "scales": (0.1, 1.0), "inputs": 3, "outputs": 2, "hidden": 2, "examples": 6}
+    settings |= {"steps": 60, "learning_rate": 0.05, "tolerance": 1e-3, "seed": 0}
+    whole = model.simulate(**settings)
+    monkeypatch.setattr(model, "BLOCK", 2)
+    pd.testing.assert_frame_equal(model.simulate(**settings), whole, rtol=1e-12)

@@ -89,7 +89,9 @@ def test_a_stack_is_each_run_alone_with_torch_optim(toy, setting):
 
 SWITCHED = [
     variant(optimizer="sgd", lr=0.1, momentum=0.5, switch_after=1, switch_optimizer="adam", switch_lr=0.01, seed=1),
-    variant(optimizer="adam", lr=0.01, switch_after=1, switch_optimizer="sgd", switch_lr=0.05, seed=2),
+    variant(
+        optimizer="adam", lr=0.01, switch_after=1, switch_optimizer="sgd", switch_lr=0.05, seed=2, milestones=(1, 2)
+    ),
     variant(optimizer="rmsprop", lr=0.01, switch_after=1, switch_optimizer="adam", switch_lr=0.02, seed=3),
     variant(optimizer="adam", lr=0.03, switch_after=1, switch_optimizer="adam", switch_lr=0.01, seed=4),
 ]
@@ -98,7 +100,6 @@ GRAFTED = [
     variant(optimizer="adam", magnitude="sgd", lr=0.1, momentum=0.5, weight_decay=0.05, seed=2),
     variant(optimizer="sgd", lr=0.1, seed=3),
     variant(optimizer="rmsprop", magnitude="sgd", lr=0.03, seed=4, milestones=(2,)),
-    variant(optimizer="adam", magnitude="adam", lr=0.02, seed=5),
 ]
 
 
@@ -109,13 +110,6 @@ def test_switches_and_grafts_are_those_of_torch_optim(toy, runs):
         for value, alone in zip(found.layout.split(found.final).values(), final, strict=True):
             torch.testing.assert_close(value, alone, rtol=1e-7, atol=1e-10)
         torch.testing.assert_close(found.epoch_loss, torch.tensor(losses, dtype=torch.float64), rtol=1e-9, atol=1e-11)
-
-
-def test_grafting_an_optimizer_on_itself_changes_nothing(toy):
-    for name in ("sgd", "adam"):
-        plain_run, grafted = (variant(optimizer=name, lr=0.02, magnitude=magnitude) for magnitude in (None, name))
-        one, other = train([plain_run, grafted], toy, CPU, torch.float64)
-        torch.testing.assert_close(one.final, other.final, rtol=1e-9, atol=1e-12)
 
 
 def test_runs_with_different_switches_are_not_of_one_stack():
