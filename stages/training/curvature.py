@@ -7,7 +7,7 @@ from math import prod
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call, vjp, vmap
+from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 
 from stages.networks.layout import Layout
@@ -64,24 +64,24 @@ def kronecker_factors(
     Returns:
         A, shape (R, I + 1, I + 1), and G, shape (R, O, O), of each layer.
     """
+    probes = [x_RB.new_zeros(*x_RB.shape[:2], layer.outputs, requires_grad=True) for layer in layers]
 
-    def factors(values: dict[str, Tensor], x: Tensor) -> list[tuple[Tensor, Tensor]]:
-        probes = [x.new_zeros(len(x), layer.outputs) for layer in layers]
+    def forward(values: dict[str, Tensor], x: Tensor, probes: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        with _Probed(probes) as mode:
+            return functional_call(network, values, (x,)), mode.inputs
 
-        def outputs(*probes: Tensor) -> tuple[Tensor, list[Tensor]]:
-            with _Probed(probes) as mode:
-                found = functional_call(network, values, (x,))
-            return found, mode.inputs
-
-        found, pull_back, inputs = vjp(outputs, *probes, has_aux=True)
-        total = [0.0 for _ in layers]
-        # One column after the other: with all at once sums over examples are taken in an order that depends on R.
-        for column in hessian_root(loss, found):
-            total = [sums + g_BO.mT @ g_BO for sums, g_BO in zip(total, pull_back(column), strict=True)]
-        inputs = [torch.cat([a_BI, a_BI.new_ones(len(x), 1)], 1) for a_BI in inputs]
-        return [(a_BI.mT @ a_BI / len(x), g_OO / len(x)) for a_BI, g_OO in zip(inputs, total, strict=True)]
-
-    return vmap(factors)(parameters, x_RB)
+    found_RBK, inputs = vmap(forward)(parameters, x_RB, probes)
+    root = hessian_root(loss, found_RBK.detach().flatten(0, 1)).unflatten(1, x_RB.shape[:2])
+    total = [0.0 for _ in layers]
+    for column_RBK in root:  # one after the other, so that memory does not grow with the number of outputs
+        gradients = torch.autograd.grad(found_RBK, probes, column_RBK, retain_graph=True)
+        total = [sums + g_RBO.mT @ g_RBO for sums, g_RBO in zip(total, gradients, strict=True)]
+    size = x_RB.shape[1]
+    pairs = []
+    for a_RBI, g_ROO in zip(inputs, total, strict=True):
+        a_RBI = torch.cat([a_RBI, a_RBI.new_ones(*a_RBI.shape[:2], 1)], 2).detach()
+        pairs.append((a_RBI.mT @ a_RBI / size, g_ROO / size))
+    return pairs
 
 
 def hessian_root(loss: str, outputs_BK: Tensor) -> Tensor:
