@@ -2,12 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from heapq import heapreplace
 from math import ceil
 
 from stages.config import Run
 from stages.training.capacity import capacity, numbers
 from stages.training.schedule import stack_order
 from stages.training.stack import stack_key
+
+OVERHEAD = 2**19
+"""Numbers (see `capacity.numbers`) that are computed with in the time that a step takes whatever its stack's size."""
+SHARES = (1, 2, 3, 4)  # stacks for each worker that are tried
 
 
 def stacks(
@@ -28,17 +33,34 @@ def stacks(
     groups: dict[tuple, list[Run]] = defaultdict(list)
     for run in runs:
         groups[stack_key(run)].append(run)
-    cost = {}  # of a run, in the numbers of all its steps, for each example
-    for key, (run, *_) in groups.items():
-        cost[key] = numbers(run, image, classes) * run.epochs / run.batch_size
-    # One worker alone, as on a GPU, has nobody to share with.
-    fair = sum(cost[key] * len(group) for key, group in groups.items()) / (4 * workers if workers > 1 else 1)
-    divided = []
-    for key, group in groups.items():
-        most = capacity(group[0], image, classes, kind)
-        size = min(most, max(2, int(fair / cost[key])))
-        parts = ceil(len(group) / size)
-        bounds = [round(part * len(group) / parts) for part in range(parts + 1)]
-        ordered = sorted(group, key=stack_order)
-        divided += [ordered[low:high] for low, high in zip(bounds, bounds[1:], strict=False)]
-    return sorted(divided, key=lambda stack: -len(stack) * cost[stack_key(stack[0])])
+    size = {key: numbers(group[0], image, classes) for key, group in groups.items()}
+    most = {key: capacity(group[0], image, classes, kind) for key, group in groups.items()}
+
+    def cost(key: tuple, count: int) -> float:
+        """Return how long a stack takes for each training example, in numbers."""
+        run = groups[key][0]
+        return (OVERHEAD + count * size[key]) * run.epochs / run.batch_size
+
+    def divide(share: int) -> list[tuple[float, list[Run]]]:
+        """Return stacks with their costs, of which none takes longer than a worker's share if that can be."""
+        fair = sum(cost(key, len(group)) for key, group in groups.items()) / (share * workers)
+        divided = []
+        for key, group in groups.items():
+            pairs = max(1, len(group) // 2)  # a run alone is trained in company that nobody reads
+            parts = max(ceil(len(group) / most[key]), min(ceil(cost(key, len(group)) / fair), pairs))
+            bounds = [round(part * len(group) / parts) for part in range(parts + 1)]
+            ordered = sorted(group, key=stack_order)
+            some = (ordered[low:high] for low, high in zip(bounds, bounds[1:], strict=False))
+            divided += [(cost(key, len(stack)), stack) for stack in some]
+        return sorted(divided, key=lambda pair: -pair[0])
+
+    best = min((divide(share) for share in SHARES), key=lambda pairs: _duration([time for time, _ in pairs], workers))
+    return [stack for _, stack in best]
+
+
+def _duration(times: Sequence[float], workers: int) -> float:
+    """Return when the last of some tasks ends, each begun in their order as soon as a worker is free."""
+    free = [0.0] * workers
+    for time in times:
+        heapreplace(free, free[0] + time)
+    return max(free)

@@ -235,6 +235,17 @@ def test_a_plan_holds_every_run_once_in_stacks_of_one_key():
         assert len(planned) >= workers
 
 
+def test_stacks_are_divided_as_many_times_as_it_takes_to_keep_workers_busy():
+    """Where a step's fixed cost is most of it, one stack a worker; several kinds of run need no division at all."""
+    alone = [variant(seed=seed) for seed in range(25)]
+    assert [len(stack) for stack in stacks(alone, (1, 3, 3), 3, 2)] == [13, 12]
+    assert [len(stack) for stack in stacks(alone, (1, 3, 3), 3, 1)] == [25]
+    kinds = [variant(seed=seed, hidden=(width,)) for width in (5, 6, 7, 8) for seed in range(6)]
+    assert [len(stack) for stack in stacks(kinds, (1, 3, 3), 3, 2)] == [6] * 4
+    three = [variant(seed=seed, hidden=(width,), epochs=3000) for width in (9000, 9001, 9002) for seed in range(4)]
+    assert len(stacks(three, (1, 3, 3), 3, 2)) > 3
+
+
 class Summed(nn.Module):
     """A network that uses the sum of two parameters: their gradients are one tensor."""
 
