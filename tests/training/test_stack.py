@@ -242,7 +242,7 @@ def test_stacks_are_divided_as_many_times_as_it_takes_to_keep_workers_busy():
     assert [len(stack) for stack in stacks(alone, (1, 3, 3), 3, 1)] == [25]
     kinds = [variant(seed=seed, hidden=(width,)) for width in (5, 6, 7, 8) for seed in range(6)]
     assert [len(stack) for stack in stacks(kinds, (1, 3, 3), 3, 2)] == [6] * 4
-    three = [variant(seed=seed, hidden=(width,), epochs=3000) for width in (9000, 9001, 9002) for seed in range(4)]
+    three = [variant(seed=seed, hidden=(width,), epochs=3000) for width in (9000, 9001, 9002) for seed in range(8)]
     assert len(stacks(three, (1, 3, 3), 3, 2)) > 3
 
 
