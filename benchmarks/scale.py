@@ -38,7 +38,7 @@ def project(folder: Path, runs: int) -> None:
     """Write parameters of one suite of so many narrow networks on digits, and make the dataset."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     suite = {"dataset": "digits", "threshold": 1.0, "tolerance": 0.001}
-    suite |= {"gauss_examples": 8, "path_examples": 0, "fresh_lines": {}}
+    suite |= {"gauss_examples": 8, "path_examples": 0, "lines": {}, "planes": {}}
     params["suites"] = {"narrow": suite | {"runs": RUN, "grids": {"seeds": {"seed": list(range(runs))}}}}
     params["plot"] = {}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))

@@ -40,6 +40,10 @@ class Job:
         """Return where the curves of a suite's lines are."""
         return self.data / "curves" / f"{suite}.safetensors"
 
+    def landscape_file(self, suite: str) -> Path:
+        """Return where the planes and trajectories of a suite are."""
+        return self.data / "landscapes" / f"{suite}.safetensors"
+
 
 def main(stage: Callable[[Job], None], description: str, per: str | None = None) -> None:
     """Run a stage from the command line and exit.

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from stages.errors import DamagedError, UserError
 
 SIGNIFICANT_DIGITS = 9  # of numbers in reports: more than float32 holds, few enough to read
+TEXT = ("run_id", "start_run_id", "hidden", "part")  # columns of tables that may look like numbers
 
 
 @contextmanager
@@ -72,7 +73,7 @@ def read_csv(path: Path) -> pd.DataFrame:
         UserError: If the file is missing or is no table.
     """
     try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"run_id": str, "hidden": str})
+        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(TEXT, str))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; run the stage that makes it (`dvc repro`)") from error
     except (ValueError, UnicodeDecodeError) as error:

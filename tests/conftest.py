@@ -35,7 +35,8 @@ suites:
     tolerance: 0.001
     gauss_examples: 8
     path_examples: 2
-    fresh_lines: {}
+    lines: {}
+    planes: {}
     runs:
       network: mlp
       activation: relu
@@ -55,7 +56,8 @@ suites:
     tolerance: 0.0
     gauss_examples: 8
     path_examples: 0
-    fresh_lines: {}
+    lines: {}
+    planes: {}
     runs:
       network: autoencoder
       activation: relu

@@ -38,7 +38,8 @@ suites:
     tolerance: 0.001
     gauss_examples: 8
     path_examples: 2
-    fresh_lines: {}
+    lines: {}
+    planes: {}
     runs: {network: mlp, loss: cross_entropy, activation: tanh, epochs: 12, batch_size: 32, seed: 0}
     grids:
       main: {hidden: [[8], [9], [7, 7]], batch_norm: [true, false], optimizer: [sgd, adam], lr: [0.01, 0.1]}

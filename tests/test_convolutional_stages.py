@@ -31,9 +31,10 @@ suites:
     tolerance: TOLERANCE
     gauss_examples: 4
     path_examples: 0
-    fresh_lines:
-      fresh: {count: 2, initialization: own, among: {}}
-      other: {count: 3, initialization: block_identity, among: {initialization: [standard]}}
+    lines:
+      fresh: {kind: fresh, count: 2, initialization: own, among: {}}
+      other: {kind: fresh, count: 3, initialization: block_identity, among: {initialization: [standard]}}
+    planes: {}
     runs: {network: resnet, layers: 8, width_multiplier: 0.2, train_size: 60, loss: cross_entropy, epochs: 2,
            batch_size: 30, batch_norm: true}
     grids:
@@ -89,7 +90,7 @@ def test_fresh_lines_lead_from_initialisations_of_the_right_kind_to_the_end_of_a
     assert fresh
     for row in fresh:
         run = configured[curves.run_ids[row]]
-        scheme = run.initialization if curves.lines[row] == "fresh_to_final" else "block_identity"
+        scheme = run.initialization if curves.lines[row] == "fresh" else "block_identity"
         drawn = run.model_copy(update={"initialization": scheme, "seed": derive("fresh", curves.draws[row])})
         start = initial_parameters(drawn, (1, 8, 8), 10)[2]
         ends = torch.stack([start, torch.from_numpy(folder.weights(curves.run_ids[row], "final"))])
@@ -106,8 +107,8 @@ def test_fresh_lines_are_all_there_and_lead_to_the_runs_of_largest_contrast(proj
     assert len(own) == 8
     assert set(own["monotonic"].astype(str)) == {"True", "False"}
     for kind, count, among in (
-        ("fresh_to_final", 2, own),
-        ("other_to_final", 3, own[own["initialization"] == "standard"]),
+        ("fresh", 2, own),
+        ("other", 3, own[own["initialization"] == "standard"]),
     ):
         lines = table[table["line"] == kind]
         ends = set(lines["run_id"])
@@ -133,7 +134,7 @@ def test_a_change_of_the_tolerance_evaluates_only_lines_to_other_runs(project, m
         own, fresh = capsys.readouterr().out.splitlines()
         assert own.startswith("interpolate residual: 8 lines, 8 reused, 0 evaluated")
         assert fresh.startswith("interpolate residual, from fresh initialisations: 5 lines")
-        assert list(curves.lines).count("fresh_to_final") == 2
+        assert list(curves.lines).count("fresh") == 2
     finally:
         (project / "params.yaml").write_text(before)
         interpolate(job(project, "residual"))

@@ -1,10 +1,23 @@
 """params.yaml as typed, frozen, validated objects; the grid expands here."""
 
+from stages.config.lines import (
+    OWN_LINE,
+    FreshLines,
+    LayerLines,
+    Lines,
+    NoiseLines,
+    PairLines,
+    PermutedLines,
+    Plane,
+    PlanePoint,
+    SnapshotLines,
+    ZeroLines,
+    of_runs,
+)
 from stages.config.params import (
     Alphas,
     BatchNormStatistics,
     DigitsSource,
-    FreshLines,
     ImageFolderSource,
     Interpolate,
     Measure,
@@ -14,7 +27,6 @@ from stages.config.params import (
     TorchvisionSource,
     expand,
     load,
-    of_runs,
 )
 from stages.config.run import Run
 
@@ -25,12 +37,22 @@ __all__ = [
     "FreshLines",
     "ImageFolderSource",
     "Interpolate",
+    "LayerLines",
+    "Lines",
     "Measure",
+    "NoiseLines",
+    "OWN_LINE",
+    "PairLines",
     "Params",
+    "PermutedLines",
+    "Plane",
+    "PlanePoint",
     "Run",
+    "SnapshotLines",
     "Source",
     "Suite",
     "TorchvisionSource",
+    "ZeroLines",
     "expand",
     "load",
     "of_runs",

@@ -2,14 +2,14 @@
 
 import itertools
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field, model_validator
 
-from stages.config.run import NETWORK_OPTIONS, Run
+from stages.config.lines import Lines, Plane, check_lines, check_planes
+from stages.config.run import Run
 from stages.config.schema import Count, Frozen, Name, NonNegative, NonNegativeInt, Positive, Proportion, Seed, parse
 from stages.errors import UserError
 
@@ -143,14 +143,6 @@ class Theory(Frozen):
     two_layer_linear: TwoLayerLinear
 
 
-class FreshLines(Frozen):
-    """Lines from initialisations that no training started from to where two runs ended: a monotone one and another."""
-
-    count: Count
-    initialization: Literal["own", "standard", "block_identity"]
-    among: dict[str, list]
-
-
 class Suite(Frozen):
     """A named experiment: a grid of runs, the lines to evaluate on them, the loss that admits a run into tables."""
 
@@ -161,7 +153,8 @@ class Suite(Frozen):
     tolerance: NonNegative
     gauss_examples: Count
     path_examples: NonNegativeInt
-    fresh_lines: dict[Name, FreshLines]
+    lines: dict[Name, Lines]
+    planes: dict[Name, Plane]
 
 
 class Params(Frozen):
@@ -212,7 +205,9 @@ def load(path: Path) -> Params:
         if suite.dataset not in params.datasets:
             known = ", ".join(params.datasets)
             raise UserError(f"suites.{name}.dataset: got {suite.dataset!r}, expected one of datasets: {known}")
-        _check_fresh_lines(name, suite, expand(name, suite))
+        runs = expand(name, suite)
+        check_lines(f"suites.{name}.lines", suite.lines, runs)
+        check_planes(f"suites.{name}.planes", suite.planes, runs)
     for name, suites in params.plot.items():
         if not re.fullmatch(rf"({'|'.join(DRAWN)})(_[a-z0-9_]+)?", name):
             raise UserError(
@@ -256,33 +251,6 @@ def expand(name: str, suite: Suite) -> tuple[Run, ...]:
             run = _run(name, grid_name, suite, chosen)
             runs.setdefault(repr(run.spec()), run)
     return tuple(runs.values())
-
-
-def of_runs(among: Mapping[str, list], run: Run) -> bool:
-    """Return whether each field that `among` names has one of its values in a run."""
-    values = {field: [tuple(one) if isinstance(one, list) else one for one in some] for field, some in among.items()}
-    return all(getattr(run, field) in some for field, some in values.items())
-
-
-def _check_fresh_lines(name: str, suite: Suite, runs: tuple[Run, ...]) -> None:
-    for key, lines in suite.fresh_lines.items():
-        where = f"suites.{name}.fresh_lines.{key}"
-        if key == "initial":
-            raise UserError(f"{where}: got a name that the runs' own lines have, expected another, such as fresh")
-        for field in lines.among:
-            if field not in Run.model_fields:
-                raise UserError(f"{where}.among.{field}: no such key of a run; remove it or correct its spelling")
-        chosen = [run for run in runs if of_runs(lines.among, run)]
-        if not chosen:
-            raise UserError(f"{where}.among: got {dict(lines.among)}, expected what some run of the suite has")
-        if lines.initialization == "own":
-            continue
-        for run in chosen:
-            if run.initialization == "fixup" or "initialization" not in NETWORK_OPTIONS[run.network]:
-                raise UserError(
-                    f"{where}.initialization: got {lines.initialization!r}, expected own, or `among` without "
-                    f"network {run.network} of initialization {run.initialization}, which has no other"
-                )
 
 
 def _run(name: str, grid_name: str, suite: Suite, chosen: dict) -> Run:

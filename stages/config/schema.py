@@ -53,15 +53,17 @@ def explain(error: ValidationError, key: str) -> str:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"] if part != "[key]"]
     if path[:1] == ["datasets"]:
-        del path[2:3]  # the tag of the union, which is no key
+        del path[2:3]  # the tag of a union, which is no key
+    if path[:1] == ["suites"] and path[2:3] == ["lines"]:
+        del path[4:5]
     where = ".".join([*([key] if key else []), *path])
     if first["type"] == "value_error":  # of keys that do not go together: the message begins with one of them
         return ".".join([*([where] if where else []), first["msg"].removeprefix("Value error, ")])
     where = where or "params.yaml"
     if first["type"] == "union_tag_invalid":
-        return f"{where}.source: got {first['ctx']['tag']!r}, expected one of {first['ctx']['expected_tags']}"
+        return f"{where}.{_tag(first)}: got {first['ctx']['tag']!r}, expected one of {first['ctx']['expected_tags']}"
     if first["type"] == "union_tag_not_found":
-        return f"{where}.source: this key is missing; add it"
+        return f"{where}.{_tag(first)}: this key is missing; add it"
     if first["type"] == "string_pattern_mismatch":
         return f"{where}: got {first['input']!r}, expected lower-case letters, digits and _, a letter first"
     if first["type"] == "extra_forbidden":
@@ -75,6 +77,11 @@ def explain(error: ValidationError, key: str) -> str:
     if isinstance(value, str) and _is_number(value):
         hint = f" (YAML 1.1 reads {value} as text; write it with a decimal point and sign, as in 1.0e-3, or in full)"
     return f"{where}: got {shown}, expected {message}{hint}"
+
+
+def _tag(error: dict) -> str:
+    """Return the key that tells the members of a union apart."""
+    return error["ctx"]["discriminator"].strip("'")
 
 
 def _text_keys(values: object) -> object:

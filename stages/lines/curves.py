@@ -8,7 +8,7 @@ import numpy as np
 from stages.errors import UserError
 from stages.files import read_arrays, write_arrays
 
-OF_HEADER = ("run_ids", "lines", "draws")
+OF_HEADER = ("run_ids", "lines", "starts", "draws", "parts")
 OF_EXAMPLES = ("gauss_smooth", "gauss_turning", "example_start_loss", "example_final_loss", "example_rise")
 OF_EXAMPLES += ("example_start_to_end", "example_rise_to_end")
 
@@ -23,8 +23,12 @@ class Curves:
     """The run at the end of each line."""
     lines: tuple[str, ...]
     """The kind of each line, as in `Line.kind`."""
+    starts: tuple[str, ...]
+    """The run at the start of each line; that at its end, but for lines between runs."""
     draws: tuple[int | None, ...]
-    """Number of the fresh initialisation at the start of each line; None for other lines."""
+    """`Line.draw` of each line."""
+    parts: tuple[str | None, ...]
+    """`Line.part` of each line."""
     alphas: np.ndarray
     """(A,)"""
     loss_train: np.ndarray

@@ -1,28 +1,65 @@
-"""A line as a value: two endpoints in weight space, named by run and point."""
+"""A line as a value: two endpoints in weight space, each named by a run, a point, and what is changed there."""
 
 from dataclasses import dataclass
 
-import numpy as np
+from stages.config import OWN_LINE
 
-from stages.config import Run
-from stages.measures.table import OWN_LINE
-from stages.networks.build import initial_parameters
-from stages.seeds import derive
-from stages.training.run_files import RunFolder
+
+@dataclass(frozen=True)
+class Permuted:
+    """The hidden units of each layer in another order, the same function: the N-th random order."""
+
+    number: int
+
+    def content(self) -> list:
+        """Return what identifies the change, as plain values."""
+        return ["permuted", self.number]
+
+
+@dataclass(frozen=True)
+class Exchanged:
+    """The parameters of one layer or block taken from another point of the run."""
+
+    parameters: tuple[str, ...]
+    point: str
+
+    def content(self) -> list:
+        """Return what identifies the change, as plain values."""
+        return ["exchanged", self.point, *self.parameters]
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The hidden units in the order in which they are most like those of another run's final network."""
+
+    by: str
+    """`weights` or `activations`."""
+    run_id: str
+
+    def content(self) -> list:
+        """Return what identifies the change, as plain values."""
+        return ["matched", self.by, self.run_id]
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A point that a stored run holds, or that its configuration lets one draw."""
+    """A point that a run's file holds, or that its configuration lets one draw."""
 
     run_id: str
     point: str
-    """`initial`, `final`, `epoch_N` for a snapshot, or `fresh_SCHEME_N`: the N-th initialisation by a scheme."""
+    """`initial`, `final`, `epoch_N` for a snapshot; or, of no training, `fresh_SCHEME_N`, the N-th initialisation by a
+    scheme, `noise_N`, Gaussian noise as large as the final weights, or `zero`."""
+    change: Permuted | Exchanged | Matched | None = None
+
+    def content(self) -> list:
+        """Return what identifies the endpoint, as plain values."""
+        return [self.run_id, self.point, *(self.change.content() if self.change else ())]
 
     @property
-    def stored(self) -> bool:
-        """Whether the run's file holds it."""
-        return not self.point.startswith("fresh_")
+    def reads(self) -> tuple[str, ...]:
+        """The runs whose files are read for it."""
+        own = () if self.point.startswith("fresh_") or self.point == "zero" else (self.run_id,)
+        return (*own, self.change.run_id) if isinstance(self.change, Matched) else own
 
 
 @dataclass(frozen=True)
@@ -30,42 +67,24 @@ class Line:
     """theta_alpha = (1 - alpha) start + alpha end, in the network and on the data of the run at its end."""
 
     kind: str
+    """`initial_to_final` for the paper's, else its name under `lines` in params.yaml."""
     start: Endpoint
     end: Endpoint
     draw: int | None = None
-    """Number of the fresh initialisation at its start."""
+    """Number of the fresh initialisation, permutation or noise at one end; of a snapshot its epoch."""
+    part: str | None = None
+    """The layer or block that moves, where the rest stays."""
 
     def content(self) -> dict:
-        """Return what identifies the line, as plain values."""
-        ends = {"start": [self.start.run_id, self.start.point], "end": [self.end.run_id, self.end.point]}
-        return {"kind": self.kind} | ends
+        """Return what identifies where the line leads, as plain values."""
+        return {"start": self.start.content(), "end": self.end.content()}
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The runs whose files are read for it, each once."""
+        return tuple(dict.fromkeys(self.start.reads + self.end.reads))
 
 
 def own_line(run_id: str) -> Line:
     """Return the line of the paper: from a run's own initialisation to where it ended."""
     return Line(OWN_LINE, Endpoint(run_id, "initial"), Endpoint(run_id, "final"))
-
-
-def fresh_line(kind: str, run_id: str, scheme: str, number: int) -> Line:
-    """Return the line from the N-th initialisation by a scheme, which is of no run, to where a run ended."""
-    return Line(kind, Endpoint(run_id, f"fresh_{scheme}_{number}"), Endpoint(run_id, "final"), number)
-
-
-def weights(endpoint: Endpoint, run: Run, image: tuple[int, ...], classes: int, stored: RunFolder) -> np.ndarray:
-    """Return a point as a vector, shape (D,).
-
-    Args:
-        endpoint: The point.
-        run: The configuration of its run.
-        image: Shape (C, H, W) of an example.
-        classes: Of the dataset.
-        stored: The runs of the suite.
-
-    Returns:
-        The weights, in the order of the network's parameters.
-    """
-    if endpoint.stored:
-        return stored.weights(endpoint.run_id, endpoint.point)
-    scheme, number = endpoint.point.removeprefix("fresh_").rsplit("_", 1)
-    fresh = run.model_copy(update={"initialization": scheme, "seed": derive("fresh", int(number))})
-    return initial_parameters(fresh, image, classes)[2].numpy()

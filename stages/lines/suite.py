@@ -1,4 +1,4 @@
-"""The lines of a suite: which there are, and evaluating those that the store lacks."""
+"""Evaluating lines of a suite that the store lacks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from stages.config import Interpolate, Run
-from stages.lines.line import Line, weights
+from stages.lines.line import Line
+from stages.lines.points import Points
 from stages.lines.sweep import NUMERICS, walk
 from stages.measures.distance import distance, norm
 from stages.networks.evaluation import task_of
@@ -53,14 +54,14 @@ def line_task(places: Places, lines: Sequence[tuple[Line, Run]], request: Reques
     runs, store = RunFolder(places.runs), Store(places.store)
     for line, run in lines:
         task = task_of(run, dataset, place)
-        image = tuple(dataset.train_x.shape[1:])
-        start, end = (weights(point, run, image, dataset.classes, runs) for point in (line.start, line.end))
+        points = Points(run, dataset, task, runs)
+        start, end = (points.weights(point) for point in (line.start, line.end))
         alphas = torch.from_numpy(request.alphas()).to(torch.float32)
         with torch.no_grad():
             found = walk(
                 task,
-                torch.from_numpy(start).to(place),
-                torch.from_numpy(end).to(place),
+                start.to(place),
+                end.to(place),
                 alphas.to(place),
                 request.interpolate.batch_norm,
                 request.gauss_examples,
@@ -68,6 +69,9 @@ def line_task(places: Places, lines: Sequence[tuple[Line, Run]], request: Reques
             )
         labels = task.train.labels if task.train.labels is not None else torch.zeros(0, dtype=torch.int64)
         arrays = dict(vars(found)) | {"path_labels": labels[: request.path_examples].cpu().numpy()}
-        arrays |= {"distance": np.array(distance(start, end)), "start_norm": np.array(norm(start))}
+        arrays |= {
+            "distance": np.array(distance(start.numpy(), end.numpy())),
+            "start_norm": np.array(norm(start.numpy())),
+        }
         store.put("lines", request.key(line), arrays, line.content())
     return len(lines)

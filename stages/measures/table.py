@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.config import Measure, Run, Suite
+from stages.config import OWN_LINE, Measure, Run, Suite
 from stages.errors import UserError
 from stages.files import read_csv
 from stages.measures.gauss_length import fraction_below_half_pi
@@ -14,8 +14,6 @@ from stages.measures.power_law import fit
 from stages.measures.proportion import wilson
 from stages.store import Store
 
-OWN_LINE = "initial_to_final"
-"""The paper's kind of line: from a network's own initialisation to where its training ended."""
 ESTIMATORS = ("smooth", "turning")
 OUTCOMES = (
     "status",
@@ -60,7 +58,16 @@ def tabulate(name: str, suite: Suite, runs: tuple[Run, ...], outcomes: pd.DataFr
         raise UserError(f"suites.{name}: its runs, outcomes and curves are not of the same grid; run `dvc repro`")
     configuration = pd.DataFrame([describe(run) for run in runs], index=ids, dtype=object)
     draws = pd.Series(curves.draws, dtype="Int64")
-    lines = pd.DataFrame({"suite": name, "run_id": curves.run_ids, "line": curves.lines, "draw": draws})
+    lines = pd.DataFrame(
+        {
+            "suite": name,
+            "run_id": curves.run_ids,
+            "line": curves.lines,
+            "start_run_id": curves.starts,
+            "draw": draws,
+            "part": pd.Series(curves.parts, dtype=object),
+        }
+    )
     configuration = configuration.loc[lines["run_id"]].reset_index(drop=True)
     ended = outcomes.set_index("run_id").loc[lines["run_id"], list(OUTCOMES)].reset_index(drop=True)
     measured = measure_lines(curves, suite.tolerance)
@@ -111,7 +118,7 @@ def measure_lines(curves, tolerance: float) -> pd.DataFrame:
             "bump_width": bump.width,
             "relative_delta": relative_delta(curves.loss_train),
             "distance": curves.distance,
-            "normalized_distance": curves.distance / curves.start_norm,
+            "normalized_distance": curves.distance / np.where(curves.start_norm > 0, curves.start_norm, np.nan),
             "gauss_length_smooth": [lengths.mean() for lengths in _examples(curves, curves.gauss_smooth)],
             "gauss_length_turning": [lengths.mean() for lengths in _examples(curves, curves.gauss_turning)],
             "fraction_below_half_pi": [

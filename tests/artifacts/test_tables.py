@@ -64,7 +64,7 @@ def test_a_residual_network_of_other_layers_is_named_on_both_sides(reports, para
     assert "not in the parameters, such as layers 14," in unknown
 
 
-def fresh(measures, draw=None, kind="fresh_to_final"):
+def fresh(measures, draw=None, kind="fresh"):
     """Return a mask of the lines of a kind from fresh initialisations, all or those of a draw."""
     return (measures["line"] == kind) & (True if draw is None else measures["draw"] == draw)
 
@@ -80,55 +80,55 @@ def to_run(measures, run):
 PLANTED = {
     "a draw is missing": (
         lambda rows: rows[~(fresh(rows, 1) & to_run(rows, 0))],
-        "line fresh_to_final, run residual0000: 2 lines, expected one of each of 3 draws",
+        "line fresh, run residual0000: 2 lines, expected one of each of 3 draws",
     ),
     "a draw stands in another's place": (
         lambda rows: changed(rows, fresh(rows, 2) & to_run(rows, 1), draw=1),
-        "line fresh_to_final, run residual0001: 3 lines, expected one of each of 3 draws",
+        "line fresh, run residual0001: 3 lines, expected one of each of 3 draws",
     ),
     "a draw is there twice": (
         lambda rows: pd.concat([rows, rows[fresh(rows, 0) & to_run(rows, 1)]]),
-        "line fresh_to_final, run residual0001: 4 lines, expected one of each of 3 draws",
+        "line fresh, run residual0001: 4 lines, expected one of each of 3 draws",
     ),
     "a draw has no number": (
         lambda rows: changed(rows, fresh(rows, 0) & to_run(rows, 0), draw=np.nan),
-        "line fresh_to_final, run residual0000: 3 lines, expected one of each of 3 draws",
+        "line fresh, run residual0000: 3 lines, expected one of each of 3 draws",
     ),
     "a kind that the parameters do not name": (
-        lambda rows: pd.concat([rows, rows[fresh(rows)].assign(line="zero_to_final")]),
-        "line zero_to_final: not in the parameters",
+        lambda rows: pd.concat([rows, rows[fresh(rows)].assign(line="zero")]),
+        "line zero: not in the parameters",
     ),
     "a kind is missing": (
-        lambda rows: rows[~fresh(rows, kind="fresh_block_identity_to_final")],
-        "line fresh_block_identity_to_final",
+        lambda rows: rows[~fresh(rows, kind="fresh_block_identity")],
+        "line fresh_block_identity",
     ),
     "a run of another suite": (
         lambda rows: changed(rows, fresh(rows) & to_run(rows, 1), run_id="classifiers0003"),
-        "line fresh_to_final: ends in classifiers0003, residual0000,",
+        "line fresh: ends in classifiers0003, residual0000,",
     ),
     "a run of no suite": (
         lambda rows: changed(rows, fresh(rows) & to_run(rows, 1), run_id="stranger"),
-        "line fresh_to_final: ends in residual0000, stranger,",
+        "line fresh: ends in residual0000, stranger,",
     ),
     "no run": (
         lambda rows: changed(rows, fresh(rows) & to_run(rows, 1), run_id=None),
-        "line fresh_to_final: ends in nan, residual0000,",
+        "line fresh: ends in nan, residual0000,",
     ),
     "a run that it was not to be chosen from": (
         lambda rows: changed(rows, fresh(rows) & to_run(rows, 1), run_id="residual0004"),
-        "line fresh_to_final: ends in residual0000, residual0004,",
+        "line fresh: ends in residual0000, residual0004,",
     ),
     "three runs": (
         lambda rows: pd.concat([rows, rows[fresh(rows) & to_run(rows, 1)].assign(run_id="residual0002")]),
-        "line fresh_to_final: ends in residual0000, residual0001, residual0002,",
+        "line fresh: ends in residual0000, residual0001, residual0002,",
     ),
     "two runs of one kind": (
         lambda rows: changed(rows, fresh(rows) & to_run(rows, 0), run_id="residual0002"),
-        "line fresh_to_final: ends in residual0001, residual0002,",
+        "line fresh: ends in residual0001, residual0002,",
     ),
     "the monotone run only, where there is another": (
         lambda rows: rows[~(fresh(rows) & to_run(rows, 1))],
-        "line fresh_to_final: ends in residual0000,",
+        "line fresh: ends in residual0000,",
     ),
 }
 

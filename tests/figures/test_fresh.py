@@ -175,7 +175,7 @@ def test_values_are_those_of_each_rows_own_draw():
     rows = made.fresh_lines("residual", "fresh").sample(frac=1, random_state=0)
     assert len(rows) == 10
     for row, (alphas, values) in zip(rows.itertuples(), made.values(rows, "loss_train"), strict=True):
-        key = row.run_id, "fresh_to_final", int(row.draw)
+        key = row.run_id, "fresh", int(row.draw)
         place = list(zip(curves.run_ids, curves.lines, curves.draws, strict=True)).index(key)
         np.testing.assert_array_equal(values, curves.loss_train[place])
         np.testing.assert_array_equal(alphas, curves.alphas)

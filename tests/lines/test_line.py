@@ -50,9 +50,9 @@ def test_another_scheme_changes_only_what_it_is_about():
 
 
 def test_what_identifies_a_line():
-    own, fresh = own_line("a"), fresh_line("fresh_to_final", "a", "standard", 3)
+    own, fresh = own_line("a"), fresh_line("fresh", "a", "standard", 3)
     assert own.content() == {"kind": "initial_to_final", "start": ["a", "initial"], "end": ["a", "final"]}
-    assert fresh.content() == {"kind": "fresh_to_final", "start": ["a", "fresh_standard_3"], "end": ["a", "final"]}
+    assert fresh.content() == {"kind": "fresh", "start": ["a", "fresh_standard_3"], "end": ["a", "final"]}
     assert (own.draw, fresh.draw) == (None, 3)
     assert own.start.stored
     assert not fresh.start.stored

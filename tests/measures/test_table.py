@@ -173,7 +173,7 @@ def test_power_laws_are_fitted_to_converged_runs_for_each_estimator():
 
 def test_lines_from_fresh_initialisations_are_in_no_summary():
     own = table(ENDED)
-    fresh = own.assign(line="fresh_to_final", status="converged", normalized_distance=9.0, gauss_length_smooth=9.0)
+    fresh = own.assign(line="fresh", status="converged", normalized_distance=9.0, gauss_length_smooth=9.0)
     both = pd.concat([own, fresh], ignore_index=True)
     laws = power_laws("s", own, SETTINGS)
     pd.testing.assert_frame_equal(power_laws("s", both, SETTINGS), laws)

@@ -24,7 +24,8 @@ suites:
     tolerance: 0.001
     gauss_examples: 8
     path_examples: 0
-    fresh_lines: {}
+    lines: {}
+    planes: {}
     runs: {network: mlp, loss: cross_entropy, activation: tanh, epochs: 20, batch_size: 32, seed: 0, train_size: 600}
     grids:
       main: {hidden: [[8], [9], [7, 7]], batch_norm: [true, false], optimizer: [sgd, adam], lr: [0.01, 0.1]}
@@ -34,7 +35,8 @@ suites:
     tolerance: 0.0
     gauss_examples: 8
     path_examples: 0
-    fresh_lines: {}
+    lines: {}
+    planes: {}
     runs: {network: autoencoder, loss: squared_error, activation: relu, epochs: 1, batch_size: 128, seed: 0}
     grids:
       main: {hidden: [[4, 2, 4]], optimizer: [sgd, adam], lr: [0.01]}

@@ -1,0 +1,107 @@
+"""Where points lie with respect to a plane through three of them, and to a line through two."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stages.errors import UserError
+from stages.measures.distance import norm
+
+FLAT = 1e-6
+"""Share of its length that the third point has to stand off the line through the other two."""
+
+
+# Shape letters: D = parameters, P = points.
+@dataclass(frozen=True)
+class Basis:
+    """Orthonormal axes of a plane in weight space: x along the line from the first to the second point."""
+
+    origin: np.ndarray
+    """(D,) the first point, in double precision."""
+    x: np.ndarray
+    """(D,) of length 1."""
+    y: np.ndarray
+    """(D,) of length 1, orthogonal to x."""
+    length: float
+    """Distance of the second point from the first."""
+
+    def coordinates(self, points_PD: np.ndarray) -> np.ndarray:
+        """Return coordinates in weight distance, and the distance off the plane, shape (P, 3)."""
+        found = []
+        for point in points_PD:
+            away = point.astype(np.float64) - self.origin
+            x, y = dot(away, self.x), dot(away, self.y)
+            found.append((x, y, norm(away - x * self.x - y * self.y)))
+        return np.array(found).reshape(-1, 3)
+
+
+def basis(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> Basis:
+    """Return the axes of the plane through three points (Lucas et al. 2021, figure 1).
+
+    Args:
+        first: The origin, shape (D,): trainable parameters only.
+        second: Where the x axis leads, shape (D,).
+        third: On the side of positive y, shape (D,).
+
+    Returns:
+        The axes.
+
+    Raises:
+        UserError: If the three are on one line.
+    """
+    origin = first.astype(np.float64)
+    along, across = second - origin, third - origin
+    length = norm(along)
+    if length > 0:
+        x = along / length
+        off = across - dot(across, x) * x
+        off -= dot(off, x) * x  # again: what rounding left along x
+        if norm(off) > FLAT * max(length, norm(across)):
+            return Basis(origin, x, off / norm(off), length)
+    raise UserError("planes: its three points lie on one line, so that they span no plane; choose others")
+
+
+def dot(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the inner product by numpy's own sum: BLAS's bits depend on its number of threads."""
+    return float((a * b).sum())
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A trajectory by the line from its first to its last point (Goodfellow et al. 2014, section 4); shape (P,) each.
+
+    All lengths are shares of the line's.
+    """
+
+    progress: np.ndarray
+    """How far along the line the nearest point to theta_t is: 0 at the first, 1 at the last point."""
+    residual: np.ndarray
+    """Distance off the line."""
+    remaining: np.ndarray
+    """|theta_t - theta_T|, the distance to the last point."""
+    cosine: np.ndarray
+    """Of the angle between theta_t - theta_0 and the line; NaN at the first point."""
+    step_cosine: np.ndarray
+    """Of the angle between theta_t - theta_(t-1), from the point before, and the line; NaN at the first point."""
+
+
+def progress(points_PD: np.ndarray) -> Progress:
+    """Place the points of a trajectory by the line from the first to the last of them.
+
+    Args:
+        points_PD: Weights in the order of training, shape (P, D), P at least 2.
+
+    Returns:
+        Coordinates of each; NaN where all points are the same.
+    """
+    points = points_PD.astype(np.float64)
+    line = points[-1] - points[0]
+    length = norm(line)
+    away, steps = points - points[0], np.diff(points, axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        along = np.array([dot(one, line) for one in away]) / length**2
+        off = np.array([norm(one - share * line) for one, share in zip(away, along, strict=True)]) / length
+        remaining = np.array([norm(one - points[-1]) for one in points]) / length
+        cosine = np.array([np.divide(dot(one, line), norm(one) * length) for one in away[1:]])
+        turns = np.array([np.divide(dot(one, line), norm(one) * length) for one in steps])
+    return Progress(along, off, remaining, np.append(np.nan, cosine), np.append(np.nan, turns))
