@@ -12,6 +12,7 @@ from stages.figures.registry import FIGURES, TABLES, known
 from stages.figures.style import THEME, render
 from stages.files import read_csv, replacing, write_bytes, write_csv
 from stages.lines.curves import Curves, load_curves
+from stages.lines.landscape import Landscape, load_landscape
 from stages.progress import bar
 
 MODELS = tuple(Theory.model_fields)
@@ -23,6 +24,7 @@ def plot(job: Job) -> None:
     measures = read_csv(job.reports / "measures.csv")
     suites = dict.fromkeys(suite for pooled in job.params.plot.values() for suite in pooled)
     curves = {suite: load_curves(job.curves_file(suite)) for suite in suites}
+    landscapes = {suite: load_landscape(job.landscape_file(suite)) for suite in suites}
     epochs = {suite: read_csv(job.training_folder(suite) / "epochs.csv").assign(suite=suite) for suite in suites}
     wanted_of_theory = any(base in OF_THEORY for base in wanted.values())
     theory = {model: read_csv(job.theory_file(model)) for model in MODELS} if wanted_of_theory else {}
@@ -31,7 +33,7 @@ def plot(job: Job) -> None:
         tables.mkdir()
         progress = bar("plot", "figure", len(wanted))
         for key, base in wanted.items():
-            material = _material(job, measures, curves, epochs, theory, job.params.plot[key])
+            material = _material(job, measures, curves, landscapes, epochs, theory, job.params.plot[key])
             if base in FIGURES:
                 what = FIGURES[base][0]
                 write_figure(figures / key.replace(base, f"{base}_{what}"), base, material)
@@ -65,6 +67,7 @@ def _material(
     job: Job,
     measures: pd.DataFrame,
     curves: dict[str, Curves],
+    landscapes: dict[str, Landscape],
     epochs: dict[str, pd.DataFrame],
     theory: dict[str, pd.DataFrame],
     pooled: tuple[str, ...],
@@ -76,6 +79,7 @@ def _material(
         measure=job.params.measure,
         theory={} if pooled else theory,
         epochs=pd.concat([pd.DataFrame(), *(epochs[suite] for suite in pooled)], ignore_index=True),
+        landscapes={suite: landscapes[suite] for suite in pooled},
     )
 
 

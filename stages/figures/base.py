@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stages.config import Measure, Suite
+from stages.config import OWN_LINE, Measure, Suite
 from stages.errors import UserError
 from stages.lines.curves import Curves
-from stages.measures.table import OWN_LINE
+from stages.lines.landscape import Landscape
 
 OPTIMIZERS = {"sgd": "SGD", "rmsprop": "RMSProp", "adam": "Adam", "kfac": "K-FAC"}  # in the paper's order
 NETWORKS = {
@@ -49,6 +49,8 @@ class Material:
     epochs: pd.DataFrame
     """`suite`, `run_id`, `epoch`, `loss`, the mean of its minibatch losses, and `distance`, |theta_t - theta_0| after
     it."""
+    landscapes: dict[str, Landscape]
+    """Planes and trajectories of each suite."""
 
     def lines(self, once: bool = True) -> pd.DataFrame:
         """Return the rows of the paper's kind of line, with `monotonic` and `batch_norm` as plain booleans.
@@ -64,10 +66,9 @@ class Material:
         rows = self.measures[self.measures["line"] == OWN_LINE]
         return self._plain(rows.drop_duplicates("run_id") if once else rows)
 
-    def fresh_lines(self, suite: str, name: str) -> pd.DataFrame:
-        """Return the rows of the lines that `fresh_lines` of a suite calls `name`, as `lines` does."""
-        rows = self.measures[(self.measures["suite"] == suite) & (self.measures["line"] == f"{name}_to_final")]
-        return self._plain(rows)
+    def other_lines(self, suite: str, name: str) -> pd.DataFrame:
+        """Return the rows of the lines that `lines` of a suite calls `name`, as `lines` does here."""
+        return self._plain(self.measures[(self.measures["suite"] == suite) & (self.measures["line"] == name)])
 
     @staticmethod
     def _plain(rows: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +85,7 @@ class Material:
         """Return for each row the alphas, shape (A,), and what `field` of its suite's curves holds for its line.
 
         Args:
-            rows: Rows of `lines` or `fresh_lines`.
+            rows: Rows of `lines` or `other_lines`.
             field: Name of an array of `Curves` with a line per entry.
 
         Returns:
@@ -96,11 +97,15 @@ class Material:
         places = {
             (suite, *line): i
             for suite, curves in self.curves.items()
-            for i, line in enumerate(zip(curves.run_ids, curves.lines, curves.draws, strict=True))
+            for i, line in enumerate(
+                zip(curves.run_ids, curves.lines, curves.starts, curves.draws, curves.parts, strict=True)
+            )
         }
         found = []
         draws = [None if pd.isna(draw) else int(draw) for draw in rows["draw"]]
-        for key in zip(rows["suite"], rows["run_id"], rows["line"], draws, strict=True):
+        parts = [None if pd.isna(part) else part for part in rows["part"]]
+        names = rows["suite"], rows["run_id"], rows["line"], rows["start_run_id"]
+        for key in zip(*names, draws, parts, strict=True):
             suite, run = key[:2]
             if key not in places:
                 raise UserError(f"curves of {suite}: no line of run {run}, which measures.csv has; run `dvc repro`")

@@ -44,8 +44,8 @@ def _bands(material: Material, wanted: Callable[[FreshLines], bool]) -> Drawing:
     columns = [
         (suite, name, entry)
         for suite, about in material.suites.items()
-        for name, entry in about.fresh_lines.items()
-        if wanted(entry)
+        for name, entry in about.lines.items()
+        if isinstance(entry, FreshLines) and wanted(entry)
     ]
     figure, axes = canvas(2, max(len(columns), 1), width=5.2, sharex=True)
     own = material.lines(once=False)
@@ -57,7 +57,7 @@ def _bands(material: Material, wanted: Callable[[FreshLines], bool]) -> Drawing:
     for ax in axes[:, len(columns) :].flat:
         say(ax, "no suite with lines\nfrom fresh initialisations")
     for pair, (suite, name, entry) in zip(axes.T, columns, strict=False):
-        fresh = material.fresh_lines(suite, name)
+        fresh = material.other_lines(suite, name)
         for ax, (monotone, kind, colour) in zip(pair, KINDS, strict=True):
             ends = own[(own["suite"] == suite) & (own["monotonic"] == monotone)]
             group = fresh[fresh["run_id"].isin(ends["run_id"])]
@@ -68,7 +68,7 @@ def _bands(material: Material, wanted: Callable[[FreshLines], bool]) -> Drawing:
                 continue
             end = ends[ends["run_id"] == group["run_id"].iloc[0]]
             drawn.append(end)
-            data.append(_panel(ax, material, end, kept, colour).assign(suite=suite, line=group["line"].iloc[0]))
+            data.append(band(ax, material, end, kept, colour).assign(suite=suite, line=group["line"].iloc[0]))
             row = end.iloc[0]
             other = entry.initialization.replace("_", " ")
             if other != "own":
@@ -91,7 +91,7 @@ def _bands(material: Material, wanted: Callable[[FreshLines], bool]) -> Drawing:
     return Drawing(figure, pd.concat(data, ignore_index=True) if data else pd.DataFrame(columns=COLUMNS))
 
 
-def _panel(ax: Axes, material: Material, end: pd.DataFrame, group: pd.DataFrame, colour: tuple) -> pd.DataFrame:
+def band(ax: Axes, material: Material, end: pd.DataFrame, group: pd.DataFrame, colour: tuple) -> pd.DataFrame:
     """Draw the losses of some lines as a band, and that of the optimum's own line; return what is drawn."""
     pairs = material.values(group, "loss_train")
     alphas, losses = pairs[0][0], np.array([values for _, values in pairs])
