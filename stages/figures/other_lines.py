@@ -29,6 +29,7 @@ from stages.figures.style import GREY, MONOTONE, NON_MONOTONE, canvas, caption, 
 
 COLUMNS = ["suite", "line", "run_id", "draw", "part", "alpha", "train_loss"]
 SHADES = mpl.colormaps["viridis"]
+DASHES = (0, (4, 1))
 LAST = 0.9  # of the colour map: what is above is lost on white
 
 
@@ -120,8 +121,10 @@ def _grid(
         Patch(facecolor=GREY, alpha=0.25, label="± standard deviation"),
         Line2D([], [], color="0.1", ls="--", lw=1, label="the run's own line"),
     ]
-    if not any(rows["part"].isna().all() and _drawn_as_band(rows) for rows in groups.values()):
-        handles = handles[3:]
+    kinds_drawn = [_drawn_as_band(rows) for rows in groups.values()]
+    handles = handles if any(kinds_drawn) else handles[3:]
+    if not all(kinds_drawn):
+        handles.append(Line2D([], [], color=GREY, ls=DASHES, lw=1.3, label="a non-monotone line"))
     legend(figure, handles)
     note = f"{about} {explain_admitted(material)} Non-monotone: min\u00a0Δ\u00a0>\u00a0{limit(material, 'tolerance')}."
     caption(figure, f"{title}: {subject(pd.concat(shown))}", note)
@@ -154,7 +157,7 @@ def _panel(ax: Axes, material: Material, end: pd.DataFrame, rows: pd.DataFrame) 
         label = row["part"] if pd.notna(row["part"]) else None
         label = label or (f"epoch {int(row['draw'])}" if pd.notna(row["draw"]) else None)
         shade = colour if label is None else SHADES(LAST * place / max(len(pairs) - 1, 1))
-        ax.plot(alphas, values, color=shade, lw=1.3, ls="-" if row["monotonic"] else (0, (4, 1)), label=label)
+        ax.plot(alphas, values, color=shade, lw=1.3, ls="-" if row["monotonic"] else DASHES, label=label)
     ax.plot(alphas, own, color="0.1", ls="--", lw=1)
     ax.set_xlim(alphas[0], alphas[-1])
     ax.set_ylabel(f"training loss{unit(end)}{loss_axis(ax, float(own[0]), highest)}")

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 
 from stages.config import PairLines
 from stages.figures.base import Drawing, Material, admitted, explain_admitted, limit, number, split, subject, unit
-from stages.figures.bundles import ALPHA, loss_axis
+from stages.figures.bundles import ALPHA
 from stages.figures.style import COLOURS, GREY, MONOTONE, NON_MONOTONE, canvas, caption, heading, legend, say
 
 ENDS = (("initial", "initial"), ("initial", "final"), ("final", "final"))
@@ -49,14 +49,14 @@ def between_runs(material: Material) -> Drawing:
                 lines = [np.column_stack(pair) for pair in material.values(rows, "loss_train")]
                 highest = max([highest, *(line[:, 1].max() for line in lines)])
                 ax.add_collection(LineCollection(lines, colors=[colour], linestyles=dash, linewidths=0.9, alpha=0.6))
-            more = loss_axis(ax, float(kept["initial_train_loss"].median()), float(highest))
-            ax.set_ylabel(f"training loss{unit(kept)}{more}")
+            ax.set_ylim(0, highest * 1.05)
+            ax.set_ylabel(f"training loss{unit(kept)}")
             counts = f"{split(kept)}, mean barrier {number(kept['barrier'].mean())}"
             away = len(group) - len(kept)
             counts += f"; {away} of runs not admitted left out" if away else ""
-            counts += f"\nown pairs: {split(mine)}" if len(mine) else "\nα = 1 at the second"
+            counts += f"\nown pairs: {split(mine)}" if len(mine) else ""
             heading(ax, title if len(suites) < 2 else f"{suite}: {title}", counts)
-            drawn += [_tidy(material, kept), _tidy(material, admitted(mine))]
+            drawn += [_tidy(material, rows) for rows in (kept, admitted(mine)) if len(rows)]
             rows_drawn.append(kept)
     handles = [
         Line2D([], [], color=MONOTONE, label="monotone"),
@@ -66,7 +66,8 @@ def between_runs(material: Material) -> Drawing:
     legend(figure, handles)
     note = (
         "Loss of the run at the end of a line, on its training split. Barrier: how far a line rises above the higher "
-        f"of its ends. {explain_admitted(material)} Non-monotone: min\u00a0Δ\u00a0>\u00a0{limit(material, 'tolerance')}."
+        f"of its ends. {explain_admitted(material)} "
+        f"Non-monotone: min\u00a0Δ\u00a0>\u00a0{limit(material, 'tolerance')}."
     )
     caption(figure, f"Lines between different runs: {subject(pd.concat(rows_drawn))}", note)
     return Drawing(figure, pd.concat(drawn, ignore_index=True) if drawn else pd.DataFrame(columns=COLUMNS))

@@ -133,7 +133,9 @@ def _map(figure: Figure, ax: Axes, material: Material, suite: str, name: str, su
     norm = BoundaryNorm(levels, shades.N, extend=beyond)
     filled = ax.contourf(surface.x, surface.y, values, levels=levels, cmap=shades, norm=norm, extend=beyond)
     lines = ax.contour(surface.x, surface.y, values, levels=levels, colors="0.25", linewidths=0.5)
-    ax.clabel(lines, levels[1::2], fontsize=7, fmt="%.3g")
+    outline = [withStroke(linewidth=2.5, foreground="w")]
+    for text in ax.clabel(lines, levels[1::2], fontsize=7, fmt="%.3g"):
+        text.set_path_effects(outline)
     rows = material.lines(once=False)
     scale = unit(rows[rows["suite"] == suite]) if field == "loss" else ""
     figure.colorbar(filled, ax=ax, label=f"training {field}{scale}", pad=0.02)
@@ -142,7 +144,6 @@ def _map(figure: Figure, ax: Axes, material: Material, suite: str, name: str, su
         steps = surface.steps[place : place + length]
         place += length
         ax.plot(steps[:, 0], steps[:, 1], color=colour, marker=".", ms=4, lw=1.2, zorder=4, label=run_id)
-    outline = [withStroke(linewidth=2.5, foreground="w")]
     for label, kind, (x, y, off) in zip(surface.labels, surface.kinds, surface.marks, strict=True):
         look = {"mfc": "w", "mec": "k"} if off > 0 else {"mfc": "k", "mec": "w"}
         ax.plot(x, y, marker=MARKS[kind], ms=9, ls="", zorder=5, **look)
@@ -160,11 +161,12 @@ def _map(figure: Figure, ax: Axes, material: Material, suite: str, name: str, su
 
 def _levels(values: np.ndarray, surface: Surface, field: str) -> np.ndarray:
     """Return levels of contours: of losses up to somewhat above those at the marked points, if some are far higher."""
+    if field == "accuracy":
+        return np.linspace(0, 1, 11)
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    if field == "loss":
-        rows = np.abs(surface.y[:, None] - surface.marks[:, 1]).argmin(0)
-        columns = np.abs(surface.x[:, None] - surface.marks[:, 0]).argmin(0)
-        high = min(high, BEYOND * max(float(values[rows, columns].max()), low + 1e-3))
+    rows = np.abs(surface.y[:, None] - surface.marks[:, 1]).argmin(0)
+    columns = np.abs(surface.x[:, None] - surface.marks[:, 0]).argmin(0)
+    high = min(high, BEYOND * max(float(values[rows, columns].max()), low + 1e-3))
     levels = MaxNLocator(LEVELS).tick_values(low, high)
     return levels if len(levels) > 2 else np.linspace(low - 0.5, high + 0.5, 3)
 
@@ -173,12 +175,17 @@ def _curves(ax: Axes, material: Material, suite: str, surface: Surface, training
     """Draw the losses along all lines between points of a plane that the suite has, and on the paths of training."""
     rows = _between(material, suite, surface)
     pairs = material.values(rows, "loss_train")
-    highest, start, counts = 0.0, 1.0, []
+    highest, start = 0.0, 1.0
     for place, ((_, row), (alphas, values)) in enumerate(zip(rows.iterrows(), pairs, strict=True)):
         own = row["line"] == OWN_LINE
-        ax.plot(alphas, values, color=COLOURS[place % len(COLOURS)], ls="-" if own else "--", label=row["label"])
+        ax.plot(
+            alphas,
+            values,
+            color=COLOURS[place % len(COLOURS)],
+            ls="-" if own else "--",
+            label=f"{row['label']} (min Δ {number(row['min_delta'])})",
+        )
         highest, start = max(highest, float(values.max())), float(pairs[0][1][0])
-        counts.append(number(row["min_delta"]))
     for run_id, colour in zip(surface.paths if training else (), PATHS * 9, strict=False):
         trajectory: Trajectory = material.landscapes[suite].trajectories[run_id]
         ax.plot(1 - trajectory.remaining, trajectory.loss_train, color=colour, marker=".", ms=5, lw=1, label="training")
@@ -190,7 +197,7 @@ def _curves(ax: Axes, material: Material, suite: str, surface: Surface, training
     else:
         ax.set_ylabel(f"training loss{unit(rows)}{loss_axis(ax, start, highest)}")
         ax.legend(fontsize=8, loc="best")
-    heading(ax, "training loss between the points", f"min Δ {', '.join(counts)}" if counts else "")
+    heading(ax, "training loss between the points", f"{len(rows)} lines" if len(rows) else "")
 
 
 def _between(material: Material, suite: str, surface: Surface) -> pd.DataFrame:

@@ -52,14 +52,14 @@ def progress_and_residual(material: Material) -> Drawing:
         data.append(pd.DataFrame({"suite": row["suite"], "run_id": row["run_id"], "epoch": path.epoch} | columns))
         data[-1]["line_loss"] = inside
     titles = ("off the line", "direction from the start", "direction of the steps", "loss")
+    farthest = max((float(path.residual.max()) for _, path in found), default=0.0)
     for ax, title in zip(axes.flat, titles, strict=True):
         if not found:
             say(ax, "no admitted run with snapshots")
-        heading(ax, title, f"{len(found)} runs" if found else "")
+        counts = f"{len(found)} runs" + (f", at most {number(farthest)}" if ax is place else "")
+        heading(ax, title, counts if found else "")
     if found:
-        farthest = max(float(path.residual.max()) for _, path in found)
         place.set(ylim=(0, farthest * 1.08))
-        heading(place, titles[0], f"{len(found)} runs, at most {number(farthest)}")
         loss.set_ylabel(f"training loss{unit(shown)}{loss_axis(loss, start, highest)}")
         angle.set(xlim=(0, 1))
         step.set(xlim=(0, 1))

@@ -70,8 +70,8 @@ RUNS = {
 }
 SHAPES = {"residual": {"initialization": ["standard", "block_identity"]}}
 FRESH = {
-    "fresh": {"count": 3, "initialization": "own", "among": AMONG},
-    "fresh_block_identity": {"count": 2, "initialization": "block_identity", "among": AMONG},
+    "fresh": {"kind": "fresh", "count": 3, "initialization": "own", "among": AMONG},
+    "fresh_block_identity": {"kind": "fresh", "count": 2, "initialization": "block_identity", "among": AMONG},
 }
 
 
@@ -89,7 +89,8 @@ def params_file(tmp_path_factory):
             "tolerance": 0.001,
             "gauss_examples": 8,
             "path_examples": 0,
-            "fresh_lines": FRESH if name == "residual" else {},
+            "lines": FRESH if name == "residual" else {},
+            "planes": {},
             "runs": runs | {"epochs": 2, "batch_size": 10, "seed": 0},
             "grids": {
                 "main": SHAPES.get(name, {"hidden": [[8, 8], [16]]})
@@ -117,17 +118,24 @@ def fabricate(reports, params):
     rows = []
     for suite in params.suites:
         for i, run in enumerate(params.runs(suite)):
-            row = describe(run) | {"suite": suite, "run_id": f"{suite}{i:04}", "line": OWN_LINE, "draw": None}
+            row = describe(run) | {
+                "suite": suite,
+                "run_id": f"{suite}{i:04}",
+                "line": OWN_LINE,
+                "draw": None,
+                "part": None,
+            }
+            row |= {"start_run_id": row["run_id"]}
             row |= {"status": "converged", "monotonic": False}
             row |= dict.fromkeys([*tables.TRAINING, *tables.MEASURES], 0.25)
             if run.network == "autoencoder":
                 row |= dict.fromkeys(tables.OF_CLASSES)
             rows.append(row)
         own = rows[-len(params.runs(suite)) :]
-        if params.suite(suite).fresh_lines:
+        if params.suite(suite).lines:
             own[0] |= MONOTONE
-        for name, entry in params.suite(suite).fresh_lines.items():
-            fresh = {"line": f"{name}_to_final"} | dict.fromkeys(tables.OF_OWN_LINES)
+        for name, entry in params.suite(suite).lines.items():
+            fresh = {"line": name} | dict.fromkeys(tables.OF_GAUSS)
             rows += [row | fresh | {"draw": draw} for row in own[:2] for draw in range(entry.count)]
     rows[0] |= {"status": "diverged", "monotonic": None, "final_train_loss": float("inf")}
     rows[0] |= dict.fromkeys(tables.MEASURES)

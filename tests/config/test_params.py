@@ -98,14 +98,14 @@ def test_runs_that_differ_only_in_what_has_no_effect_are_one(loaded):
     ]
 
 
-FRESH = f"{SUITE}.fresh_lines.fresh"
-LINES = {"count": 2, "initialization": "own", "among": {}}
+FRESH = f"{SUITE}.lines.fresh"
+LINES = {"kind": "fresh", "count": 2, "initialization": "own", "among": {}}
 
 
 def test_lines_are_to_runs_that_have_one_of_the_values_of_each_key(loaded):
     suite = loaded({FRESH: LINES | {"among": {"optimizer": ["sgd"], "hidden": [[4], [8, 8]]}}}).suite("tiny")
     runs = loaded({}).runs("tiny")
-    assert [of_runs(suite.fresh_lines["fresh"].among, run) for run in runs] == [run.optimizer == "sgd" for run in runs]
+    assert [of_runs(suite.lines["fresh"].among, run) for run in runs] == [run.optimizer == "sgd" for run in runs]
     assert not any(of_runs({"hidden": [[9]]}, run) for run in runs)
     assert all(of_runs({}, run) for run in runs)
 
@@ -113,8 +113,8 @@ def test_lines_are_to_runs_that_have_one_of_the_values_of_each_key(loaded):
 MODEL = "theory.two_layer_linear"
 WRONG = {
     "lines named as the runs' own": (
-        {f"{SUITE}.fresh_lines.initial": LINES},
-        [f"{SUITE}.fresh_lines.initial: got a name", "expected another"],
+        {f"{SUITE}.lines.initial_to_final": LINES},
+        [f"{SUITE}.lines.initial_to_final: got the name", "expected another"],
     ),
     "no lines": ({FRESH: LINES | {"count": 0}}, [f"{FRESH}.count: got 0, expected greater than 0"]),
     "lines among an unknown key": ({FRESH: LINES | {"among": {"depth": [1]}}}, [f"{FRESH}.among.depth: no such key"]),

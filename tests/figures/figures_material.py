@@ -9,18 +9,19 @@ import pandas as pd
 from stages.config import FreshLines, Measure, Run, Suite
 from stages.figures.base import Material
 from stages.lines.curves import OF_EXAMPLES, Curves
+from stages.lines.landscape import Landscape
 from stages.measures.monotonicity import min_delta
 from stages.measures.table import OWN_LINE, describe
 
 MEASURE = Measure(confidence=0.95, bootstrap=50, bootstrap_seed=0)
 AMONG = {"layers": [8], "batch_norm": [True], "initialization": ["standard"]}
 FRESH = {
-    "fresh": FreshLines(count=5, initialization="own", among=AMONG),
-    "fresh_block_identity": FreshLines(count=4, initialization="block_identity", among=AMONG),
+    "fresh": FreshLines(kind="fresh", count=5, initialization="own", among=AMONG),
+    "fresh_block_identity": FreshLines(kind="fresh", count=4, initialization="block_identity", among=AMONG),
 }
 
 
-def _suite(threshold, tolerance, path_examples=0, fresh_lines=None):
+def _suite(threshold, tolerance, path_examples=0, lines=None):
     return Suite(
         dataset="digits",
         runs={},
@@ -29,14 +30,15 @@ def _suite(threshold, tolerance, path_examples=0, fresh_lines=None):
         tolerance=tolerance,
         gauss_examples=4,
         path_examples=path_examples,
-        fresh_lines=fresh_lines or {},
+        lines=lines or {},
+        planes={},
     )
 
 
 SUITES = {
     "classifiers": _suite(0.1, 0.001, path_examples=12),
     "autoencoders": _suite(3.0, 0.0),
-    "residual": _suite(0.5, 0.0, fresh_lines=FRESH),
+    "residual": _suite(0.5, 0.0, lines=FRESH),
     "residual_corrupted": _suite(0.3, 0.0),
 }
 CLASSIFIERS = {
@@ -87,7 +89,9 @@ def material(suites=("classifiers",), grids=None, alphas=11, seeds=1, largest=10
         curves[suite], table = _walk(rows, suite, np.linspace(0, 1, alphas), largest)
         tables.append(table)
     measures = pd.concat(tables, ignore_index=True)
-    return Material(measures, curves, {name: SUITES[name] for name in suites}, MEASURE, {}, _epochs(measures))
+    landscapes = dict.fromkeys(suites, Landscape({}, {}))
+    about = {name: SUITES[name] for name in suites}
+    return Material(measures, curves, about, MEASURE, {}, _epochs(measures), landscapes)
 
 
 def classifiers_with(**columns):
@@ -123,6 +127,7 @@ def renamed(made, names):
         epochs=made.epochs.assign(suite=made.epochs["suite"].map(names)),
         curves={names[name]: curves for name, curves in made.curves.items()},
         suites={names[name]: suite for name, suite in made.suites.items()},
+        landscapes={names[name]: landscape for name, landscape in made.landscapes.items()},
     )
 
 
@@ -130,7 +135,15 @@ def together(first, second):
     """Return the material of two, whose suites have different names."""
     measures = pd.concat([first.measures, second.measures], ignore_index=True)
     epochs = pd.concat([first.epochs, second.epochs], ignore_index=True)
-    return Material(measures, first.curves | second.curves, first.suites | second.suites, first.measure, {}, epochs)
+    return Material(
+        measures,
+        first.curves | second.curves,
+        first.suites | second.suites,
+        first.measure,
+        {},
+        epochs,
+        first.landscapes | second.landscapes,
+    )
 
 
 def _epochs(measures, epochs=5):
@@ -160,7 +173,7 @@ def _runs(suite, grid, seeds):
             fields |= dict(zip(grid, values, strict=True))
             fields |= dict(zip(VARIANT, fields.pop(VARIANT, ()), strict=False))
             row = {"suite": suite, "run_id": f"{initials}{len(rows):0{12 - len(initials)}d}", "line": OWN_LINE}
-            row |= {"draw": np.nan} | describe(Run(**fields))
+            row |= {"start_run_id": row["run_id"], "draw": np.nan, "part": np.nan} | describe(Run(**fields))
             rows.append({name: np.nan if value is None else value for name, value in row.items()})
     return rows
 
@@ -186,7 +199,7 @@ def _add_fresh_lines(rows, train, suite, alphas, rng):
     """Add lines from fresh initialisations to an admitted monotone run and to the one with the highest bump."""
     rises = min_delta(np.array(train))
     about = SUITES[suite]
-    for name, entry in about.fresh_lines.items():
+    for name, entry in about.lines.items():
         possible = [
             i
             for i, row in enumerate(rows[: len(rises)])
@@ -195,7 +208,7 @@ def _add_fresh_lines(rows, train, suite, alphas, rng):
         monotone = [i for i in possible if rises[i] <= about.tolerance][:1]
         risen = sorted((i for i in possible if rises[i] > about.tolerance), key=lambda i: rises[i])[-1:]
         for i, draw in itertools.product(monotone + risen, range(entry.count)):
-            rows.append(rows[i] | {"line": f"{name}_to_final", "draw": float(draw)})
+            rows.append(rows[i] | {"line": name, "draw": float(draw)})
             higher = rng.uniform(0, 1.5) * np.sin(np.pi * alphas) + rng.normal(0, 0.1) * (1 - alphas)
             train.append(train[i] + higher * (alphas < 1))
 
@@ -241,7 +254,9 @@ def _walk(rows, suite, alphas, largest):
     curves = Curves(
         run_ids=tuple(row["run_id"] for row in rows),
         lines=tuple(row["line"] for row in rows),
+        starts=tuple(row["start_run_id"] for row in rows),
         draws=tuple(None if np.isnan(row["draw"]) else int(row["draw"]) for row in rows),
+        parts=(None,) * len(rows),
         alphas=alphas,
         loss_train=train,
         loss_test=test,

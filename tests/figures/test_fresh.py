@@ -36,7 +36,7 @@ def losses(made, suite, run, line):
 
 def panel_of(name, line, monotone):
     """Return the panel of a kind of lines: kinds make columns, the upper row is of monotone own lines."""
-    columns = [f"{kind}_to_final" for kind in KINDS[name]]
+    columns = KINDS[name]
     return panels(drawn(name))[columns.index(line) + (0 if monotone else len(columns))]
 
 
@@ -49,7 +49,7 @@ def test_a_band_is_mean_and_standard_deviation_of_the_fresh_lines_to_one_run(nam
     made = residual()
     for (line, run), band in bands(name):
         fresh = losses(made, "residual", run, line)
-        assert set(band["lines"]) == {len(fresh)} == {FRESH[line.removesuffix("_to_final")].count}
+        assert set(band["lines"]) == {len(fresh)} == {FRESH[line].count}
         assert list(band["alpha"]) == [round(alpha, 6) for alpha in made.curves["residual"].alphas]
         for k, row in enumerate(band.itertuples()):
             column = [float(values[k]) for values in fresh]
@@ -62,7 +62,7 @@ def test_each_kind_has_a_band_of_a_monotone_and_of_a_non_monotone_run_with_their
     made = residual()
     verdicts = {(row["line"], row["run_id"]): row["monotonic"] for row in made.measures.to_dict("records")}
     found = [(line, verdicts[OWN_LINE, run]) for (line, run), _ in bands(name)]
-    assert sorted(found) == sorted((f"{kind}_to_final", verdict) for kind in KINDS[name] for verdict in (True, False))
+    assert sorted(found) == sorted((kind, verdict) for kind in KINDS[name] for verdict in (True, False))
     for (_, run), band in bands(name):
         (own,) = losses(made, "residual", run, OWN_LINE)
         np.testing.assert_array_equal(band["own"], own)
@@ -172,7 +172,7 @@ def test_suites_without_fresh_lines_get_no_column():
 def test_values_are_those_of_each_rows_own_draw():
     made = residual()
     curves = made.curves["residual"]
-    rows = made.fresh_lines("residual", "fresh").sample(frac=1, random_state=0)
+    rows = made.other_lines("residual", "fresh").sample(frac=1, random_state=0)
     assert len(rows) == 10
     for row, (alphas, values) in zip(rows.itertuples(), made.values(rows, "loss_train"), strict=True):
         key = row.run_id, "fresh", int(row.draw)

@@ -12,6 +12,7 @@ from stages.errors import UserError
 from stages.figures.registry import FIGURES, TABLES
 from stages.files import write_csv
 from stages.lines.curves import save_curves
+from stages.lines.landscape import save_landscape
 from stages.plot import plot
 from stages.theory import noisy_quadratic
 
@@ -25,6 +26,7 @@ def job(tmp_path):
     job = Job(None, None, tmp_path / "data", tmp_path / "reports")
     for name, curves in made.curves.items():
         save_curves(job.curves_file(name), curves)
+        save_landscape(job.landscape_file(name), made.landscapes[name])
         epochs = made.epochs[made.epochs["suite"] == name]
         write_csv(job.training_folder(name) / "epochs.csv", epochs.drop(columns="suite"))
     write_csv(job.theory_file("noisy_quadratic"), noisy_quadratic.simulate(**MODEL))

@@ -1,19 +1,53 @@
+"""Endpoints and lines, held to weights worked out alone."""
+
 import numpy as np
 import pytest
 import torch
 
-from stages.config import Run
-from stages.lines.line import Endpoint, fresh_line, own_line, weights
+from stages.config import BatchNormStatistics, Run
+from stages.datasets.dataset import Dataset
+from stages.lines.line import Endpoint, Exchanged, Line, Matched, Permuted, own_line
+from stages.lines.points import Points
+from stages.lines.sweep import walk
 from stages.networks.build import initial_parameters
+from stages.networks.evaluation import evaluate_points, task_of
 from stages.networks.layout import Layout
 
 IMAGE = (1, 8, 8)
 COMMON = {"dataset": "toy", "loss": "cross_entropy", "optimizer": "sgd", "lr": 0.1, "epochs": 1, "batch_size": 8}
 RESNET = Run(**COMMON, network="resnet", layers=8, width_multiplier=0.25, batch_norm=True, seed=3)
+MLP = Run(**COMMON, network="mlp", hidden=(6, 5), activation="tanh", batch_norm=True, seed=3)
+SETTINGS = BatchNormStatistics(estimate="cumulative", batch_size=64, momentum=0.1, examples=None)
+RNG = np.random.default_rng(0)
+
+
+def toy(run):
+    images, labels = torch.rand(40, *IMAGE), torch.arange(40) % 10
+    return Dataset("toy", images, labels, images[:9], labels[:9], 10, "")
+
+
+class Stored:
+    """The files of runs, whose weights are those of the initialisation moved by noise."""
+
+    def __init__(self, run):
+        self.initial = initial_parameters(run, IMAGE, 10)[2].numpy()
+        self.points = {}
+        for key in ("a", "b"):
+            self.points[key, "initial"] = self.initial
+            self.points[key, "final"] = self.initial + 0.5 * RNG.standard_normal(self.initial.shape).astype(np.float32)
+            self.points[key, "epoch_1"] = self.initial + np.float32(0.1)
+
+    def weights(self, run_id, point):
+        return self.points[run_id, point]
+
+
+def points(run=MLP):
+    dataset = toy(run)
+    return Points(run, dataset, task_of(run, dataset, torch.device("cpu")), Stored(run))
 
 
 def drawn(point: str, run: Run = RESNET) -> np.ndarray:
-    return weights(Endpoint("run", point), run, IMAGE, 10, stored=None)
+    return points(run).weights(Endpoint("a", point)).numpy()
 
 
 def test_a_fresh_initialisation_is_one_of_the_networks_own_that_no_run_has():
@@ -49,10 +83,70 @@ def test_another_scheme_changes_only_what_it_is_about():
             assert torch.equal(standard, identity)
 
 
-def test_what_identifies_a_line():
-    own, fresh = own_line("a"), fresh_line("fresh", "a", "standard", 3)
-    assert own.content() == {"kind": "initial_to_final", "start": ["a", "initial"], "end": ["a", "final"]}
-    assert fresh.content() == {"kind": "fresh", "start": ["a", "fresh_standard_3"], "end": ["a", "final"]}
-    assert (own.draw, fresh.draw) == (None, 3)
-    assert own.start.stored
-    assert not fresh.start.stored
+def test_stored_points_are_what_the_files_hold():
+    made = points()
+    for point in ("initial", "final", "epoch_1"):
+        np.testing.assert_array_equal(made.weights(Endpoint("a", point)), made.stored.points["a", point])
+
+
+def test_noise_has_the_size_of_the_final_weights_tensor_by_tensor():
+    run = MLP.model_copy(update={"hidden": (300, 200)})
+    made = points(run)
+    final, noise = (made.weights(Endpoint("a", point)) for point in ("final", "noise_0"))
+    assert torch.equal(noise, made.weights(Endpoint("a", "noise_0")))
+    assert not torch.equal(noise, made.weights(Endpoint("a", "noise_1")))
+    layout = made.task.layout
+    for name, value in layout.split(noise).items():
+        size = layout.split(final)[name].square().mean().sqrt().item()
+        few = 6 / np.sqrt(value.numel())  # six standard errors, with room
+        assert value.square().mean().sqrt().item() == pytest.approx(size, rel=few)
+        assert abs(value.mean().item()) < few * size
+    assert abs(np.corrcoef(noise, final)[0, 1]) < 0.02
+
+
+@pytest.mark.parametrize("start", ["zero", "noise_3"])
+def test_lines_from_zero_and_noise_hit_their_ends_exactly(start):
+    made = points()
+    first, last = (made.weights(Endpoint("a", point)) for point in (start, "final"))
+    if start == "zero":
+        assert not first.any()
+    with torch.no_grad():
+        found = walk(made.task, first, last, torch.linspace(0, 1, 5), SETTINGS, 0, 0)
+        train, test = evaluate_points(made.task, torch.stack([first, last]), SETTINGS)
+    np.testing.assert_allclose(found.loss_train[[0, -1]], train.loss, rtol=1e-6)
+    np.testing.assert_allclose(found.loss_test[[0, -1]], test.loss, rtol=1e-6)
+    if start == "zero":
+        assert found.loss_train[0] == pytest.approx(np.log(10), rel=1e-6)
+
+
+def test_an_exchanged_layer_is_that_of_the_other_point_and_the_rest_stays():
+    made = points()
+    layout = made.task.layout
+    names = ("layers.4.weight", "layers.4.bias")
+    mixed = layout.split(made.weights(Endpoint("a", "final", Exchanged(names, "initial"))))
+    for name in layout.names:
+        source = "initial" if name in names else "final"
+        assert torch.equal(mixed[name], layout.split(made.weights(Endpoint("a", source)))[name])
+
+
+def test_what_identifies_a_line_is_where_it_leads():
+    own = own_line("a")
+    assert own.content() == {"start": ["a", "initial"], "end": ["a", "final"]}
+    assert own.reads == ("a",)
+    fresh = Line("fresh", Endpoint("a", "fresh_standard_3"), Endpoint("a", "final"), 3)
+    assert fresh.content() == {"start": ["a", "fresh_standard_3"], "end": ["a", "final"]}
+    matched = Line("finals", Endpoint("b", "final"), Endpoint("a", "final", Matched("weights", "b")))
+    assert matched.reads == ("b", "a")
+    others = [
+        Endpoint("a", "final"),
+        Endpoint("a", "final", Permuted(1)),
+        Endpoint("a", "final", Permuted(2)),
+        Endpoint("a", "final", Exchanged(("x",), "initial")),
+        Endpoint("a", "final", Exchanged(("y",), "initial")),
+        Endpoint("a", "final", Matched("weights", "b")),
+        Endpoint("a", "final", Matched("activations", "b")),
+        Endpoint("a", "final", Matched("weights", "c")),
+    ]
+    assert len({str(end.content()) for end in others}) == len(others)
+    assert Endpoint("a", "fresh_standard_3").reads == Endpoint("a", "zero").reads == ()
+    assert Endpoint("a", "noise_3").reads == ("a",)

@@ -36,7 +36,9 @@ def curves(losses=LOSSES):
     return Curves(
         run_ids=tuple(f"run{i}" for i in range(lines)),
         lines=("initial_to_final",) * lines,
+        starts=tuple(f"run{i}" for i in range(lines)),
         draws=(None,) * lines,
+        parts=(None,) * lines,
         alphas=np.array([0.0, 0.2, 0.6, 1.0]),
         loss_train=losses,
         loss_test=losses[:, ::-1],

@@ -1,5 +1,6 @@
 """Whether the tables of numbers hold what params.yaml asks for: every run once, complete, divergence called so."""
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -8,18 +9,31 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.config import FreshLines, Params, Run
-from stages.measures.table import OWN_LINE
+from stages.config import OWN_LINE, FreshLines, LayerLines, PairLines, Params, Run, SnapshotLines
+from stages.config.lines import Lines
 
 SETTING = list(Run.model_fields)
 TRAINING = ["final_train_loss", "final_epoch_loss", "train_accuracy", "test_accuracy"]
 MEASURES = ["min_delta", "min_delta_test", "min_delta_error", "barrier", "bump_alpha", "bump_width", "relative_delta"]
 MEASURES += ["distance", "normalized_distance", "gauss_length_smooth", "gauss_length_turning", "fraction_below_half_pi"]
-COLUMNS = ["suite", "run_id", "line", "draw", *SETTING, "status", *TRAINING, "monotonic", *MEASURES]
+COLUMNS = [
+    "suite",
+    "run_id",
+    "line",
+    "start_run_id",
+    "draw",
+    "part",
+    *SETTING,
+    "status",
+    *TRAINING,
+    "monotonic",
+    *MEASURES,
+]
 STATUSES = ["converged", "above threshold", "diverged"]
 
 NO_BUMP = {"bump_alpha", "bump_width", "relative_delta"}  # undefined for a line that never rises
-OF_OWN_LINES = {"gauss_length_smooth", "gauss_length_turning", "fraction_below_half_pi"}
+OF_GAUSS = {"gauss_length_smooth", "gauss_length_turning", "fraction_below_half_pi"}
+OF_OTHER_LINES = OF_GAUSS | {"normalized_distance"}  # which a line from weights that are all zero does not have
 OF_CLASSES = {"train_accuracy", "test_accuracy", "min_delta_error"}  # undefined for an autoencoder
 REMEDY = "run `make repro`"
 
@@ -44,8 +58,8 @@ def _measures(path: Path, params: Params) -> Iterator[str]:
     if isinstance(table, str):
         yield table
         return
-    fresh = [entry for suite in params.suites.values() for entry in suite.fresh_lines.values()]
-    needed = dict.fromkeys([*COLUMNS, *(field for entry in fresh for field in entry.among)])
+    asked = [entry for suite in params.suites.values() for entry in suite.lines.values()]
+    needed = dict.fromkeys([*COLUMNS, *(field for entry in asked for field in entry.among)])
     missing = [column for column in needed if column not in table]
     if missing:
         yield f"{path}: no column {', '.join(missing)}; {REMEDY}"
@@ -59,11 +73,12 @@ def _measures(path: Path, params: Params) -> Iterator[str]:
         own = rows[rows["line"] == OWN_LINE]
         yield from _runs(f"{path}: suite {suite}, line {OWN_LINE}", own, params.runs(suite))
         others = rows[rows["line"] != OWN_LINE]
-        fresh = {f"{name}_to_final": entry for name, entry in params.suite(suite).fresh_lines.items()}
-        for line in sorted(set(others["line"].astype(str)) - set(fresh)):
+        wanted = params.suite(suite).lines
+        for line in sorted(set(others["line"].astype(str)) - set(wanted)):
             yield f"{path}: suite {suite}, line {line}: not in the parameters; {REMEDY}"
-        for line, entry in fresh.items():
-            yield from _draws(f"{path}: suite {suite}, line {line}", others[others["line"] == line], own, entry)
+        for line, entry in wanted.items():
+            check_lines = _draws if isinstance(entry, FreshLines) else _others
+            yield from check_lines(f"{path}: suite {suite}, line {line}", others[others["line"] == line], own, entry)
     for row in table.to_dict("records"):
         yield from (f"{path}: run {row['run_id']}: {fault}; mend the measure stage" for fault in _row(row))
 
@@ -85,10 +100,7 @@ def _runs(where: str, rows: pd.DataFrame, runs: tuple) -> Iterator[str]:
 
 def _draws(where: str, rows: pd.DataFrame, own: pd.DataFrame, entry: FreshLines) -> Iterator[str]:
     """Check that lines from fresh initialisations are all there: to a monotone run and to another, if there are."""
-    spelled = {field: {_spelled(value) for value in some} for field, some in entry.among.items()}
-    possible = own[own["status"] == "converged"]
-    for field, some in spelled.items():
-        possible = possible[[_spelled(value) in some for value in possible[field]]]
+    possible = _among(own[own["status"] == "converged"], entry)
     verdicts = dict(zip(possible["run_id"], possible["monotonic"], strict=True))
     ends = sorted(rows["run_id"].astype(str).unique())
     if sorted(verdicts.get(run, "") for run in ends) != sorted(set(verdicts.values())):
@@ -99,6 +111,46 @@ def _draws(where: str, rows: pd.DataFrame, own: pd.DataFrame, entry: FreshLines)
     for run_id, group in rows.groupby("run_id"):
         if sorted(group["draw"]) != list(range(entry.count)):
             yield f"{where}, run {run_id}: {len(group)} lines, expected one of each of {entry.count} draws; {REMEDY}"
+
+
+def _others(where: str, rows: pd.DataFrame, own: pd.DataFrame, entry: Lines) -> Iterator[str]:
+    """Check that lines which no measure chooses are all there, each once."""
+    chosen = _among(own, entry)
+    if isinstance(entry, PairLines):
+        ids = list(chosen["run_id"])
+        pairs = itertools.combinations(ids, 2) if entry.start == entry.end else itertools.permutations(ids, 2)
+        wanted = Counter((first, second, "") for first, second in pairs)
+    else:
+        wanted = Counter(
+            (row["run_id"], row["run_id"], draw) for row in chosen.to_dict("records") for draw in _numbers(entry, row)
+        )
+    ends = zip(rows["start_run_id"], rows["run_id"], rows["draw"], rows["part"], strict=True)
+    found = Counter((first, second, _spelled(draw) or _spelled(part)) for first, second, draw, part in ends)
+    if isinstance(entry, LayerLines):  # which layers there are is the network's to know
+        wanted = (
+            Counter(dict.fromkeys(found, 1)) if {key[:2] for key in found} == {key[:2] for key in wanted} else wanted
+        )
+    for kind, lines in (("missing", wanted - found), ("too many", found - wanted)):
+        if lines:
+            first, second, number = next(iter(lines))
+            example = f"from run {first} to {second}" + (f", {number}" if number else "")
+            yield f"{where}: {lines.total()} lines {kind}, such as {example}; {REMEDY}"
+
+
+def _numbers(entry: Lines, row: dict) -> list[str]:
+    """Return what tells the lines of one run apart."""
+    if isinstance(entry, SnapshotLines):
+        epochs = [int(epoch) for epoch in str(row["snapshots"]).split("-")]
+        return [_spelled(epoch) for epoch in epochs if 0 < epoch < row["epochs"]]
+    return [_spelled(draw) for draw in range(entry.count)] if hasattr(entry, "count") else [""]
+
+
+def _among(rows: pd.DataFrame, entry: Lines) -> pd.DataFrame:
+    """Return the rows of the runs that lines are asked of."""
+    for field, some in entry.among.items():
+        spelled = {_spelled(value) for value in some}
+        rows = rows[[_spelled(value) in spelled for value in rows[field]]]
+    return rows
 
 
 def _setting(run: dict) -> tuple[str, ...]:
@@ -127,7 +179,7 @@ def _row(row: dict) -> Iterator[str]:
             yield "diverged, but counted as monotonic"
     else:
         optional = NO_BUMP | (OF_CLASSES if row["network"] == "autoencoder" else set())
-        optional |= OF_OWN_LINES if row["line"] != OWN_LINE else set()
+        optional |= OF_OTHER_LINES if row["line"] != OWN_LINE else set()
         empty = [name for name in TRAINING + MEASURES if name not in optional and not _finite(row[name])]
         if empty:
             yield f"{status}, but {', '.join(empty)} empty or not finite"
@@ -167,7 +219,7 @@ def _power_law(path: Path, params: Params) -> Iterator[str]:
 def _table(path: Path) -> pd.DataFrame | str:
     """Return a table, or the fault that keeps it from being read."""
     try:
-        text = {"suite": str, "run_id": str, "line": str, "monotonic": str}
+        text = dict.fromkeys(("suite", "run_id", "line", "start_run_id", "part", "monotonic", "snapshots"), str)
         return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
     except FileNotFoundError:
         return f"{path}: missing; {REMEDY}"
