@@ -133,10 +133,10 @@ def test_a_change_of_the_tolerance_evaluates_only_lines_to_other_runs(project, m
         curves = load_curves(project / "data/curves/residual.safetensors")
         own, fresh = capsys.readouterr().out.splitlines()
         assert own.startswith("interpolate residual: 8 lines, 8 reused, 0 evaluated")
-        assert fresh.startswith("interpolate residual, from fresh initialisations: 5 lines")
+        assert fresh.startswith("interpolate residual, other lines: 5 lines")
         assert list(curves.lines).count("fresh") == 2
     finally:
         (project / "params.yaml").write_text(before)
         interpolate(job(project, "residual"))
     _, again = capsys.readouterr().out.splitlines()
-    assert again.startswith("interpolate residual, from fresh initialisations: 10 lines, 10 reused, 0 evaluated")
+    assert again.startswith("interpolate residual, other lines: 10 lines, 10 reused, 0 evaluated")

@@ -75,6 +75,16 @@ FRESH = {
 }
 
 
+OTHERS = {
+    "pairs": {"kind": "pairs", "start": "final", "end": "final", "matching": None, "among": {"hidden": [[16]]}},
+    "crossed": {"kind": "pairs", "start": "initial", "end": "final", "matching": None, "among": {"hidden": [[16]]}},
+    "noise": {"kind": "noise", "count": 2, "among": {"hidden": [[16]]}},
+    "zero": {"kind": "zero", "among": {"hidden": [[16]]}},
+    "snapshots": {"kind": "snapshots", "among": {"hidden": [[16]]}},
+    "layers": {"kind": "layers", "of": "layer", "rest": "final", "among": {"hidden": [[16]]}},
+}
+
+
 @pytest.fixture(scope="session")
 def params_file(tmp_path_factory):
     """The project's parameters with three small suites and few figures, so that tests hold whatever the defaults are.
@@ -89,9 +99,9 @@ def params_file(tmp_path_factory):
             "tolerance": 0.001,
             "gauss_examples": 8,
             "path_examples": 0,
-            "lines": FRESH if name == "residual" else {},
+            "lines": {"residual": FRESH, "classifiers": OTHERS}.get(name, {}),
             "planes": {},
-            "runs": runs | {"epochs": 2, "batch_size": 10, "seed": 0},
+            "runs": runs | {"epochs": 2, "batch_size": 10, "seed": 0, "snapshots": [1]},
             "grids": {
                 "main": SHAPES.get(name, {"hidden": [[8, 8], [16]]})
                 | {"optimizer": ["sgd", "adam"], "lr": [0.1, 0.001]}
@@ -108,6 +118,20 @@ def params_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def params(params_file):
     return load(params_file)
+
+
+def _others(name, own):
+    """Yield the rows of the runs at the end of lines of a kind, and what tells the lines apart."""
+    for row in own:
+        for start in own if name in ("pairs", "crossed") else []:
+            if (name == "crossed" and start is not row) or start["run_id"] < row["run_id"]:
+                yield row, {"start_run_id": start["run_id"]}
+        if name in ("noise", "snapshots"):
+            yield from ((row, {"draw": draw}) for draw in {"noise": (0, 1), "snapshots": (1,)}[name])
+        if name == "layers":
+            yield from ((row, {"part": part}) for part in ("layers.1", "layers.3"))
+        if name == "zero":
+            yield row, {"normalized_distance": None}
 
 
 def fabricate(reports, params):
@@ -132,11 +156,14 @@ def fabricate(reports, params):
                 row |= dict.fromkeys(tables.OF_CLASSES)
             rows.append(row)
         own = rows[-len(params.runs(suite)) :]
-        if params.suite(suite).lines:
+        if suite == "residual":
             own[0] |= MONOTONE
         for name, entry in params.suite(suite).lines.items():
-            fresh = {"line": name} | dict.fromkeys(tables.OF_GAUSS)
-            rows += [row | fresh | {"draw": draw} for row in own[:2] for draw in range(entry.count)]
+            other = {"line": name} | dict.fromkeys(tables.OF_GAUSS)
+            if suite == "residual":
+                rows += [row | other | {"draw": draw} for row in own[:2] for draw in range(entry.count)]
+            else:
+                rows += [row | other | told for row, told in _others(name, own[4:])]
     rows[0] |= {"status": "diverged", "monotonic": None, "final_train_loss": float("inf")}
     rows[0] |= dict.fromkeys(tables.MEASURES)
     rows[1] |= {"status": "above threshold"}

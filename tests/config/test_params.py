@@ -110,8 +110,79 @@ def test_lines_are_to_runs_that_have_one_of_the_values_of_each_key(loaded):
     assert all(of_runs({}, run) for run in runs)
 
 
+OTHER = f"{SUITE}.lines.other"
+PAIRS = {"kind": "pairs", "start": "final", "end": "final", "matching": None, "among": {}}
+LAYERS = {"kind": "layers", "of": "layer", "rest": "final", "among": {}}
+PLANE = f"{SUITE}.planes.one"
+FIRST = {"batch_norm": [True], "optimizer": ["sgd"]}
+POINTS = {
+    "start": {"point": "initial", "among": FIRST},
+    "end": {"point": "final", "among": FIRST},
+    "other": {"point": "final", "among": {"batch_norm": [True], "optimizer": ["adam"]}},
+}
+
+
+def plane(points=POINTS, **options):
+    return {PLANE: {"points": points, "grid": 5, "margin": 0.1} | options}
+
+
+def test_lines_of_every_kind_and_a_plane_are_sound(loaded):
+    of_one = {"batch_norm": [True]}
+    wanted = {
+        "pairs": PAIRS | {"among": of_one},
+        "layers": LAYERS,
+        "zero": {"kind": "zero", "among": {}},
+        "noise": {"kind": "noise", "count": 2, "among": {}},
+        "permuted": {"kind": "permuted", "point": "final", "count": 2, "among": {}},
+        "snapshots": {"kind": "snapshots", "among": {}},
+        "fresh": LINES,
+    }
+    suite = loaded({f"{SUITE}.lines": wanted, f"{RUNS}.snapshots": [1]} | plane()).suite("tiny")
+    assert [entry.kind for entry in suite.lines.values()] == list(wanted)
+    assert list(suite.planes["one"].points) == ["start", "end", "other"]
+
+
 MODEL = "theory.two_layer_linear"
 WRONG = {
+    "lines of an unknown kind": ({OTHER: LINES | {"kind": "spiral"}}, [f"{OTHER}.kind: got 'spiral'", "'pairs'"]),
+    "lines of no kind": ({OTHER: {"among": {}}}, [f"{OTHER}.kind: this key is missing"]),
+    "lines with a key of another kind": ({OTHER: PAIRS | {"count": 2}}, [f"{OTHER}.count: unknown key"]),
+    "pairs that lead back": (
+        {OTHER: PAIRS | {"end": "initial"}}, [f"{OTHER}.start: got 'final', expected initial"]
+    ),
+    "matched initialisations": (
+        {OTHER: PAIRS | {"start": "initial", "matching": "weights"}}, [f"{OTHER}.matching: got 'weights', expected"]
+    ),
+    "pairs of one run": ({OTHER: PAIRS | {"among": FIRST}}, [f"{OTHER}.among: got", "which 1 runs have"]),
+    "pairs of different networks": ({OTHER: PAIRS}, [f"{OTHER}.among: got {{}}", "of one architecture"]),
+    "snapshot lines without snapshots": (
+        {OTHER: {"kind": "snapshots", "among": {}}}, [f"{OTHER}.among: got", "expected runs with `snapshots`"]
+    ),
+    "snapshot lines with the last point alone": (
+        {OTHER: {"kind": "snapshots", "among": {}}, f"{RUNS}.snapshots": [0, 2]}, [f"{OTHER}.among: got"]
+    ),
+    "blocks of a network without": (
+        {OTHER: LAYERS | {"of": "block"}}, [f"{OTHER}.among: got network mlp, expected one that has blocks"]
+    ),
+    "a plane of two points": (
+        plane({name: POINTS[name] for name in ("start", "end")}), [f"{PLANE}.points: got", "at least 3"]
+    ),
+    "a point of several runs": (
+        plane(POINTS | {"end": {"point": "final", "among": {}}}), [f"{PLANE}.points.end.among: got what 4 runs have"]
+    ),
+    "a point of no run": (
+        plane(POINTS | {"end": {"point": "final", "among": {"lr": [7.0]}}}), [f"{PLANE}.points.end.among: got"]
+    ),
+    "a point twice": (plane(POINTS | {"other": POINTS["end"]}), [f"{PLANE}.points.other: got a point that another"]),
+    "a plane through different networks": (
+        plane(POINTS | {"other": {"point": "final", "among": {"batch_norm": [False], "optimizer": ["sgd"]}}}),
+        [f"{PLANE}.points: got runs of different architectures"],
+    ),
+    "a coarse grid": (plane(grid=2), [f"{PLANE}.grid: got 2, expected greater"]),
+    "a negative margin": (plane(margin=-0.1), [f"{PLANE}.margin: got -0.1, expected greater"]),
+    "an unknown key of a point": (
+        plane(POINTS | {"end": {"point": "last", "among": FIRST}}), [f"{PLANE}.points.end.point: got 'last', expected"]
+    ),
     "lines named as the runs' own": (
         {f"{SUITE}.lines.initial_to_final": LINES},
         [f"{SUITE}.lines.initial_to_final: got the name", "expected another"],
