@@ -1,7 +1,7 @@
 """Stage `download`: make a dataset of params.yaml into one checked file of tensors."""
 
 from stages.command import Job, main
-from stages.config.params import DigitsSource, ImageFolderSource, Source
+from stages.config.params import DigitsSource, EsperantoSource, ImageFolderSource, Source, TextSource
 from stages.datasets.dataset import Splits, save_dataset
 from stages.datasets.resize import resized
 from stages.errors import UserError
@@ -22,14 +22,21 @@ def download(job: Job) -> None:
     splits = load_source(name, job.params.datasets[name])
     checksum = save_dataset(job.dataset_file(name), name, splits)
     shape = "x".join(str(side) for side in splits.train_x.shape[1:])
+    kinds = f"{shape}, {splits.classes} classes"
+    if splits.evaluation is not None:
+        kinds = f"{shape} tokens, vocabulary of {splits.classes}"
     print(
-        f"download {name}: {len(splits.train_x)} training and {len(splits.test_x)} test examples, {shape}, "
-        f"{splits.classes} classes, sha256 {checksum[:8]}…"
+        f"download {name}: {len(splits.train_x)} training and {len(splits.test_x)} test examples, {kinds}, "
+        f"sha256 {checksum[:8]}…"
     )
 
 
 def load_source(name: str, source: Source) -> Splits:
     """Load a source; only what it needs is imported, since torchvision takes seconds and digits do without it."""
+    if isinstance(source, EsperantoSource | TextSource):
+        from stages.datasets.text import load_text
+
+        return load_text(name, source)
     if isinstance(source, DigitsSource):
         from stages.datasets.digits import load_digits
 

@@ -33,7 +33,7 @@ def interpolate(job: Job) -> None:
     if wanted.lines:
         outcomes = outcomes_of(job.training_folder(name) / "runs.csv")
         table = tabulate(name, wanted, tuple(runs.values()), outcomes, gather(lines, found, request))
-        asked = Asked(runs, table, tuple(dataset.train_x.shape[1:]), dataset.classes)
+        asked = Asked(runs, table, dataset.shape, dataset.classes)
         others = requested(wanted.lines, asked)
         losses = replace(request, gauss_examples=0, path_examples=0)
         more, counts = walker.walk(others, losses, f"{name}, others")

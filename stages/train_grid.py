@@ -87,7 +87,7 @@ def train_grid(job: Job) -> None:
     evaluations = {key: evaluation_key(key, settings) for key in runs}
     missing = {key for key in runs if not store.has("runs", key)}
     todo = [run for key, run in runs.items() if key in missing or not store.has("evaluations", evaluations[key])]
-    divided = stacks(todo, tuple(dataset.train_x.shape[1:]), dataset.classes, room(), kind) if todo else []
+    divided = stacks(todo, dataset.shape, dataset.classes, room(), kind) if todo else []
     key_of = {run: key for key, run in runs.items()}
     work = [
         Task((stack, settings), tuple(store.path("runs", key_of[run]) for run in stack if key_of[run] not in missing))

@@ -13,8 +13,8 @@ OWN_LINE = "initial_to_final"
 """The paper's kind of line: from a network's own initialisation to where its training ended."""
 PERMUTABLE = ("mlp", "autoencoder", "simple_cnn", "lenet", "alexnet", "vgg", "resnet")
 """Networks whose units `stages.lines.symmetry` knows how to permute."""
-WITH_BLOCKS = ("resnet", "resnet_imagenet")
-OF_TRAINING = {"initialization", "scalar_lr_factor"}
+WITH_BLOCKS = ("resnet", "resnet_imagenet", "roberta")
+OF_TRAINING = {"initialization", "scalar_lr_factor", "dropout"}
 ARCHITECTURE = ("network", "loss", *sorted(set().union(*NETWORK_OPTIONS.values()) - OF_TRAINING))
 """Fields in which the ends of a line agree, so that one network has the weights of both."""
 

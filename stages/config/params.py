@@ -9,7 +9,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from stages.config.lines import Lines, Plane, check_lines, check_planes
-from stages.config.run import Run
+from stages.config.run import OF_TEXT, Run
 from stages.config.schema import Count, Frozen, Name, NonNegative, NonNegativeInt, Positive, Proportion, Seed, parse
 from stages.errors import UserError
 
@@ -19,6 +19,10 @@ DRAWN += tuple(f"table_{number}" for number in (1, 2, 3, 4, 5, 6, 7, 8))
 those of what it says in words, and beyond."""
 OF_THEORY = ("figure_29", "figure_34", "table_8")
 """Those that are made from what `stages.simulate` finds, and from no suite."""
+
+
+SMALLEST_VOCABULARY = 256 + 5
+"""Every byte, and the special tokens."""
 
 
 class DigitsSource(Frozen):
@@ -53,7 +57,39 @@ class ImageFolderSource(Frozen):
     std: tuple[Positive, ...] | None = None
 
 
-Source = Annotated[DigitsSource | TorchvisionSource | ImageFolderSource, Field(discriminator="source")]
+class _Text(Frozen):
+    """How a text becomes blocks of tokens, and which of them lines are evaluated on."""
+
+    vocabulary: Annotated[int, Field(ge=SMALLEST_VOCABULARY)]
+    """Tokens of the byte-level BPE that is trained on the training part, at most."""
+    block: Annotated[int, Field(ge=8)]
+    """Tokens of an example."""
+    test_fraction: Annotated[float, Field(gt=0, lt=1)]
+    """Of the text, from its end."""
+    evaluation_examples: Count
+    """Blocks of each split that losses are evaluated on; those of the training split are drawn at random."""
+    evaluation_seed: Seed
+    """Of that draw, and of the tokens that are to be predicted in them."""
+
+
+class EsperantoSource(_Text):
+    """Sentences that this project makes itself, from roots, endings and a grammar."""
+
+    source: Literal["esperanto"]
+    sentences: Count
+    seed: Seed
+
+
+class TextSource(_Text):
+    """A UTF-8 text file of your own."""
+
+    source: Literal["text"]
+    file: str
+
+
+Source = Annotated[
+    DigitsSource | TorchvisionSource | ImageFolderSource | EsperantoSource | TextSource, Field(discriminator="source")
+]
 
 
 class Alphas(Frozen):
@@ -150,7 +186,7 @@ class Suite(Frozen):
     grids: dict[Name, dict[str, list]]
     threshold: Positive
     tolerance: NonNegative
-    gauss_examples: Count
+    gauss_examples: NonNegativeInt
     path_examples: NonNegativeInt
     lines: dict[Name, Lines]
     planes: dict[Name, Plane]
@@ -205,6 +241,7 @@ def load(path: Path) -> Params:
             known = ", ".join(params.datasets)
             raise UserError(f"suites.{name}.dataset: got {suite.dataset!r}, expected one of datasets: {known}")
         runs = expand(name, suite)
+        _check_examples(name, suite, runs, params.datasets[suite.dataset])
         check_lines(f"suites.{name}.lines", suite.lines, runs)
         check_planes(f"suites.{name}.planes", suite.planes, runs)
     for name, suites in params.plot.items():
@@ -250,6 +287,21 @@ def expand(name: str, suite: Suite) -> tuple[Run, ...]:
             run = _run(name, grid_name, suite, chosen)
             runs.setdefault(repr(run.spec()), run)
     return tuple(runs.values())
+
+
+def _check_examples(name: str, suite: Suite, runs: tuple[Run, ...], source: Source) -> None:
+    """Refuse language models of images, other networks of text, and Gauss lengths of language models."""
+    of_text = isinstance(source, _Text)
+    for run in runs:
+        if (run.network in OF_TEXT) != of_text:
+            expected = f"one of {', '.join(OF_TEXT)}" if of_text else f"none of {', '.join(OF_TEXT)}"
+            raise UserError(
+                f"suites.{name}: got network {run.network} on dataset {run.dataset}, whose source is {source.source}; "
+                f"expected {expected}"
+            )
+    for key in ("gauss_examples", "path_examples"):
+        if of_text and getattr(suite, key):
+            raise UserError(f"suites.{name}.{key}: got {getattr(suite, key)}, expected 0: logits of tokens have no path here")
 
 
 def _run(name: str, grid_name: str, suite: Suite, chosen: dict) -> Run:

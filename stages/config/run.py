@@ -24,10 +24,13 @@ NETWORK_OPTIONS = {
     "vgg": {"width_multiplier", "layers", "batch_norm"},
     "resnet": {"width_multiplier", "layers", "batch_norm", "initialization", "scalar_lr_factor"},
     "resnet_imagenet": {"width_multiplier", "layers", "batch_norm", "initialization"},
+    "roberta": {"layers", "width", "heads", "dropout"},
 }
 """Which fields shape each network; any other is to stay at its default."""
-NEEDED = ("hidden", "activation", "layers")
+NEEDED = ("hidden", "activation", "layers", "width", "heads")
 """Fields without a default where the network has them."""
+OF_TEXT = ("roberta",)
+"""Networks whose examples are blocks of tokens."""
 LAYERS = {"vgg": (11, 13, 16, 19), "resnet_imagenet": (18, 34, 50)}
 
 
@@ -52,17 +55,26 @@ class Run(Frozen):
     flip: bool = False
     """Augmentation: whether each step mirrors each image left to right with probability 1/2."""
 
-    network: Literal["mlp", "autoencoder", "simple_cnn", "lenet", "alexnet", "vgg", "resnet", "resnet_imagenet"]
-    """`mlp`: fully-connected classifier; `autoencoder`: fully-connected, from pixels to the same pixels; the others
-    convolutional classifiers; `resnet`: for small images, 6 n + 2 layers; `resnet_imagenet`: torchvision's."""
+    network: Literal[
+        "mlp", "autoencoder", "simple_cnn", "lenet", "alexnet", "vgg", "resnet", "resnet_imagenet", "roberta"
+    ]
+    """`mlp`: fully-connected classifier; `autoencoder`: fully-connected, from pixels to the same pixels; `roberta`: a
+    masked language model, Hugging Face's; the others convolutional classifiers; `resnet`: for small images, 6 n + 2
+    layers; `resnet_imagenet`: torchvision's."""
     hidden: tuple[Count, ...] | None = None
     """Units of each hidden layer of a fully-connected network."""
     activation: Literal["relu", "tanh", "sigmoid"] | None = None
     """Applied after each hidden layer of a fully-connected network."""
     layers: Count | None = None
-    """Layers with weights of a VGG or residual network, as in ResNet-20."""
+    """Layers with weights of a VGG or residual network, as in ResNet-20; blocks of attention of a language model."""
     width_multiplier: Positive = 1.0
     """Factor of the channels (and units) of every layer of a convolutional network."""
+    width: Count | None = None
+    """Numbers that a language model has for each token; its feed-forward layers have four times as many units."""
+    heads: Count | None = None
+    """Of attention, of a language model."""
+    dropout: Below1 = 0.0
+    """Probability with which training leaves out a number, of a language model."""
     batch_norm: bool = False
     """Whether batch normalisation stands between each layer and its activation; in a residual network without it a
     learned scale and bias of each channel takes its place."""
@@ -91,6 +103,8 @@ class Run(Frozen):
     """Epochs after which the learning rate is multiplied by `decay`."""
     decay: Positive = 0.1
     """Factor of the learning rate at each milestone."""
+    schedule: Literal["constant", "linear"] = "constant"
+    """Of the learning rate between milestones; `linear`: it falls from step to step, to zero after the last."""
     weight_decay: NonNegative = 0.0
     """L2 penalty added to the gradient."""
     momentum: Proportion = 0.9
@@ -115,6 +129,8 @@ class Run(Frozen):
 
     epochs: Count
     """Passes over the training data."""
+    steps: Count | None = None
+    """Steps after which training ends, if its epochs have more; null for no such limit."""
     batch_size: Count
     """Examples a step; the last, smaller batch of an epoch is used too."""
     snapshots: tuple[Seed, ...] = ()
@@ -156,6 +172,8 @@ class Run(Frozen):
                 )
             if not self.hidden:
                 raise ValueError("hidden: got [], expected at least one layer: an autoencoder has a bottleneck")
+        if self.network in OF_TEXT:
+            self._check_language_model()
         if self.network == "resnet" and (self.layers < 8 or self.layers % 6 != 2):
             raise ValueError(f"layers: got {self.layers}, expected 6 n + 2, as 20, 32, 44, 56")
         if self.layers not in LAYERS.get(self.network, (self.layers,)):
@@ -165,6 +183,14 @@ class Run(Frozen):
             raise ValueError(
                 "initialization: got 'fixup', expected another: it is of network resnet without batch norm"
             )
+
+    def _check_language_model(self) -> None:
+        if self.loss != "cross_entropy":
+            raise ValueError(f"loss: got {self.loss!r}, expected cross_entropy: a language model predicts tokens")
+        if self.crop_padding or self.flip or self.label_corruption:
+            raise ValueError("crop_padding: got augmentation or corrupted labels, expected none: a text has no images")
+        if self.width % self.heads:
+            raise ValueError(f"width: got {self.width}, expected a multiple of heads, {self.heads}")
 
     def _check_optimizers(self) -> None:
         for name in ("optimizer", "magnitude", "switch_optimizer"):

@@ -68,7 +68,7 @@ class Points:
         if point.startswith("fresh_"):
             scheme, number = point.removeprefix("fresh_").rsplit("_", 1)
             fresh = self.run.model_copy(update={"initialization": scheme, "seed": derive("fresh", int(number))})
-            return initial_parameters(fresh, tuple(self.dataset.train_x.shape[1:]), self.dataset.classes)[2]
+            return initial_parameters(fresh, self.dataset.shape, self.dataset.classes)[2]
         return torch.from_numpy(self.stored.weights(run_id, point))
 
     def _noise(self, run_id: str, number: int) -> Tensor:

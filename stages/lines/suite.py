@@ -67,8 +67,10 @@ def line_task(places: Places, lines: Sequence[tuple[Line, Run]], request: Reques
                 request.gauss_examples,
                 request.path_examples,
             )
-        labels = task.train.labels if task.train.labels is not None else torch.zeros(0, dtype=torch.int64)
-        arrays = dict(vars(found)) | {"path_labels": labels[: request.path_examples].cpu().numpy()}
+        labels = torch.zeros(0, dtype=torch.int64)
+        if request.path_examples and task.train.labels is not None:
+            labels = task.train.labels[: request.path_examples].cpu()
+        arrays = dict(vars(found)) | {"path_labels": labels.numpy()}
         arrays |= {
             "distance": np.array(distance(start.numpy(), end.numpy())),
             "start_norm": np.array(norm(start.numpy())),

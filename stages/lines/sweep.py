@@ -118,6 +118,8 @@ def walk(
 
 def _by_example(task: Task, outputs_AGO: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Return along the line each example's own loss, and its outputs' squared distance from their last, (G, A)."""
+    if not outputs_AGO.shape[1]:
+        return np.zeros((0, len(outputs_AGO))), np.zeros((0, len(outputs_AGO)))
     target = task.train.target[: outputs_AGO.shape[1]].cpu()
     losses = [example_losses(task.loss, outputs, target) for outputs in outputs_AGO]
     distances = (outputs_AGO - outputs_AGO[-1]).square().sum(2)

@@ -18,8 +18,8 @@ def build(run: Run, input_shape: tuple[int, ...], classes: int) -> nn.Module:
 
     Args:
         run: The run.
-        input_shape: Shape (C, H, W) of one example, such as (1, 28, 28).
-        classes: Number of classes of the dataset; an autoencoder does not use it.
+        input_shape: Shape (C, H, W) of one example, such as (1, 28, 28); of text (tokens,).
+        classes: Number of classes of the dataset, of text of tokens; an autoencoder does not use it.
 
     Returns:
         The network; the global random state is left as it was.
@@ -42,6 +42,10 @@ def _network(run: Run, image: tuple[int, ...], classes: int) -> nn.Module:
     if run.network == "resnet":
         kind = run.batch_norm, run.initialization
         return Residual(image[0], run.layers, scaled(CHANNELS, width), classes, *kind)
+    if run.network == "roberta":
+        from stages.networks.language_model import MaskedLanguageModel  # transformers takes seconds to import
+
+        return MaskedLanguageModel(classes, *image, run.layers, run.width, run.heads, run.dropout)
     if run.network == "resnet_imagenet":
         from stages.networks.imagenet_residual import ImagenetResidual  # torchvision takes seconds to import
 

@@ -16,7 +16,9 @@ from stages.networks.batch_norm import Statistics, batch_norms, given_statistics
 from stages.networks.build import build
 from stages.networks.layout import Layout
 from stages.networks.losses import correct, example_losses, targets
+from stages.networks.masking import mask
 from stages.networks.sizes import sizes
+from stages.seeds import generator
 
 SMALLEST_NORMALISED = 2  # examples that batch norm needs: one alone has no variance
 # How much is evaluated at once, by kind of device: a CPU's caches want little, a GPU's cores much.
@@ -76,8 +78,15 @@ class Task:
 
 
 def task_of(run: Run, dataset: Dataset, device: torch.device, dtype: torch.dtype = torch.float32) -> Task:
-    """Return what the weights of a run are evaluated on: its own training examples, and the test split."""
-    network = build(run, tuple(dataset.train_x.shape[1:]), dataset.classes)
+    """Return what the weights of a run are evaluated on: its own training examples, and the test split.
+
+    Of text it is a fixed batch of each split, some of its blocks, with fixed tokens to predict.
+    """
+    network = build(run, dataset.shape, dataset.classes)
+    if dataset.evaluation is not None:
+        blocks = {"training": training_data(dataset, *run.data_key)[0], "test": dataset.test_x}
+        fixed = [_fixed_batch(some, name, dataset, device) for name, some in blocks.items()]
+        return Task(network.to(dtype), Layout.of(network), run.loss, *fixed)
 
     def split(x: Tensor, labels: Tensor) -> Split:
         x, labels = x.to(device, dtype), labels.to(device)
@@ -86,6 +95,14 @@ def task_of(run: Run, dataset: Dataset, device: torch.device, dtype: torch.dtype
 
     train = split(*training_data(dataset, *run.data_key))
     return Task(network, Layout.of(network), run.loss, train, split(dataset.test_x, dataset.test_y))
+
+
+def _fixed_batch(blocks: Tensor, split: str, dataset: Dataset, device: torch.device) -> Split:
+    """Return some blocks of a text with tokens to predict, the same each time."""
+    source = generator(f"evaluation, {split}", dataset.evaluation.seed)
+    chosen = torch.randperm(len(blocks), generator=source)[: dataset.evaluation.examples].sort().values
+    x, target = mask(blocks[chosen], dataset.classes, source)
+    return Split(x.to(device), target.to(device), target.to(device))
 
 
 # Shape letters: P = points in weight space, D = parameters, N = examples, O = outputs.

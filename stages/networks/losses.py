@@ -28,12 +28,18 @@ def targets(run: Run, x: Tensor, labels: Tensor, classes: int) -> Tensor:
 
 
 def example_losses(loss: str, outputs: Tensor, target: Tensor) -> Tensor:
-    """Return the loss of each example, shape (N,): cross-entropy in nats, or the squared error summed over outputs."""
+    """Return the loss of each example, shape (N,): cross-entropy in nats, or the squared error summed over outputs.
+
+    Of a language model, with logits of shape (N, K, vocabulary), the cross-entropy is the mean over the K tokens.
+    """
+    if outputs.dim() == 3:
+        return F.cross_entropy(outputs.movedim(-1, 1), target, reduction="none").mean(1)
     if loss == "cross_entropy":
         return F.cross_entropy(outputs, target, reduction="none")
     return (outputs - target).square().sum(1)
 
 
 def correct(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Return whether the largest output of each example is its class, shape (N,)."""
-    return torch.argmax(outputs, 1) == labels
+    """Return whether the largest output of each example is its class, shape (N,); of tokens, the proportion of them."""
+    right = torch.argmax(outputs, -1) == labels
+    return right if right.dim() == 1 else right.double().mean(1)

@@ -19,8 +19,8 @@ class Sizes:
     """In the output of one layer for one example, at most."""
 
 
-def sizes(network: nn.Module, image: tuple[int, ...]) -> Sizes:
-    """Return the sizes of a network for images of shape (C, H, W); layers are modules with parameters of their own."""
+def sizes(network: nn.Module, shape: tuple[int, ...]) -> Sizes:
+    """Return the sizes of a network for examples of a shape; layers are modules with parameters of their own."""
     found = []
 
     def note(module: nn.Module, inputs: tuple, output: Tensor) -> None:
@@ -28,12 +28,13 @@ def sizes(network: nn.Module, image: tuple[int, ...]) -> Sizes:
 
     layers = [module for module in network.modules() if next(module.parameters(recurse=False), None) is not None]
     handles = [layer.register_forward_hook(note) for layer in layers]
+    example = network.example() if hasattr(network, "example") else torch.zeros((1, *shape))
     some = next(network.parameters())
     try:
         with torch.no_grad():
-            network(some.new_zeros((1, *image)))
+            network(example.to(some.device, some.dtype if example.is_floating_point() else example.dtype))
     finally:
         for handle in handles:
             handle.remove()
     weights = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    return Sizes(weights, prod(image) + sum(found), max(found))
+    return Sizes(weights, prod(shape) + sum(found), max(found))

@@ -1,6 +1,7 @@
 """How many runs are trained together at most."""
 
 from stages.config import Run
+from stages.config.run import OF_TEXT
 from stages.networks.build import build
 from stages.networks.layout import Layout
 from stages.networks.sizes import sizes
@@ -34,6 +35,9 @@ def numbers(run: Run, image: tuple[int, ...], classes: int) -> int:
 def capacity(run: Run, image: tuple[int, ...], classes: int, kind: str) -> int:
     """Return how many runs like this one a stack may hold on a kind of device, `cpu` or `cuda`.
 
-    Where that is 1, runs are trained one after the other: two would be too large to gain from company.
+    Where that is 1, runs are trained one after the other: two would be too large to gain from company. So are language
+    models, whose products are large and whose dropout draws from one source of random numbers.
     """
+    if run.network in OF_TEXT:
+        return 1
     return max(1, min(LARGEST_STACK[kind], STACK_NUMBERS[kind] // numbers(run, image, classes)))

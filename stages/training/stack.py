@@ -18,6 +18,7 @@ from stages.networks.build import initial_parameters
 from stages.networks.evaluation import SMALLEST_NORMALISED, batches
 from stages.networks.layout import Layout
 from stages.networks.losses import example_losses, targets
+from stages.networks.masking import mask
 from stages.networks.residual import scalar_names
 from stages.seeds import generator
 from stages.training.augmentation import augment, draw
@@ -26,7 +27,7 @@ from stages.training.curvature import kronecker_factors, linear_layers
 from stages.training.layers import StackLayers
 from stages.training.optimizers import Optimizer
 from stages.training.rules import optimizer_of
-from stages.training.schedule import learning_rate, rule, stack_order
+from stages.training.schedule import learning_rate, rule, share_left, stack_order
 
 NUMERICS = 3
 """Version of what training computes: raise it with any change that moves a weight, so that no old run is reused."""
@@ -83,19 +84,29 @@ class Stack:
         if len({stack_key(run) for run in runs}) != 1:
             raise ValueError("runs that are trained together agree in their stack key")
         self.runs = list(runs)
-        built = [initial_parameters(run, tuple(dataset.train_x.shape[1:]), dataset.classes) for run in runs]
+        built = [initial_parameters(run, dataset.shape, dataset.classes) for run in runs]
         self.network, self.layout, _ = built[0]
         self.theta = torch.stack([theta for _, _, theta in built]).to(device, dtype)
         self.start = self.theta.clone()
         self.groups = _groups([len(runs) * prod(shape) for shape in self.layout.shapes])
-        self.layers = linear_layers(self.network, self.layout)
+        self.layers = linear_layers(self.network, self.layout) if "kfac" in runs[0].optimizers else ()
         self.optimizers = self._optimizers(0)
         one_of_each = {run.data_key: run for run in runs}
         self.data = {key: _prepare(run, dataset, device, dtype) for key, run in one_of_each.items()}
         self.orders = {run.order: generator("order", run.order) for run in runs}
         self.augmented = runs[0].crop_padding > 0 or runs[0].flip
         self.crops = {run.order: generator("augmentation", run.order) for run in runs}
-        self.black = dataset.train_x.amin((0, 2, 3)).to(device, dtype)
+        self.black = dataset.train_x.amin((0, 2, 3)).to(device, dtype) if self.augmented else None
+        self.vocabulary = dataset.classes if dataset.evaluation is not None else None
+        self.masks = {run.order: generator("masks", run.order) for run in runs}
+        if runs[0].dropout:
+            self.network.train()
+        self.step_seeds = generator("dropout", runs[0].order)
+        least = SMALLEST_NORMALISED if batch_norms(self.network) else 1
+        count = len(next(iter(self.data.values()))[0])
+        self.batches = list(batches(count, runs[0].batch_size, least))
+        self.steps = min(runs[0].steps or len(self.batches) * runs[0].epochs, len(self.batches) * runs[0].epochs)
+        self.done = 0
         self._outputs = vmap(self._output) if len(runs) > 1 else self._alone
         self._share()
 
@@ -174,19 +185,24 @@ class Stack:
         if number == self.runs[0].switch_after:
             self.optimizers = self._optimizers(number)
         rates = torch.tensor([learning_rate(run, number) for run in self.runs], dtype=torch.float64)
-        lr_R1 = rates[:, None].to(self.theta.device, self.theta.dtype)
-        count, size = len(self.views[0][0][0]), self.runs[0].batch_size
+        count = len(self.views[0][0][0])
         permutations = {seed: torch.randperm(count, generator=order) for seed, order in self.orders.items()}
         order_VN = torch.stack([permutations[order] for _, order in self.views]).to(self.theta.device)
         total = torch.zeros(len(self.runs), dtype=torch.float64, device=self.theta.device)
-        least = SMALLEST_NORMALISED if batch_norms(self.network) else 1
-        for batch in batches(count, size, least):
+        seen = 0
+        for batch in self.batches[: self.steps - self.done]:
             index_VB = order_VN[:, batch]
+            now = rates * share_left(self.runs[0], self.done, self.steps)
+            lr_R1 = now[:, None].to(self.theta.device, self.theta.dtype)
             total += self._step(*self._batch(index_VB), lr_R1).double() * index_VB.shape[1]
-        return (total / count).cpu()
+            seen += index_VB.shape[1]
+            self.done += 1
+        return (total / seen).cpu()
 
     def _batch(self, index_VB: Tensor) -> list[Tensor]:
         """Return the examples and targets of a step, shape (R, B, ...), from indices into each view of the data."""
+        if self.vocabulary is not None:
+            return self._blocks(index_VB)
         found = []
         padding, flip = self.runs[0].crop_padding, self.runs[0].flip
         crops = {}
@@ -204,14 +220,27 @@ class Stack:
             found.append(chosen)
         return found
 
+    def _blocks(self, index_VB: Tensor) -> list[Tensor]:
+        """As `_batch`, of text: with tokens to predict that are drawn anew each step."""
+        views = [
+            mask(data[0][index], self.vocabulary, self.masks[order])
+            for (data, order), index in zip(self.views, index_VB, strict=True)
+        ]
+        return [torch.stack(parts)[self.view_R] for parts in zip(*views, strict=True)]
+
     def _output(self, leaves: list[Tensor], x: Tensor) -> Tensor:
         return functional_call(self.network, dict(zip(self.layout.names, leaves, strict=True)), (x,))
 
     def _alone(self, leaves: list[Tensor], x: Tensor) -> Tensor:
         """Return the outputs of a stack of one."""
-        # Convolutions of many channels are faster with channels side by side in memory.
-        x = x[0].contiguous(memory_format=torch.channels_last)
-        return self._output([leaf[0] for leaf in leaves], x)[None]
+        leaves, x = [leaf[0] for leaf in leaves], x[0]
+        if x.dim() == 4:  # convolutions of many channels are faster with channels side by side in memory
+            x = x.contiguous(memory_format=torch.channels_last)
+        if not self.runs[0].dropout:
+            return self._output(leaves, x)[None]
+        with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+            torch.manual_seed(int(torch.randint(2**62, (), generator=self.step_seeds)))
+            return self._output(leaves, x)[None]
 
     def _step(self, x: Tensor, target: Tensor, lr_R1: Tensor) -> Tensor:
         with StackLayers():
@@ -254,7 +283,7 @@ def train(
     Raises:
         ValueError: If the runs cannot be stacked.
     """
-    if capacity(runs[0], tuple(dataset.train_x.shape[1:]), dataset.classes, device.type) == 1:
+    if capacity(runs[0], dataset.shape, dataset.classes, device.type) == 1:
         return [_train([run], dataset, device, dtype)[0] for run in runs]
     order = sorted(range(len(runs)), key=lambda i: stack_order(runs[i]))
     members = [runs[i] for i in order]
@@ -271,11 +300,12 @@ def _train(runs: Sequence[Run], dataset: Dataset, device: torch.device, dtype: t
     rows = list(records)
     for epoch in range(runs[0].epochs):
         losses, distances = stack.epoch(epoch), stack.distances()
+        last = stack.done == stack.steps
         for record, loss, distance, theta in zip(rows, losses, distances, stack.theta, strict=True):
             if not record.diverged:
-                record.add(epoch + 1, loss, distance, theta)
+                record.add(epoch + 1, loss, distance, theta, last)
         alive = [row for row, record in enumerate(rows) if not record.diverged]
-        if not alive:
+        if not alive or last:
             break
         if len(alive) == 1 < len(runs):
             alive = [alive[0] - 1, alive[0]] if alive[0] else [0, 1]
@@ -299,14 +329,14 @@ class _Record:
         if 0 in run.snapshots:
             self.snapshots[0] = self.initial
 
-    def add(self, done: int, loss: Tensor, distance: Tensor, theta: Tensor) -> None:
-        """Note the state after `done` epochs."""
+    def add(self, done: int, loss: Tensor, distance: Tensor, theta: Tensor, last: bool) -> None:
+        """Note the state after `done` epochs, the last or not."""
         self.losses.append(loss)
         self.distances.append(distance)
         self.diverged = not bool(torch.isfinite(loss) & torch.isfinite(distance))
         if done in self.run.snapshots:
             self.snapshots[done] = theta.cpu().clone()
-        if self.diverged or done == self.run.epochs:
+        if self.diverged or last:
             self.final = theta.cpu().clone()
 
     def finish(self, layout: Layout) -> Trained:
@@ -336,5 +366,7 @@ def _groups(sizes: Sequence[int]) -> list[slice]:
 
 def _prepare(run: Run, dataset: Dataset, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     x, labels = training_data(dataset, run.train_size, run.label_corruption, run.data_seed)
+    if dataset.evaluation is not None:
+        return x.to(device), labels.to(device)  # what is predicted is drawn step by step
     x = x.to(device, dtype)
     return x, targets(run, x, labels.to(device), dataset.classes)

@@ -1,0 +1,63 @@
+"""RoBERTa as a masked language model: Hugging Face's network, initialised at random from a configuration."""
+
+# Before `transformers`, which imports torchvision where that is installed.
+from stages.datasets import torchvision_operators  # noqa: F401, I001
+import torch
+from torch import Tensor, nn
+from transformers.models.roberta.configuration_roberta import RobertaConfig
+from transformers.models.roberta.modeling_roberta import RobertaForMaskedLM
+
+from stages.networks.masking import predicted
+
+WIDER = 4  # units of a feed-forward layer for each number of a token, as in Liu et al. (2019)
+DEVIATION, BASE = 0.02, 768
+"""Standard deviation of initial weights at RoBERTa's width; at another it keeps the size of what a layer puts out."""
+FIRST_PLACE = 2  # RoBERTa counts positions from the number after that of padding
+
+
+class MaskedLanguageModel(nn.Module):
+    """From blocks of tokens with places to predict, to the logits of all tokens at those places.
+
+    What is at other places is not computed in the last layer, whose outputs are as many as the vocabulary. The weights
+    of that layer are those of the embedding and count once.
+    """
+
+    def __init__(self, vocabulary: int, block: int, layers: int, width: int, heads: int, dropout: float) -> None:
+        """Build the network, in evaluation mode: without dropout.
+
+        Args:
+            vocabulary: Number of tokens.
+            block: Tokens of an example.
+            layers: Blocks of attention.
+            width: Numbers of a token.
+            heads: Of attention.
+            dropout: Probability, in training mode.
+        """
+        super().__init__()
+        self.block = block
+        settings = RobertaConfig(
+            vocab_size=vocabulary,
+            hidden_size=width,
+            num_hidden_layers=layers,
+            num_attention_heads=heads,
+            intermediate_size=WIDER * width,
+            max_position_embeddings=block + FIRST_PLACE,
+            type_vocab_size=1,
+            initializer_range=DEVIATION * (BASE / width) ** 0.5,
+            hidden_dropout_prob=dropout,
+            attention_probs_dropout_prob=dropout,
+            attn_implementation="eager",
+        )
+        self.model = RobertaForMaskedLM(settings)
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits, shape (N, K, vocabulary), of examples as `masking.mask` gives them, shape (N, block + K)."""
+        tokens, places = x[:, : self.block], x[:, self.block :]
+        states = self.model.roberta(tokens).last_hidden_state
+        chosen = states.gather(1, places[..., None].expand(-1, -1, states.shape[-1]))
+        return self.model.lm_head(chosen)
+
+    def example(self) -> Tensor:
+        """Return an example of the right shape, (1, block + K)."""
+        return torch.full((1, self.block + predicted(self.block)), FIRST_PLACE + 1)
