@@ -1,5 +1,10 @@
 """Stage `interpolate`: the lines of a suite's runs -> data/curves/SUITE.safetensors."""
 
+if __name__ == "__main__":
+    from stages.workers.server import start
+
+    start("stages.lines.suite")  # while this process imports the same
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
