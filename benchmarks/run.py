@@ -22,7 +22,7 @@ from stages.networks.build import initial_parameters
 from stages.networks.evaluation import Task, task_of
 from stages.training.plan import stacks
 from stages.training.stack import train
-from stages.workers.local import ENVIRONMENT
+from stages.workers.server import ENVIRONMENT
 
 CPU = torch.device("cpu")
 ALPHAS = 50

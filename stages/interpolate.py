@@ -1,6 +1,12 @@
 """Stage `interpolate`: a suite's lines, planes and trajectories -> data/{curves,landscapes}/SUITE.safetensors."""
 
+if __name__ == "__main__":
+    from stages.workers.server import start
+
+    start("stages.lines.walker")  # while this process imports the same
+
 from dataclasses import replace
+
 
 from stages.command import Job, main
 from stages.datasets.dataset import load_dataset

@@ -1,5 +1,10 @@
 """Stage `train_grid`: the runs of a suite -> data/runs/SUITE/*.safetensors, data/training/SUITE/{runs,epochs}.csv."""
 
+if __name__ == "__main__":
+    from stages.workers.server import start
+
+    start("stages.training.grid")  # while this process imports the same
+
 import os
 import shutil
 from collections.abc import Sequence

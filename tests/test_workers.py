@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 import time
@@ -6,12 +7,15 @@ import pytest
 import torch
 
 from stages.errors import UserError
+from stages.workers import server
 from stages.workers.device import device
-from stages.workers.local import ENVIRONMENT, jobs, run_tasks
+from stages.workers.local import jobs, run_tasks
+from stages.workers.server import ENVIRONMENT
 
 
-def square(number: int) -> tuple[int, int, int, str]:
-    return number * number, os.getpid(), torch.get_num_threads(), os.environ["OMP_NUM_THREADS"]
+def square(number: int) -> tuple[int, int, int, dict, bool]:
+    environment = {name: os.environ.get(name) for name in ENVIRONMENT}
+    return number * number, os.getpid(), torch.get_num_threads(), environment, gc.isenabled()
 
 
 def die(_: int) -> None:
@@ -28,13 +32,23 @@ def plain_environment(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_tasks_are_done_in_processes_of_one_thread(monkeypatch):
+@pytest.fixture(params=["forked", "spawned"])
+def workers(request, monkeypatch, plain_environment):
+    """Have workers forked from a server, which lives as long as this process, or spawned."""
+    monkeypatch.setattr(server, "_started", False)
+    if request.param == "forked":
+        server.start("torch")
+    assert server.context().get_start_method() == {"forked": "forkserver", "spawned": "spawn"}[request.param]
+    return request.param
+
+
+def test_tasks_are_done_in_processes_of_one_thread(monkeypatch, workers):
     monkeypatch.setenv("MLI_JOBS", "2")
     before = dict(os.environ)
     found = list(run_tasks(square, [(n,) for n in range(6)]))
     assert sorted(value for value, *_ in found) == [0, 1, 4, 9, 16, 25]
     assert os.getpid() not in {pid for _, pid, *_ in found}
-    assert {(threads, variable) for *_, threads, variable in found} == {(1, "1")}
+    assert all(rest == [1, ENVIRONMENT, True] for _, _, *rest in found)
     assert dict(os.environ) == before
 
 
@@ -43,13 +57,13 @@ def test_no_task_starts_no_process(monkeypatch):
     assert list(run_tasks(die, [])) == []
 
 
-def test_a_killed_worker_is_one_sentence(monkeypatch):
+def test_a_killed_worker_is_one_sentence(monkeypatch, workers):
     monkeypatch.setenv("MLI_JOBS", "1")
     with pytest.raises(UserError, match="worker process was killed.*kept"):
         list(run_tasks(die, [(0,)]))
 
 
-def test_what_a_worker_refuses_reaches_the_user_as_it_is(monkeypatch):
+def test_what_a_worker_refuses_reaches_the_user_as_it_is(monkeypatch, workers):
     monkeypatch.setenv("MLI_JOBS", "1")
     with pytest.raises(UserError, match=r"^digits.safetensors is damaged; delete it$"):
         list(run_tasks(refuse, [(0,), (1,)]))
@@ -87,7 +101,7 @@ def sleep_or_refuse(number: int) -> None:
     time.sleep(300)
 
 
-def test_a_fault_does_not_wait_for_what_is_under_way(monkeypatch):
+def test_a_fault_does_not_wait_for_what_is_under_way(monkeypatch, workers):
     monkeypatch.setenv("MLI_JOBS", "2")
     started = time.monotonic()
     with pytest.raises(UserError, match="the disk is full"):

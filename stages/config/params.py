@@ -301,7 +301,9 @@ def _check_examples(name: str, suite: Suite, runs: tuple[Run, ...], source: Sour
             )
     for key in ("gauss_examples", "path_examples"):
         if of_text and getattr(suite, key):
-            raise UserError(f"suites.{name}.{key}: got {getattr(suite, key)}, expected 0: logits of tokens have no path here")
+            raise UserError(
+                f"suites.{name}.{key}: got {getattr(suite, key)}, expected 0: logits of tokens have no path here"
+            )
 
 
 def _run(name: str, grid_name: str, suite: Suite, chosen: dict) -> Run:

@@ -24,10 +24,10 @@ NETWORK_OPTIONS = {
     "vgg": {"width_multiplier", "layers", "batch_norm"},
     "resnet": {"width_multiplier", "layers", "batch_norm", "initialization", "scalar_lr_factor"},
     "resnet_imagenet": {"width_multiplier", "layers", "batch_norm", "initialization"},
-    "roberta": {"layers", "width", "heads", "dropout"},
+    "roberta": {"layers", "hidden_size", "heads", "dropout"},
 }
 """Which fields shape each network; any other is to stay at its default."""
-NEEDED = ("hidden", "activation", "layers", "width", "heads")
+NEEDED = ("hidden", "activation", "layers", "hidden_size", "heads")
 """Fields without a default where the network has them."""
 OF_TEXT = ("roberta",)
 """Networks whose examples are blocks of tokens."""
@@ -69,7 +69,7 @@ class Run(Frozen):
     """Layers with weights of a VGG or residual network, as in ResNet-20; blocks of attention of a language model."""
     width_multiplier: Positive = 1.0
     """Factor of the channels (and units) of every layer of a convolutional network."""
-    width: Count | None = None
+    hidden_size: Count | None = None
     """Numbers that a language model has for each token; its feed-forward layers have four times as many units."""
     heads: Count | None = None
     """Of attention, of a language model."""
@@ -189,8 +189,8 @@ class Run(Frozen):
             raise ValueError(f"loss: got {self.loss!r}, expected cross_entropy: a language model predicts tokens")
         if self.crop_padding or self.flip or self.label_corruption:
             raise ValueError("crop_padding: got augmentation or corrupted labels, expected none: a text has no images")
-        if self.width % self.heads:
-            raise ValueError(f"width: got {self.width}, expected a multiple of heads, {self.heads}")
+        if self.hidden_size % self.heads:
+            raise ValueError(f"hidden_size: got {self.hidden_size}, expected a multiple of heads, {self.heads}")
 
     def _check_optimizers(self) -> None:
         for name in ("optimizer", "magnitude", "switch_optimizer"):

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stages.config import OWN_LINE, Measure, Suite
+from stages.config.run import OF_TEXT
 from stages.errors import UserError
 from stages.lines.curves import Curves
 from stages.lines.landscape import Landscape
@@ -22,6 +23,7 @@ NETWORKS = {
     "vgg": "VGG",
     "resnet": "ResNet",
     "resnet_imagenet": "ResNet (ImageNet's)",
+    "roberta": "RoBERTa",
 }
 VARIANTS = {  # of residual networks, by batch norm and initialisation; the paper's names, in its order
     (True, "standard"): "BN",
@@ -208,13 +210,17 @@ def subject(rows: pd.DataFrame) -> str:
 def architecture(row: pd.Series) -> str:
     """Name a network with its size, such as `MLP 64-64`, `LeNet` or `ResNet-20`; not its width multiplier."""
     name = NETWORKS.get(row["network"], str(row["network"]))
+    if row["network"] in OF_TEXT:
+        return f"{name} of {int(row['layers'])} layers of {int(row['hidden_size'])}"
     if pd.notna(row["layers"]):
         return f"{name}-{int(row['layers'])}"
     return f"{name} {row['hidden']}" if pd.notna(row["hidden"]) else name
 
 
-def normalisation(row: pd.Series) -> str:
+def normalisation(row: pd.Series) -> str | None:
     """Say whether a network has batch norm; of a residual one which variant it is, as the paper calls it."""
+    if row["network"] in OF_TEXT:
+        return None
     if str(row["network"]).startswith("resnet"):
         return VARIANTS[bool(row["batch_norm"]), row["initialization"]]
     return "batch norm" if row["batch_norm"] else "no batch norm"

@@ -45,7 +45,7 @@ def _network(run: Run, image: tuple[int, ...], classes: int) -> nn.Module:
     if run.network == "roberta":
         from stages.networks.language_model import MaskedLanguageModel  # transformers takes seconds to import
 
-        return MaskedLanguageModel(classes, *image, run.layers, run.width, run.heads, run.dropout)
+        return MaskedLanguageModel(classes, *image, run.layers, run.hidden_size, run.heads, run.dropout)
     if run.network == "resnet_imagenet":
         from stages.networks.imagenet_residual import ImagenetResidual  # torchvision takes seconds to import
 

@@ -22,14 +22,14 @@ class MaskedLanguageModel(nn.Module):
     of that layer are those of the embedding and count once.
     """
 
-    def __init__(self, vocabulary: int, block: int, layers: int, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, vocabulary: int, block: int, layers: int, hidden_size: int, heads: int, dropout: float) -> None:
         """Build the network, in evaluation mode: without dropout.
 
         Args:
             vocabulary: Number of tokens.
             block: Tokens of an example.
             layers: Blocks of attention.
-            width: Numbers of a token.
+            hidden_size: Numbers of a token.
             heads: Of attention.
             dropout: Probability, in training mode.
         """
@@ -37,13 +37,13 @@ class MaskedLanguageModel(nn.Module):
         self.block = block
         settings = RobertaConfig(
             vocab_size=vocabulary,
-            hidden_size=width,
+            hidden_size=hidden_size,
             num_hidden_layers=layers,
             num_attention_heads=heads,
-            intermediate_size=WIDER * width,
+            intermediate_size=WIDER * hidden_size,
             max_position_embeddings=block + FIRST_PLACE,
             type_vocab_size=1,
-            initializer_range=DEVIATION * (BASE / width) ** 0.5,
+            initializer_range=DEVIATION * (BASE / hidden_size) ** 0.5,
             hidden_dropout_prob=dropout,
             attention_probs_dropout_prob=dropout,
             attn_implementation="eager",

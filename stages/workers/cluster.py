@@ -20,7 +20,8 @@ import torch
 
 from stages.errors import UserError
 from stages.files import write_bytes
-from stages.workers.local import ENVIRONMENT, jobs
+from stages.workers.local import jobs
+from stages.workers.server import ENVIRONMENT
 from stages.workers.tasks import Places, Task
 
 QUEUES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", "lsf": "LSFCluster"}

@@ -1,11 +1,12 @@
 """Worker processes of this machine: a task a core."""
 
+import gc
 import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
@@ -13,15 +14,7 @@ import torch
 
 from stages.errors import UserError
 from stages.workers.device import device
-
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",  # sums in another order give other bits
-    "MKL_NUM_THREADS": "1",
-    # Keep freed memory: fresh pages for every temporary cost a fifth of the time of narrow networks.
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**32 - 1),
-    "MALLOC_TOP_PAD_": str(2**26),
-}
+from stages.workers.server import context, environment
 
 
 def jobs() -> int:
@@ -65,35 +58,36 @@ def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple]) -> Iterator[
         for task in tasks:
             yield function(*task)
         return
-    before = {name: os.environ.get(name) for name in ENVIRONMENT}
-    os.environ.update(ENVIRONMENT)  # inherited by the workers, read when they start
-    pool = ProcessPoolExecutor(
-        min(jobs(), len(tasks)), mp_context=multiprocessing.get_context("spawn"), initializer=_start
-    )
+    with environment():
+        pool = ProcessPoolExecutor(min(jobs(), len(tasks)), mp_context=context(), initializer=_start)
+        try:
+            futures = _submit(pool, function, tasks)
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise UserError(
+                "a worker process was killed, perhaps for want of memory; what was finished is kept: "
+                "run again, with MLI_JOBS=1 if memory is short"
+            ) from error
+        except BaseException:  # an interrupt too: tasks under way may take hours, and what they finished is kept
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _submit(pool: ProcessPoolExecutor, function: Callable[..., Any], tasks: Sequence[tuple]) -> list[Future]:
     try:
-        futures = [pool.submit(function, *task) for task in tasks]
-        for future in as_completed(futures):
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise UserError(
-            "a worker process was killed, perhaps for want of memory; what was finished is kept: "
-            "run again, with MLI_JOBS=1 if memory is short"
-        ) from error
-    except BaseException:  # an interrupt too: tasks under way may take hours, and what they finished is kept
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        return [pool.submit(function, *task) for task in tasks]
+    except (EOFError, ConnectionError) as error:  # the fork server is gone
+        raise BrokenProcessPool from error
 
 
 def _start() -> None:
     """Make a worker compute with one thread, leave interrupts to its parent, and end when that is gone."""
+    gc.freeze()  # what is imported stays
+    gc.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     parent = multiprocessing.parent_process()
