@@ -7,7 +7,6 @@ if __name__ == "__main__":
 
 from dataclasses import replace
 
-
 from stages.command import Job, main
 from stages.datasets.dataset import load_dataset
 from stages.lines.curves import save_curves

@@ -1,4 +1,7 @@
 import pytest
+import torch
+
+torch.set_num_threads(1)  # as in workers; test processes beside each other would wait for each other's threads
 
 TINY = """\
 datasets:

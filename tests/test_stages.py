@@ -81,7 +81,7 @@ def test_every_output_is_there_and_nothing_else(original):
     for suite in SUITES:
         expected |= {f"data/runs/{suite}/{key}.safetensors" for key in ids[suite]}
         expected |= {f"data/training/{suite}/{name}.csv" for name in ("runs", "epochs")}
-        expected |= {f"data/curves/{suite}.safetensors"}
+        expected |= {f"data/{kind}/{suite}.safetensors" for kind in ("curves", "landscapes")}
     assert set(contents(original)) == expected
     assert len(ids["tiny"]) == 4
 
