@@ -29,11 +29,12 @@ repro: install
 paper: install
 	@python -m dvc repro paper/dvc.yaml
 
+# Files in their own order: by default those of the fewest tests start last, and among them is the longest.
 test: install
-	@python -m pytest -n 2 --dist loadfile
+	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: install
-	@python -m pytest -n 2 --dist loadfile -m "long or not long"
+	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "long or not long"
 
 check: install
 	@python tools/check_artifacts.py
