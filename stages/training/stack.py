@@ -89,7 +89,8 @@ class Stack:
         self.theta = torch.stack([theta for _, _, theta in built]).to(device, dtype)
         self.start = self.theta.clone()
         self.groups = _groups([len(runs) * prod(shape) for shape in self.layout.shapes])
-        self.layers = linear_layers(self.network, self.layout) if "kfac" in runs[0].optimizers else ()
+        of_kfac = any("kfac" in run.optimizers for run in runs)
+        self.layers = linear_layers(self.network, self.layout) if of_kfac else ()
         self.optimizers = self._optimizers(0)
         one_of_each = {run.data_key: run for run in runs}
         self.data = {key: _prepare(run, dataset, device, dtype) for key, run in one_of_each.items()}
