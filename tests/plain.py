@@ -107,15 +107,19 @@ def train(run: Run, x: torch.Tensor, labels: torch.Tensor, classes: int) -> tupl
     seed = run.seed if run.order_seed is None else run.order_seed
     order = torch.Generator().manual_seed(derive("order", seed))
     crops = torch.Generator().manual_seed(derive("augmentation", seed))
-    losses = []
+    each = -(-len(x) // run.batch_size)
+    steps = min(run.steps or each * run.epochs, each * run.epochs)
+    losses, done = [], 0
     for epoch in range(run.epochs):
-        total = 0.0
+        total, seen = 0.0, 0
         if epoch == run.switch_after:
             optim = start(run, net, switched=True)
         elif epoch in run.milestones:
             for group in optim.param_groups:
                 group["lr"] *= run.decay
         for batch in torch.randperm(len(x), generator=order).split(run.batch_size):
+            if done == steps:
+                break
             outputs = net(augmented(x[batch], run, x.min().item(), crops))
             if run.network == "autoencoder":
                 loss = (outputs - x[batch].flatten(1)).pow(2).sum() / len(batch)
@@ -125,7 +129,15 @@ def train(run: Run, x: torch.Tensor, labels: torch.Tensor, classes: int) -> tupl
                 loss = F.cross_entropy(outputs, labels[batch])
             net.zero_grad()
             loss.backward()
+            if run.clip_norm:
+                torch.nn.utils.clip_grad_norm_(net.parameters(), run.clip_norm)
+            rates = [group["lr"] for group in optim.param_groups]
+            for group in optim.param_groups:
+                group["lr"] *= 1 - done / steps if run.schedule == "linear" else 1
             optim.step()
-            total += loss.item() * len(batch)
-        losses.append(total / len(x))
+            for group, rate in zip(optim.param_groups, rates, strict=True):
+                group["lr"] = rate
+            total, seen, done = total + loss.item() * len(batch), seen + len(batch), done + 1
+        if seen:
+            losses.append(total / seen)
     return initial, [p.detach() for p in net.parameters()], losses

@@ -105,6 +105,8 @@ class Run(Frozen):
     """Factor of the learning rate at each milestone."""
     schedule: Literal["constant", "linear"] = "constant"
     """Of the learning rate between milestones; `linear`: it falls from step to step, to zero after the last."""
+    clip_norm: Positive | None = None
+    """Norm to which a longer gradient is shortened; null for none."""
     weight_decay: NonNegative = 0.0
     """L2 penalty added to the gradient."""
     momentum: Proportion = 0.9

@@ -37,6 +37,7 @@ OF_A_ROW |= {"switch_optimizer", "switch_lr", "snapshots", "seed", "order_seed",
 OF_A_ROW |= set().union(*OPTIMIZER_OPTIONS.values()) - {"factor_interval", "inverse_interval"}
 """What may differ in a stack. Of initialisations only Fixup's is another network."""
 
+CLIP_EPSILON = 1e-6  # as in `torch.nn.utils.clip_grad_norm_`
 UPDATE_NUMBERS = 2**17
 """Numbers that an optimizer updates at once: a call's overhead is small beside them, and they stay in the cache."""
 
@@ -158,6 +159,15 @@ class Stack:
         flat = [[gradient.flatten(1) for gradient in gradients[group]] for group in self.groups]
         return [parts[0].contiguous() if len(parts) == 1 else torch.cat(parts, 1) for parts in flat]
 
+    def _clip(self, gradients: list[Tensor]) -> list[Tensor]:
+        """Return the gradients of each group, shape (R, P), shortened where a run's is longer than it may be."""
+        limit = self.runs[0].clip_norm
+        if limit is None:
+            return gradients
+        norm_R = torch.stack([gradient.square().sum(1) for gradient in gradients]).sum(0).sqrt()
+        factor_R1 = (limit / (norm_R + CLIP_EPSILON)).clamp(max=1)[:, None]
+        return [gradient * factor_R1 for gradient in gradients]
+
     def keep(self, rows: list[int]) -> None:
         """Go on with the given rows only, in increasing order."""
         chosen = torch.tensor(rows, device=self.theta.device)
@@ -248,7 +258,7 @@ class Stack:
             outputs = self._outputs(self.leaves, x)
         losses = example_losses(self.runs[0].loss, outputs.flatten(0, 1), target.flatten(0, 1))
         losses_R = losses.view(len(self.runs), -1).mean(1)
-        gradients = self._group(torch.autograd.grad(losses_R.sum(), self.leaves))
+        gradients = self._clip(self._group(torch.autograd.grad(losses_R.sum(), self.leaves)))
         for rows, optimizer in self.optimizers:
             if optimizer.wants_curvature:
                 optimizer.observe(self._curvature(rows, x[rows]))

@@ -143,7 +143,59 @@ def test_lines_of_every_kind_and_a_plane_are_sound(loaded):
 
 
 MODEL = "theory.two_layer_linear"
+TEXT = {
+    "source": "esperanto", "sentences": 50, "seed": 0, "vocabulary": 300, "block": 16, "test_fraction": 0.1,
+    "evaluation_examples": 4, "evaluation_seed": 0,
+}  # fmt: skip
+LANGUAGE = {
+    "dataset": "corpus", "threshold": 5.0, "tolerance": 0.0, "gauss_examples": 0, "path_examples": 0, "lines": {},
+    "planes": {},
+    "runs": {"network": "roberta", "layers": 1, "hidden_size": 8, "heads": 2, "loss": "cross_entropy",
+             "optimizer": "adam", "lr": 0.01, "epochs": 1, "batch_size": 4},
+    "grids": {"main": {"seed": [0]}},
+}  # fmt: skip
+
+
+def language(text=None, suite=None, **runs):
+    """Return the changes that add a suite of a language model."""
+    whole = LANGUAGE | {"runs": LANGUAGE["runs"] | runs} | (suite or {})
+    return {"datasets.corpus": TEXT | (text or {}), "suites.language": whole}
+
+
+def test_a_language_model_is_sound(loaded):
+    (run,) = loaded(language(dropout=0.1, schedule="linear", steps=3)).runs("language")
+    assert (run.hidden_size, run.heads, run.steps, run.dropout) == (8, 2, 3, 0.1)
+    cut = {name: value for name, value in TEXT.items() if name not in ("sentences", "seed")}
+    mine = cut | {"source": "text", "file": "mine.txt"}
+    assert loaded(language() | {"datasets.corpus": mine}).datasets["corpus"].file == "mine.txt"
+
+
 WRONG = {
+    "a network of images on text": (
+        language(network="mlp", hidden=[4], activation="relu", layers=None, hidden_size=None, heads=None),
+        ["suites.language: got network mlp on dataset corpus, whose source is esperanto; expected one of roberta"],
+    ),
+    "a language model of images": (
+        language(suite={"dataset": "digits"}), ["suites.language: got network roberta on dataset digits", "none of"]
+    ),
+    "Gauss lengths of a language model": (
+        language(suite={"gauss_examples": 4}), ["suites.language.gauss_examples: got 4, expected 0"]
+    ),
+    "a vocabulary without all bytes": (
+        language({"vocabulary": 200}), ["datasets.corpus.vocabulary: got 200, expected greater than or equal to 261"]
+    ),
+    "heads that do not divide": (
+        language(heads=3), ["suites.language.runs.hidden_size: got 8, expected a multiple of heads, 3"]
+    ),
+    "a language model under squared error": (
+        language(loss="squared_error"), ["suites.language.runs.loss: got 'squared_error', expected cross_entropy"]
+    ),
+    "a language model without heads": (
+        language(heads=None), ["suites.language.runs.heads: this key is missing; add it"]
+    ),
+    "heads of an mlp": ({f"{RUNS}.heads": 2}, [f"{RUNS}.heads: got 2, expected no such key: network mlp"]),
+    "an unknown schedule": ({f"{RUNS}.schedule": "cosine"}, [f"{RUNS}.schedule: got 'cosine', expected 'constant'"]),
+    "no steps": ({f"{RUNS}.steps": 0}, [f"{RUNS}.steps: got 0, expected greater than 0"]),
     "lines of an unknown kind": ({OTHER: LINES | {"kind": "spiral"}}, [f"{OTHER}.kind: got 'spiral'", "'pairs'"]),
     "lines of no kind": ({OTHER: {"among": {}}}, [f"{OTHER}.kind: this key is missing"]),
     "lines with a key of another kind": ({OTHER: PAIRS | {"count": 2}}, [f"{OTHER}.count: unknown key"]),

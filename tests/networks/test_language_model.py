@@ -177,6 +177,8 @@ def plain(run, dataset):
             optimizer.zero_grad()
             loss = theirs(network)(input_ids=tokens, labels=labels).loss
             loss.backward()
+            if run.clip_norm:
+                torch.nn.utils.clip_grad_norm_(network.parameters(), run.clip_norm)
             optimizer.step()
             seen.append((loss.item(), len(index)))
             done += 1
@@ -185,7 +187,10 @@ def plain(run, dataset):
     return torch.cat([p.detach().flatten() for p in network.parameters()]), losses
 
 
-@pytest.mark.parametrize("more", [{}, {"schedule": "linear"}, {"schedule": "linear", "steps": 5}, {"steps": 1}])
+MORE = [{}, {"schedule": "linear"}, {"schedule": "linear", "steps": 5}, {"steps": 1}, {"clip_norm": 0.4}]
+
+
+@pytest.mark.parametrize("more", MORE)
 def test_training_is_a_plain_loop_with_adam(more):
     run = RUN.model_copy(update=more)
     (trained,) = train([run], DATASET, CPU, torch.float64)

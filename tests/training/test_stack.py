@@ -57,6 +57,13 @@ SETTINGS = {
     "relu, squared error": {"activation": "relu", "loss": "squared_error"},
     "sigmoid, batch norm, subset": {"activation": "sigmoid", "batch_norm": True, "train_size": 35},
 }
+SETTINGS |= {
+    "linear": {"schedule": "linear"},
+    "some steps": {"steps": 6, "schedule": "linear", "batch_norm": True},
+    "steps that end with an epoch": {"steps": 4},
+    "more steps than there are": {"steps": 100, "schedule": "linear"},
+    "clipped": {"clip_norm": 0.3},
+}
 CONVOLUTIONAL = {"hidden": None, "activation": None}
 RESNET = CONVOLUTIONAL | {"network": "resnet", "layers": 8, "width_multiplier": 0.2, "epochs": 2}
 SETTINGS |= {
@@ -146,6 +153,7 @@ def test_an_autoencoder_is_trained_to_its_input(toy):
 
 WIDE_RESNET = RESNET | {"width_multiplier": 0.25, "batch_norm": True, "epochs": 1}
 COMPANY = [{}, {"batch_norm": True}, {"hidden": (33, 17), "activation": "sigmoid"}, WIDE_RESNET]
+COMPANY += [{"hidden": (33, 17), "clip_norm": 0.2, "schedule": "linear", "steps": 7}]
 COMPANY += [
     SETTINGS[name] for name in ("resnet, fixup", "resnet, augmented", "vgg, augmented", "simple cnn", "alexnet")
 ]
