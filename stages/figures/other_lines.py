@@ -93,7 +93,8 @@ def _grid(
     groups = {  # by suite and run
         place: rows for place, names in enumerate(kinds) if (rows := _rows(material, names)) is not None
     }
-    ends = list(dict.fromkeys(end for rows in groups.values() for end in _ends(rows)))
+    ends = list(dict.fromkeys(end for rows in groups.values() for end in _ends(admitted(rows))))
+    asked = {end for rows in groups.values() for end in _ends(rows)}
     figure, axes = canvas(max(len(ends), 1), len(wanted), width=4.8, sharex=True)
     own = material.lines(once=False)
     data, shown = [], [own.head(0)]
@@ -107,8 +108,8 @@ def _grid(
             group = own.head(0) if rows is None else rows[(rows["suite"] == suite) & (rows["run_id"] == run_id)]
             kept = admitted(group)
             if kept.empty:
-                say(ax, f"no suite with lines\nof {what}" if group.empty else "no admitted run")
-                heading(ax, name, "" if group.empty else setting(end.iloc[0], ["dataset"]))
+                say(ax, "no admitted run" if asked and not ends else f"no suite with lines\nof {what}")
+                heading(ax, name, setting(end.iloc[0], ["dataset"]) if len(end) else "")
                 continue
             _panel(ax, material, end, kept)
             counts = f"{split(kept)}, largest min Δ {number(kept['min_delta'].max())}"
@@ -126,6 +127,7 @@ def _grid(
     if not all(kinds_drawn):
         handles.append(Line2D([], [], color=GREY, ls=DASHES, lw=1.3, label="a non-monotone line"))
     legend(figure, handles)
+    about += f" {len(asked) - len(ends)} runs that are not admitted are left out." if len(asked) > len(ends) else ""
     note = f"{about} {explain_admitted(material)} Non-monotone: min\u00a0Δ\u00a0>\u00a0{limit(material, 'tolerance')}."
     caption(figure, f"{title}: {subject(pd.concat(shown))}", note)
     return Drawing(figure, pd.concat(data, ignore_index=True) if data else pd.DataFrame(columns=COLUMNS))

@@ -126,6 +126,13 @@ def _nothing(ax: Axes) -> None:
 def _map(figure: Figure, ax: Axes, material: Material, suite: str, name: str, surface: Surface, field: str) -> None:
     """Draw one field over a plane with contours, marked points and paths."""
     values = getattr(surface, f"{field}_train")
+    title = f"{name.replace('_', ' ')}: training {field}"
+    first, second, third = (label.replace("_", " ") for label in surface.labels[:3])
+    ax.set(xlabel=f"weight distance from {first} towards {second}", ylabel=f"weight distance towards {third}")
+    if not np.isfinite(values).any():
+        say(ax, f"no {field}")
+        heading(ax, title, "")
+        return
     levels = _levels(values, surface, field)
     beyond = "max" if np.nanmax(values) > levels[-1] else "neither"
     shades = mpl.colormaps[MAPS[field]](np.linspace(0.1, 0.85, len(levels) - (beyond == "neither")))
@@ -166,7 +173,7 @@ def _levels(values: np.ndarray, surface: Surface, field: str) -> np.ndarray:
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     rows = np.abs(surface.y[:, None] - surface.marks[:, 1]).argmin(0)
     columns = np.abs(surface.x[:, None] - surface.marks[:, 0]).argmin(0)
-    high = min(high, BEYOND * max(float(values[rows, columns].max()), low + 1e-3))
+    high = min(high, BEYOND * max(float(np.nanmax(values[rows, columns], initial=low)), low + 1e-3))
     levels = MaxNLocator(LEVELS).tick_values(low, high)
     return levels if len(levels) > 2 else np.linspace(low - 0.5, high + 0.5, 3)
 
