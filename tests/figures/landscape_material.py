@@ -135,7 +135,7 @@ def _lines(lines, status):
                 if entry.end == "initial":
                     curve = 2.3 + 0.0001 * number * ALPHAS
                 elif entry.start == "initial":
-                    curve = fall + 0.01 + (0.2 if number % 3 == 0 else 0) * bump * (1 - ALPHAS) * ALPHAS * 8
+                    curve = fall + 0.02 + (0.2 if number % 3 == 0 else 0) * bump * (1 - ALPHAS) * ALPHAS * 8
                 else:
                     curve = 0.01 + HEIGHTS[name] * (1 + 0.1 * number) * bump
                 add(last, name, curve, start=first)
