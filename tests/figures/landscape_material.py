@@ -135,7 +135,7 @@ def _lines(lines, status):
                 if entry.end == "initial":
                     curve = 2.3 + 0.0001 * number * ALPHAS
                 elif entry.start == "initial":
-                    curve = fall + 0.02 + (0.2 if number % 3 == 0 else 0) * bump * (1 - ALPHAS) * ALPHAS * 8
+                    curve = fall + 0.02 + (1.0 if number % 3 == 0 else 0) * bump * (1 - ALPHAS) * ALPHAS * 8
                 else:
                     curve = 0.01 + HEIGHTS[name] * (1 + 0.1 * number) * bump
                 add(last, name, curve, start=first)
@@ -146,7 +146,8 @@ def _lines(lines, status):
                     add(run, name, fall / draw + 0.01, draw=float(draw))
             elif isinstance(entry, LayerLines):
                 for part in PARTS:
-                    add(run, name, 2.3 + (0.1 if part == PARTS[0] else -0.1) * ALPHAS, part=part)
+                    height = 2.3 if entry.rest == "initial" else 1.9
+                    add(run, name, height + (0.1 if part == PARTS[0] else -0.1) * ALPHAS, part=part)
             elif isinstance(entry, ZeroLines):
                 add(run, name, fall + 0.01 + 0.1 * bump)
             else:
