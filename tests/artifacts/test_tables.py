@@ -239,3 +239,12 @@ def test_a_fault_in_other_lines_is_named(reports, params, measures, fault):
     found = faults(reports, params, plant(measures))
     assert any(words in one for one in found)
     assert all("suite classifiers, line" in one for one in found)
+
+
+def test_a_suite_without_gauss_lengths_may_lack_them_and_no_other(reports, params, measures):
+    suite = params.suite("classifiers").model_copy(update={"gauss_examples": 0})
+    without = params.model_copy(update={"suites": params.suites | {"classifiers": suite}})
+    there = measures["suite"] == "classifiers"
+    empty = measures.assign(**{name: measures[name].mask(there) for name in tables.OF_GAUSS})
+    assert faults(reports, without, empty) == []
+    assert faults(reports, params, empty) != []
