@@ -152,6 +152,8 @@ class Run(Frozen):
             raise ValueError(
                 f"snapshots: got {list(self.snapshots)}, expected none after the last epoch, {self.epochs}"
             )
+        if self.steps is not None and self.snapshots:
+            raise ValueError(f"snapshots: got {list(self.snapshots)}, expected none of a run that ends after `steps`")
         return self
 
     def _check_network(self) -> None:

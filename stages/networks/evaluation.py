@@ -86,7 +86,7 @@ def task_of(run: Run, dataset: Dataset, device: torch.device, dtype: torch.dtype
     if dataset.evaluation is not None:
         blocks = {"training": training_data(dataset, *run.data_key)[0], "test": dataset.test_x}
         fixed = [_fixed_batch(some, name, dataset, device) for name, some in blocks.items()]
-        return Task(network.to(dtype), Layout.of(network), run.loss, *fixed)
+        return Task(network.to(device, dtype), Layout.of(network), run.loss, *fixed)
 
     def split(x: Tensor, labels: Tensor) -> Split:
         x, labels = x.to(device, dtype), labels.to(device)

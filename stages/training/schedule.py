@@ -1,4 +1,4 @@
-"""Learning rate by epoch and step, and optimizer by epoch."""
+"""Learning rate and optimizer by epoch."""
 
 from stages.config import Run
 
@@ -12,11 +12,6 @@ def learning_rate(run: Run, epoch: int) -> float:
     """Return the rate of an epoch, counted from 0: its optimizer's times `decay` for each milestone passed with it."""
     rate, since = (run.switch_lr, run.switch_after) if switched(run, epoch) else (run.lr, 0)
     return rate * run.decay ** sum(since < milestone <= epoch for milestone in run.milestones)
-
-
-def share_left(run: Run, step: int, steps: int) -> float:
-    """Return the factor of the learning rate at a step, counted from 0, of so many: falling to 0 if it is `linear`."""
-    return 1 - step / steps if run.schedule == "linear" else 1.0
 
 
 def rule(run: Run, epoch: int) -> tuple[str, str | None]:

@@ -27,7 +27,7 @@ from stages.training.curvature import kronecker_factors, linear_layers
 from stages.training.layers import StackLayers
 from stages.training.optimizers import Optimizer
 from stages.training.rules import optimizer_of
-from stages.training.schedule import learning_rate, rule, share_left, stack_order
+from stages.training.schedule import learning_rate, rule, stack_order
 
 NUMERICS = 3
 """Version of what training computes: raise it with any change that moves a weight, so that no old run is reused."""
@@ -87,6 +87,7 @@ class Stack:
         self.runs = list(runs)
         built = [initial_parameters(run, dataset.shape, dataset.classes) for run in runs]
         self.network, self.layout, _ = built[0]
+        self.network.to(device)  # for what it holds beside parameters
         self.theta = torch.stack([theta for _, _, theta in built]).to(device, dtype)
         self.start = self.theta.clone()
         self.groups = _groups([len(runs) * prod(shape) for shape in self.layout.shapes])
@@ -196,6 +197,7 @@ class Stack:
         if number == self.runs[0].switch_after:
             self.optimizers = self._optimizers(number)
         rates = torch.tensor([learning_rate(run, number) for run in self.runs], dtype=torch.float64)
+        lr_R1 = rates[:, None].to(self.theta.device, self.theta.dtype)
         count = len(self.views[0][0][0])
         permutations = {seed: torch.randperm(count, generator=order) for seed, order in self.orders.items()}
         order_VN = torch.stack([permutations[order] for _, order in self.views]).to(self.theta.device)
@@ -203,8 +205,9 @@ class Stack:
         seen = 0
         for batch in self.batches[: self.steps - self.done]:
             index_VB = order_VN[:, batch]
-            now = rates * share_left(self.runs[0], self.done, self.steps)
-            lr_R1 = now[:, None].to(self.theta.device, self.theta.dtype)
+            if self.runs[0].schedule == "linear":
+                now = rates * (1 - self.done / self.steps)
+                lr_R1 = now[:, None].to(self.theta.device, self.theta.dtype)
             total += self._step(*self._batch(index_VB), lr_R1).double() * index_VB.shape[1]
             seen += index_VB.shape[1]
             self.done += 1

@@ -195,6 +195,9 @@ WRONG = {
     ),
     "heads of an mlp": ({f"{RUNS}.heads": 2}, [f"{RUNS}.heads: got 2, expected no such key: network mlp"]),
     "an unknown schedule": ({f"{RUNS}.schedule": "cosine"}, [f"{RUNS}.schedule: got 'cosine', expected 'constant'"]),
+    "snapshots of a run that may end before": (
+        {f"{RUNS}.steps": 3, f"{RUNS}.snapshots": [1]}, [f"{RUNS}.snapshots: got [1], expected none of a run that ends"]
+    ),
     "no steps": ({f"{RUNS}.steps": 0}, [f"{RUNS}.steps: got 0, expected greater than 0"]),
     "lines of an unknown kind": ({OTHER: LINES | {"kind": "spiral"}}, [f"{OTHER}.kind: got 'spiral'", "'pairs'"]),
     "lines of no kind": ({OTHER: {"among": {}}}, [f"{OTHER}.kind: this key is missing"]),
