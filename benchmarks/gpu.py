@@ -39,7 +39,7 @@ def table(data: Dataset, place: torch.device, sizes: tuple[int, ...], epochs: in
     for size in sizes:
         seconds = epoch_seconds(data, place, size, epochs)
         minute = 60 * size / (seconds * PAPER_EPOCHS)
-        rows.append(f"| {size} | {seconds:.3f} | {minute:.3g} | {max(size, 2) * work / seconds / most:.3f} |")
+        rows.append(f"| {size} | {seconds:.3g} | {minute:.3g} | {max(size, 2) * work / seconds / most:.3f} |")
     name = torch.cuda.get_device_name(place) if place.type == "cuda" else "CPU"
     head = [
         f"{name}, torch {torch.__version__}; large matrix products: {most / 1e12:.2f} TFLOP/s in single precision.",
