@@ -203,7 +203,7 @@ class Stack:
         order_VN = torch.stack([permutations[order] for _, order in self.views]).to(self.theta.device)
         total = torch.zeros(len(self.runs), dtype=torch.float64, device=self.theta.device)
         seen = 0
-        for batch in self.batches[: self.steps - self.done]:
+        for batch in self.batches if self.runs[0].steps is None else self.batches[: self.steps - self.done]:
             index_VB = order_VN[:, batch]
             if self.runs[0].schedule == "linear":
                 now = rates * (1 - self.done / self.steps)
