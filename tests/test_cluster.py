@@ -38,9 +38,18 @@ suites:
     tolerance: 0.001
     gauss_examples: 8
     path_examples: 2
-    lines: {}
-    planes: {}
-    runs: {network: mlp, loss: cross_entropy, activation: tanh, epochs: 12, batch_size: 32, seed: 0}
+    lines:
+      matched: {kind: pairs, start: final, end: final, matching: weights, among: {hidden: [[9]], batch_norm: [true]}}
+      permuted: {kind: permuted, point: final, count: 1, among: {hidden: [[8]]}}
+    planes:
+      one:
+        points:
+          start: {point: initial, among: &here {hidden: [[9]], batch_norm: [true], optimizer: [sgd], lr: [0.1]}}
+          end: {point: final, among: *here}
+          other: {point: final, among: {hidden: [[9]], batch_norm: [true], optimizer: [adam], lr: [0.1]}}
+        grid: 3
+        margin: 0.1
+    runs: {network: mlp, loss: cross_entropy, activation: tanh, epochs: 12, batch_size: 32, seed: 0, snapshots: [4]}
     grids:
       main: {hidden: [[8], [9], [7, 7]], batch_norm: [true, false], optimizer: [sgd, adam], lr: [0.01, 0.1]}
 """
