@@ -1,12 +1,13 @@
 # What this project is run with. It needs python3 (3.10 to 3.13) with venv, make and git; everything else goes into .venv.
 #
-#   make repro      install, then redo what parameters, code or data have changed
-#   make paper      the same at the paper's own scale (paper/dvc.yaml)
-#   make test       tests, but for the long ones; `make test-all` with them
-#   make check      whether what is committed belongs together
-#   make lint       ruff
-#   make bench      measure this project against the usual ways, into BENCHMARKS.md (minutes; wants a quiet machine)
-#   make bench-gpu  training on a GPU by the size of the stack, into BENCHMARKS_GPU.md (with MLI_DEVICE=cuda)
+#   make repro         install, then redo what parameters, code or data have changed
+#   make paper         the same at the paper's own scale (paper/dvc.yaml)
+#   make paper-report  its report, on those of its suites that have been run
+#   make test          tests, but for the long ones; `make test-all` with them
+#   make check         whether what is committed belongs together
+#   make lint          ruff
+#   make bench         measure this project against the usual ways, into BENCHMARKS.md (minutes; wants a quiet machine)
+#   make bench-gpu     training on a GPU by the size of the stack, into BENCHMARKS_GPU.md (with MLI_DEVICE=cuda)
 #
 # PYTHON=python3.12 make repro    takes another Python for a new .venv
 #
@@ -20,7 +21,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # DVC walks sets: without this, a dvc.lock written from nothing has its stages in another order each time.
 export PYTHONHASHSEED := 0
 
-.PHONY: repro paper test test-all check lint bench bench-gpu install
+.PHONY: repro paper paper-report test test-all check lint bench bench-gpu install
 .DEFAULT_GOAL := repro
 
 repro: install
@@ -28,6 +29,11 @@ repro: install
 
 paper: install
 	@python -m dvc repro paper/dvc.yaml
+
+paper-report: install
+	@for stage in measure plot report; do \
+		python -m stages.$$stage --partial --params paper/params.yaml --data data/paper --reports reports/paper || exit 1; \
+	done
 
 # Files in their own order: by default those of the fewest tests start last, and among them is the longest.
 test: install

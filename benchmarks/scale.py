@@ -40,7 +40,7 @@ def project(folder: Path, runs: int) -> None:
     suite = {"dataset": "digits", "threshold": 1.0, "tolerance": 0.001}
     suite |= {"gauss_examples": 8, "path_examples": 0, "lines": {}, "planes": {}}
     params["suites"] = {"narrow": suite | {"runs": RUN, "grids": {"seeds": {"seed": list(range(runs))}}}}
-    params["plot"] = {}
+    params |= {"plot": {}, "claims": {}}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     stage(folder, "download", "--dataset", "digits")
 

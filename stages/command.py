@@ -4,7 +4,7 @@ import argparse
 import gc
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stages.config import Params, load
@@ -20,6 +20,25 @@ class Job:
     """The suite or dataset asked for; None for a stage over all of them."""
     data: Path
     reports: Path
+    pipeline: Path = Path("dvc.yaml")
+    """Where the stages are, beside the parameters."""
+    whole: Params | None = None
+    """All parameters, where `params` is only what can be had of them without running more."""
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """Suites of the parameters that are left out, since their lines have not been evaluated."""
+        return tuple(name for name in (self.whole or self.params).suites if name not in self.params.suites)
+
+    def finished(self) -> "Job":
+        """Return the same job without what wants more to be run first."""
+        done = [name for name in self.params.suites if all(path.exists() for path in self.files_of(name))]
+        theory = all(self.theory_file(model).exists() for model in type(self.params.theory).model_fields)
+        return replace(self, params=self.params.only(done, theory), whole=self.params)
+
+    def files_of(self, suite: str) -> tuple[Path, ...]:
+        """Return what the stages over all suites read of one."""
+        return self.training_folder(suite) / "runs.csv", self.curves_file(suite), self.landscape_file(suite)
 
     def dataset_file(self, dataset: str) -> Path:
         """Return where the checked tensors of a dataset are."""
@@ -46,13 +65,14 @@ class Job:
         return self.data / "landscapes" / f"{suite}.safetensors"
 
 
-def main(stage: Callable[[Job], None], description: str, per: str | None = None) -> None:
+def main(stage: Callable[[Job], None], description: str, per: str | None = None, partial: bool = False) -> None:
     """Run a stage from the command line and exit.
 
     Args:
         stage: The stage; it takes a job and gives nothing back.
         description: For --help.
         per: `suite` or `dataset` for a stage that runs once for each; None for a stage over all.
+        partial: Whether the stage, over all, can do with those that there are.
     """
     gc.freeze()  # what is imported stays: to look through it for garbage, at the end too, takes a quarter of the start
     parser = argparse.ArgumentParser(description=description)
@@ -63,9 +83,13 @@ def main(stage: Callable[[Job], None], description: str, per: str | None = None)
     parser.add_argument(
         "--reports", type=Path, default=Path("reports"), help="folder of reports (default: %(default)s)"
     )
+    if partial:
+        parser.add_argument("--partial", action="store_true", help="only suites whose lines have been evaluated")
     given = parser.parse_args()
     try:
-        stage(Job(load(given.params), getattr(given, "name", None), given.data, given.reports))
+        pipeline = given.params.with_name("dvc.yaml")
+        job = Job(load(given.params), getattr(given, "name", None), given.data, given.reports, pipeline)
+        stage(job.finished() if getattr(given, "partial", False) else job)
     except UserError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

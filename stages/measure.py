@@ -24,7 +24,7 @@ def refuse_strangers(job: Job) -> None:
     """
     for folder in (job.curves_file("any").parent, job.training_folder("any").parent):
         for path in sorted(folder.iterdir()) if folder.exists() else ():
-            known = path.name.removesuffix(".safetensors") in job.params.suites
+            known = path.name.removesuffix(".safetensors") in (job.whole or job.params).suites
             if not known and not path.name.endswith(".tmp"):  # what a killed stage left is ignored by DVC too
                 raise UserError(f"{path} is of no suite in the parameters; delete it (rm -r {path}) and run again")
 
@@ -33,6 +33,8 @@ def measures(job: Job) -> None:
     """Measure the lines of all suites."""
     settings: Measure = job.params.measure
     refuse_strangers(job)
+    if not job.params.suites:
+        raise UserError(f"{job.data} holds lines of no suite; run one of them first, or without --partial")
     tables, laws, metrics = [], [], {}
     progress = bar("measure", "suite", len(job.params.suites))
     for name, suite in job.params.suites.items():
@@ -52,4 +54,4 @@ def measures(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    main(measures, __doc__)
+    main(measures, __doc__, partial=True)

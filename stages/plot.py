@@ -3,19 +3,17 @@
 from pathlib import Path
 
 import matplotlib as mpl
-import pandas as pd
 
 from stages.command import Job, main
-from stages.config.params import OF_THEORY, Theory
+from stages.config.params import OF_THEORY
 from stages.figures.base import Material
 from stages.figures.registry import FIGURES, TABLES, known
 from stages.figures.style import THEME, render
 from stages.files import read_csv, replacing, write_bytes, write_csv
-from stages.lines.curves import Curves, load_curves
-from stages.lines.landscape import Landscape, load_landscape
+from stages.lines.curves import load_curves
+from stages.lines.landscape import load_landscape
+from stages.material import material_of, theory_of
 from stages.progress import bar
-
-MODELS = tuple(Theory.model_fields)
 
 
 def plot(job: Job) -> None:
@@ -27,13 +25,13 @@ def plot(job: Job) -> None:
     landscapes = {suite: load_landscape(job.landscape_file(suite)) for suite in suites}
     epochs = {suite: read_csv(job.training_folder(suite) / "epochs.csv").assign(suite=suite) for suite in suites}
     wanted_of_theory = any(base in OF_THEORY for base in wanted.values())
-    theory = {model: read_csv(job.theory_file(model)) for model in MODELS} if wanted_of_theory else {}
+    theory = theory_of(job) if wanted_of_theory else {}
     with replacing(job.reports / "figures") as figures, replacing(job.reports / "tables") as tables:
         figures.mkdir()
         tables.mkdir()
         progress = bar("plot", "figure", len(wanted))
         for key, base in wanted.items():
-            material = _material(job, measures, curves, landscapes, epochs, theory, job.params.plot[key])
+            material = material_of(job, job.params.plot[key], measures, curves, landscapes, epochs, theory)
             if base in FIGURES:
                 what = FIGURES[base][0]
                 write_figure(figures / key.replace(base, f"{base}_{what}"), base, material)
@@ -63,25 +61,5 @@ def write_table(stem: Path, base: str, material: Material) -> None:
     write_bytes(stem.with_name(f"{stem.name}.md"), table.markdown.encode())
 
 
-def _material(
-    job: Job,
-    measures: pd.DataFrame,
-    curves: dict[str, Curves],
-    landscapes: dict[str, Landscape],
-    epochs: dict[str, pd.DataFrame],
-    theory: dict[str, pd.DataFrame],
-    pooled: tuple[str, ...],
-) -> Material:
-    return Material(
-        measures=measures[measures["suite"].isin(pooled)],
-        curves={suite: curves[suite] for suite in pooled},
-        suites={suite: job.params.suite(suite) for suite in pooled},
-        measure=job.params.measure,
-        theory={} if pooled else theory,
-        epochs=pd.concat([pd.DataFrame(), *(epochs[suite] for suite in pooled)], ignore_index=True),
-        landscapes={suite: landscapes[suite] for suite in pooled},
-    )
-
-
 if __name__ == "__main__":
-    main(plot, __doc__)
+    main(plot, __doc__, partial=True)

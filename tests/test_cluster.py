@@ -30,7 +30,8 @@ pytest.importorskip("distributed", reason="the optional extra of requirements-cl
 ROOT = Path(__file__).parents[1]
 PARAMS = (
     HEADER
-    + """plot: {}
+    + """claims: {}
+plot: {}
 suites:
   tiny:
     dataset: digits

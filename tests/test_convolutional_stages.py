@@ -23,7 +23,8 @@ from stages.training.run_files import RunFolder
 
 PARAMS = (
     HEADER
-    + """plot: {}
+    + """claims: {}
+plot: {}
 suites:
   residual:
     dataset: digits

@@ -21,7 +21,8 @@ from stages.training.run_files import RunFolder
 
 PARAMS = (
     HEADER
-    + """plot: {}
+    + """claims: {}
+plot: {}
 suites:
   landscape:
     dataset: digits

@@ -13,6 +13,8 @@ from stages.files import read_arrays, read_csv, write_arrays
 from stages.interpolate import interpolate
 from stages.lines.curves import load_curves
 from stages.measure import measures
+from stages.plot import plot
+from stages.report import report
 from stages.train_grid import train_grid
 from stages.training.grid import run_key
 
@@ -333,3 +335,30 @@ def test_a_line_that_is_not_finite_on_the_way_is_not_counted_as_monotone(finishe
     after = json.loads((finished / "reports/metrics.json").read_text())["tiny"]
     assert after["diverged"] == before["diverged"] + 1
     assert after["converged"] + after["above_threshold"] == before["converged"] + before["above_threshold"] - 1
+
+
+def test_a_report_of_what_there_is_lists_the_rest_with_the_command_that_runs_it(finished, capsys):
+    edit(finished, "claims: {accuracy: [tiny], ", "claims: {accuracy: [tiny], far: [small_autoencoders], ")
+    for path in ("data/curves/tiny.safetensors", "reports/measures.csv"):
+        (finished / path).unlink()
+    with pytest.raises(UserError, match=r"tiny\.safetensors"):
+        measures(job(finished))
+    some = job(finished).finished()
+    assert some.unfinished == ("tiny",)
+    for stage in (measures, plot, report):
+        stage(some)
+    assert set(read_csv(finished / "reports" / "measures.csv")["suite"]) == {"small_autoencoders"}
+    assert sorted(path.name[:9] for path in (finished / "reports" / "figures").glob("*.png")) == ["figure_04"]
+    assert list(json.loads((finished / "reports" / "claims.json").read_text())) == ["far"]
+    readme = (finished / "reports" / "README.md").read_text()
+    assert "| tiny | `dvc repro interpolate@tiny` |" in readme
+    assert readme.count("wants tiny | not run |") == 1
+    assert readme.count("wants stage simulate | not run |") == 1
+    assert readme.count("Not drawn: wants tiny.") == 1
+
+
+def test_a_report_of_nothing_is_refused(tiny_project):
+    some = job(tiny_project).finished()
+    assert some.unfinished == SUITES
+    with pytest.raises(UserError, match="holds lines of no suite"):
+        measures(some)

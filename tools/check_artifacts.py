@@ -16,7 +16,7 @@ from dvc.exceptions import DvcException
 
 from stages.config import load
 from stages.errors import UserError
-from tools.artifacts import imports, lock, pictures, tables, tracked
+from tools.artifacts import claims, imports, lock, pictures, tables, tracked
 from tools.artifacts.pipeline import Pipeline, read
 
 DEFAULT, PAPER = Path("dvc.yaml"), Path("paper/dvc.yaml")
@@ -60,6 +60,7 @@ def _reports(root: Path, pipeline: Pipeline) -> Iterator[str]:
     reports = pipeline.option("reports", "reports")
     yield from tables.check(reports, params)
     yield from pictures.check(reports, list(params.plot))
+    yield from claims.check(reports, params)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,6 +24,17 @@ OF_THEORY = ("figure_29", "figure_34", "table_8")
 
 SMALLEST_VOCABULARY = 256 + 5
 """Every byte, and the special tokens."""
+
+CLAIMED = tuple(
+    """
+    small_rates large_rates adaptive batch_norm block_identity far long short
+    power_law power_law_autoencoders power_law_residual fresh no_barriers barriers permuted difficulty
+    switched_distance switched_length grafted accuracy theorem_3 theorem_9 noisy_quadratic
+    """.split()
+)
+"""Claims that `stages.claims.registry` has a function for."""
+CLAIMED_OF_THEORY = ("noisy_quadratic",)
+"""Those that are judged by what `stages.simulate` finds."""
 
 
 class DigitsSource(Frozen):
@@ -200,11 +212,26 @@ class Params(Frozen):
     measure: Measure
     theory: Theory
     plot: dict[str, tuple[Name, ...]]
+    claims: dict[Literal[CLAIMED], tuple[Name, ...]]
     suites: Annotated[dict[Name, Suite], Field(min_length=1)]
 
     def runs(self, suite: str) -> tuple[Run, ...]:
         """Return the runs of a suite in the order of its grids, each once."""
         return expand(suite, self.suite(suite))
+
+    def only(self, suites: Sequence[str], theory: bool) -> "Params":
+        """Return the parameters without the other suites, and without the figures, tables and claims that want them.
+
+        Args:
+            suites: Those that stay.
+            theory: Whether what is made from group `theory` stays.
+        """
+
+        def kept(wanted: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+            return {key: some for key, some in wanted.items() if (set(some) <= set(suites) if some else theory)}
+
+        left = {name: self.suites[name] for name in suites}
+        return self.model_copy(update={"suites": left, "plot": kept(self.plot), "claims": kept(self.claims)})
 
     def suite(self, name: str) -> Suite:
         """Return a suite by its name.
@@ -253,10 +280,19 @@ def load(path: Path) -> Params:
         if bool(suites) == name.startswith(OF_THEORY):
             expected = "none: it is made from group theory" if suites else "at least one suite"
             raise UserError(f"plot.{name}: got {list(suites)}, expected {expected}")
-        for suite in suites:
-            if suite not in params.suites:
-                raise UserError(f"plot.{name}: got {suite!r}, expected suites among {', '.join(params.suites)}")
+        _check_suites(f"plot.{name}", suites, params)
+    for name, suites in params.claims.items():
+        if bool(suites) == (name in CLAIMED_OF_THEORY):
+            expected = "none: it is judged by group theory" if suites else "at least one suite"
+            raise UserError(f"claims.{name}: got {list(suites)}, expected {expected}")
+        _check_suites(f"claims.{name}", suites, params)
     return params
+
+
+def _check_suites(key: str, suites: tuple[str, ...], params: Params) -> None:
+    for suite in suites:
+        if suite not in params.suites:
+            raise UserError(f"{key}: got {suite!r}, expected suites among {', '.join(params.suites)}")
 
 
 def expand(name: str, suite: Suite) -> tuple[Run, ...]:

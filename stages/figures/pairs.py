@@ -35,7 +35,7 @@ def between_runs(material: Material) -> Drawing:
             title = f"{NAMES[start]} to {NAMES[end]}"
             names = [name for name, entry in _pairs(material, suite) if (entry.start, entry.end) == (start, end)]
             names = [name for name in names if not material.suites[suite].lines[name].matching]
-            group = _both_admitted(material, suite, names)
+            group = both_admitted(material, suite, names)
             kept = admitted(group)
             if kept.empty:
                 say(ax, "no suite with lines\nbetween runs" if not names else "no line between admitted runs")
@@ -79,7 +79,7 @@ def matched_barriers(material: Material) -> Drawing:
     for suite in material.suites:
         for name, entry in _pairs(material, suite):
             if (entry.start, entry.end) == ("final", "final"):
-                groups[entry.matching].append(admitted(_both_admitted(material, suite, [name])))
+                groups[entry.matching].append(admitted(both_admitted(material, suite, [name])))
     found = {matching: pd.concat(rows) for matching, rows in groups.items() if rows and sum(map(len, rows))}
     figure, ((left, right),) = canvas(1, 2, width=5.2, height=4.2)
     left.set(xlabel=ALPHA.replace("initial", "an optimum").replace("trained", "another"), ylabel="training loss")
@@ -146,7 +146,7 @@ def _pairs(material: Material, suite: str | None) -> list[tuple[str, PairLines]]
     return [(name, entry) for name, entry in material.suites[suite].lines.items() if isinstance(entry, PairLines)]
 
 
-def _both_admitted(material: Material, suite: str | None, names: list[str]) -> pd.DataFrame:
+def both_admitted(material: Material, suite: str | None, names: list[str]) -> pd.DataFrame:
     """Return the rows of some kinds of lines; those that start at a run that is not admitted have its status."""
     own = material.lines(once=False)
     status = own[own["suite"] == suite].set_index("run_id")["status"]

@@ -57,6 +57,9 @@ stages:
     - reports/power_law.csv: {cache: false}
     - reports/figures: {cache: false}
     - reports/tables: {cache: false}
+    - reports/claims.json: {cache: false}
+    - reports/README.md: {cache: false}
+    - reports/index.html: {cache: false}
 """,
 }
 
@@ -109,6 +112,7 @@ def params_file(tmp_path_factory):
         }
         for name, runs in RUNS.items()
     }
+    values["claims"] = {"small_rates": ["classifiers"], "noisy_quadratic": []}
     values["plot"] = {"figure_05": ["classifiers"], "figure_27": ["autoencoders"], "table_1": ["classifiers"]}
     path = tmp_path_factory.mktemp("parameters") / "params.yaml"
     path.write_text(yaml.safe_dump(values, sort_keys=False))
@@ -173,6 +177,9 @@ def fabricate(reports, params):
     pd.DataFrame(rows).to_csv(reports / "measures.csv", index=False)
     pd.DataFrame({"suite": list(params.suites), "exponent": 1.0}).to_csv(reports / "power_law.csv", index=False)
     (reports / "metrics.json").write_text(json.dumps(dict.fromkeys(params.suites, {"runs": 1})))
+    (reports / "claims.json").write_text(json.dumps(dict.fromkeys(params.claims, {"verdict": "holds"})))
+    (reports / "README.md").write_text("![one](figures/figure_05_what.png)\n[data](tables/table_1_what.csv)\n")
+    (reports / "index.html").write_text('<img src="figures/figure_05_what.png">')
     for key in params.plot:
         if key.startswith("figure"):
             stem = reports / "figures" / f"{key}_what"

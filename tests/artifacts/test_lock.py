@@ -127,7 +127,7 @@ def test_the_command_prints_a_line_a_fault_and_tells_by_its_exit_status(clone):
     (clone / "reports/figures/figure_05_what.png").unlink()
     tampered = subprocess.run([sys.executable, TOOL], capture_output=True, text=True)
     assert tampered.returncode == 1
-    assert len(tampered.stdout.splitlines()) == 2
+    assert len(tampered.stdout.splitlines()) == 4  # the lock, the picture, and both pages that show it
     assert tampered.stderr == "2 faults\n"
 
 

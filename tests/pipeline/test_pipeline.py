@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ("stages", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
 PARAMS = (
     HEADER
-    + """plot: {figure_05: [tiny], table_1: [tiny]}
+    + """claims: {}
+plot: {figure_05: [tiny], table_1: [tiny]}
 suites:
   tiny:
     dataset: digits

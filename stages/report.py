@@ -1,0 +1,118 @@
+"""Stage `report`: tables and figures -> reports/{claims.json, README.md, index.html}."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from stages.claims.finding import ENOUGH, MOST, RARE
+from stages.claims.registry import CLAIMS
+from stages.command import Job, main
+from stages.config import Params
+from stages.figures.registry import FIGURES, TABLES, known
+from stages.files import read_csv, write_bytes, write_json
+from stages.lines.curves import load_curves
+from stages.lines.landscape import Landscape
+from stages.material import material_of, theory_of
+from stages.progress import bar
+from stages.reporting import about, page
+
+
+def report(job: Job) -> None:
+    """Judge every claim that `claims` in params.yaml names, and write the pages."""
+    measures = read_csv(job.reports / "measures.csv")
+    judged = []
+    progress = bar("report", "claim", len(job.params.claims))
+    for name, suites in job.params.claims.items():
+        claim = CLAIMS[name]
+        curves = {suite: load_curves(job.curves_file(suite)) for suite in suites}
+        landscapes = {suite: Landscape({}, {}) for suite in suites}
+        theory = {} if suites else theory_of(job)
+        found = claim.judge(material_of(job, suites, measures, curves, landscapes, {}, theory))
+        judged.append({"name": name, "suites": list(suites)} | _plain(claim) | vars(found))
+        progress.update()
+    progress.close()
+    write_json(job.reports / "claims.json", {entry["name"]: _numbers(entry) for entry in judged})
+    whole = job.whole or job.params
+    context = {
+        "title": "Monotonic linear interpolation: claims, figures and tables",
+        "command": command(job.pipeline),
+        "claims": judged,
+        "unjudged": [
+            _plain(CLAIMS[name]) | {"lacks": _lacks(job, suites)}
+            for name, suites in whole.claims.items()
+            if name not in job.params.claims
+        ],
+        "unfinished": [{"name": name, "command": command(job.pipeline, name)} for name in job.unfinished],
+        "explanation": explanation(job.params),
+        "figures": [_item(job, key, suites) for key, suites in _listed(whole, "figure")],
+        "tables": [_item(job, key, suites) for key, suites in _listed(whole, "table")],
+    }
+    for name in page.PAGES:
+        write_bytes(job.reports / name, page.render(name, context).encode())
+    counts = ", ".join(f"{sum(entry['verdict'] == word for entry in judged)} {word}" for word in page.LOOKS)
+    print(f"report: {len(judged)} claims, {counts}, in {job.reports}")
+
+
+def command(pipeline: Path, suite: str | None = None) -> str:
+    """Return what to type for all of a pipeline, or for the lines of one suite."""
+    default = pipeline == Path("dvc.yaml")
+    if suite is None:
+        return "dvc repro" if default else f"dvc repro {pipeline}"
+    return f"dvc repro {'' if default else f'{pipeline}:'}interpolate@{suite}"
+
+
+def _lacks(job: Job, suites: Sequence[str]) -> str:
+    """Say what is to be run before something can be had."""
+    return ", ".join(name for name in suites if name in job.unfinished) or "stage simulate"
+
+
+def explanation(params: Params) -> str:
+    """Say how verdicts are made."""
+    return (
+        f"Ours are of admitted lines, with {100 * params.measure.confidence:g} % intervals in brackets: Wilson's of "
+        "proportions, Newcombe's of their differences, bootstrap intervals of the rest. A claim that something never "
+        f"happens holds if it did not, in so many lines that its proportion is below {RARE:g}; one that nearly all do "
+        f"something, if at least {MOST:g} do; one of a difference, if its interval is on the claimed side of none. It "
+        "does not hold if the interval is on the other side, or includes none with "
+        f"{ENOUGH} runs or more on each side; else there are not enough runs to say. Where the paper's number is a sum "
+        "over the cells of its tables, the sum is ours. Figures from 30 on and table 8 are not in the paper."
+    )
+
+
+def _plain(claim) -> dict:
+    return {name: getattr(claim, name) for name in ("statement", "where", "paper")}
+
+
+def _numbers(entry: dict) -> dict:
+    """Return an entry for claims.json: numbers in few digits, none for what is not finite."""
+    kept = {name: value for name, value in entry.items() if name != "name"}
+    for name in ("effect", "low", "high"):
+        kept[name] = None if kept[name] != kept[name] else float(f"{kept[name]:.6g}")
+    return kept
+
+
+def _listed(params: Params, kind: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the keys of `plot` of a kind, and those of the paper that it does not name, by number."""
+    drawn_by = FIGURES if kind == "figure" else TABLES
+    mine = {key: suites for key, suites in params.plot.items() if key.startswith(kind)}
+    missing = {name: () for name in drawn_by if name not in set(map(known, mine))}
+    return sorted((mine | missing).items())
+
+
+def _item(job: Job, key: str, suites: tuple[str, ...]) -> dict:
+    base = known(key)
+    shows, paper = (about.FIGURES | about.TABLES)[base]
+    drawn = key in job.params.plot
+    kind, number = base.split("_")
+    item = {"key": key, "name": f"{kind.capitalize()} {int(number)}", "shows": shows, "paper": paper}
+    lacks = _lacks(job, suites) if key in (job.whole or job.params).plot and not drawn else None
+    item |= {"suites": ", ".join(suites) or "the paper's models", "stem": None, "lacks": lacks}
+    if drawn and kind == "figure":
+        item["stem"] = key.replace(base, f"{base}_{FIGURES[base][0]}")
+    elif drawn:
+        text = (job.reports / "tables" / f"{key}.md").read_text(encoding="utf-8")
+        item |= {"stem": key, "markdown": text, "html": page.html_of(text)}
+    return item
+
+
+if __name__ == "__main__":
+    main(report, __doc__, partial=True)

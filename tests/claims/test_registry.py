@@ -1,0 +1,187 @@
+"""Each claim looks at the runs that it is about, on synthetic suites whose lines are known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.claims.finding import FAILS, FEW, HOLDS
+from stages.claims.registry import CLAIMS
+from stages.config.params import CLAIMED, CLAIMED_OF_THEORY
+
+
+def judge(name, made):
+    return CLAIMS[name].judge(made)
+
+
+def rows_of(made, **columns):
+    """Return material whose runs are all admitted and monotone but for some columns."""
+    defaults = {"status": "converged", "monotonic": True} | columns
+    return replace(made, measures=made.measures.assign(**defaults))
+
+
+def test_every_claim_has_a_name_that_params_know_and_says_where_it_stands():
+    assert set(CLAIMS) == set(CLAIMED)
+    assert set(CLAIMED_OF_THEORY) <= set(CLAIMS)
+    for claim in CLAIMS.values():
+        assert claim.statement.endswith(".")
+        assert claim.where
+        assert claim.paper
+
+
+@pytest.fixture
+def classifiers(material):
+    return material(("classifiers",), seeds=4)
+
+
+def test_small_and_large_rates_are_of_sgd_alone(classifiers):
+    table = classifiers.measures
+    risen = (table["optimizer"] == "sgd") & (table["lr"] >= 1)
+    made = rows_of(classifiers, monotonic=~risen)
+    assert judge("small_rates", made).verdict == HOLDS
+    small = int(((table["optimizer"] == "sgd") & (table["lr"] <= 0.03)).sum())
+    assert judge("small_rates", made).counts == {"lines": small}
+    assert judge("large_rates", made).verdict == HOLDS
+    assert judge("large_rates", made).effect == 1
+    adam = rows_of(classifiers, monotonic=table["optimizer"] != "adam")
+    assert judge("large_rates", adam).effect == 0
+    assert judge("small_rates", rows_of(classifiers, monotonic=table["lr"] > 0.001)).verdict == FAILS
+
+
+def test_adaptive_optimizers_and_batch_norm_are_held_against_the_others(classifiers):
+    table = classifiers.measures
+    assert judge("adaptive", rows_of(classifiers, monotonic=table["optimizer"] == "sgd")).effect == 1
+    assert judge("adaptive", rows_of(classifiers, monotonic=table["optimizer"] != "sgd")).verdict == FAILS
+    on = table["batch_norm"].astype(bool)
+    assert judge("batch_norm", rows_of(classifiers, monotonic=~on)).effect == 1
+    assert judge("batch_norm", rows_of(classifiers, monotonic=on)).effect == -1
+
+
+def test_runs_that_are_not_admitted_do_not_count(classifiers):
+    none = replace(classifiers, measures=classifiers.measures.assign(status="above threshold"))
+    for name in (
+        "small_rates",
+        "large_rates",
+        "adaptive",
+        "batch_norm",
+        "far",
+        "long",
+        "short",
+        "power_law",
+        "accuracy",
+    ):
+        assert judge(name, none).verdict == FEW
+
+
+def test_far_and_long_lines_are_by_their_own_column(classifiers):
+    table = classifiers.measures
+    up = np.arange(len(table)) % 2 == 0
+    made = rows_of(classifiers, monotonic=~up, normalized_distance=up * 1.0 + 1, gauss_length_smooth=2.0 - up)
+    assert judge("far", made).effect == 1
+    assert judge("long", made).effect == 0
+
+
+def test_short_lines_are_below_half_pi(classifiers):
+    table = classifiers.measures
+    long = np.arange(len(table)) % 2 == 0
+    made = rows_of(classifiers, monotonic=~long, gauss_length_smooth=np.where(long, 1.6, 1.5))
+    assert judge("short", made).verdict == HOLDS
+    assert judge("short", made).counts == {"lines": int((~long).sum())}
+
+
+def test_the_power_law_is_that_of_the_columns(classifiers):
+    rng = np.random.default_rng(0)
+    x = np.exp(rng.normal(0, 1, len(classifiers.measures)))
+    found = judge("power_law", rows_of(classifiers, normalized_distance=x, gauss_length_smooth=2 * x**0.7))
+    assert found.effect == pytest.approx(0.7)
+    assert found.verdict == HOLDS
+    assert "R² 1.000" in found.ours
+
+
+def test_block_identity_is_held_against_batch_norm_alone(material):
+    made = material(("residual",), seeds=3)
+    table = made.measures
+    plain = table["batch_norm"].astype(bool) & (table["initialization"] == "standard")
+    own = replace(made, measures=table.assign(status="converged", monotonic=~plain))
+    found = judge("block_identity", own)
+    assert (found.effect, found.verdict) == (1, HOLDS)
+
+
+def test_fresh_lines_are_held_against_the_own_line(material):
+    found = judge("fresh", material(("residual",)))
+    assert found.counts["lines"] == 10  # five to each of two runs; those of the other scheme are not counted
+
+
+def test_lines_between_runs_and_permuted_ones_are_counted(landscape):
+    made = landscape()
+    assert judge("barriers", made).effect == 1
+    assert judge("barriers", made).counts == {"lines": 3}
+    assert judge("no_barriers", made).counts == {"lines": 9}
+    assert judge("permuted", made).counts["lines"] == 24
+    with_barrier = (made.measures["line"] == "crossed") & (made.measures["run_id"] == "run_a")
+    raised = replace(made, measures=made.measures.assign(barrier=made.measures["barrier"].mask(with_barrier, 1.0)))
+    assert judge("no_barriers", raised).effect < judge("no_barriers", made).effect
+
+
+def test_difficulty_is_about_hard_runs(classifiers):
+    table = classifiers.measures
+    few = np.arange(len(table)) % 2 == 0
+    hard = rows_of(classifiers, train_size=np.where(few, 100.0, np.nan), monotonic=few)
+    assert judge("difficulty", hard).verdict == HOLDS
+    assert judge("difficulty", hard).counts == {"lines": int(few.sum())}
+    labels = rows_of(classifiers, label_corruption=np.where(few, 0.5, 0.0), monotonic=~few)
+    assert judge("difficulty", labels).verdict == FAILS
+
+
+def test_switches_and_grafts_are_told_apart(classifiers):
+    table = classifiers.measures
+    sgd = (table["optimizer"] == "sgd").to_numpy()
+    gone = np.arange(len(table)) % 2 == 0
+    switched = {"switch_after": np.where(gone, 2.0, np.nan), "switch_optimizer": np.where(gone, "adam", None)}
+    made = rows_of(
+        classifiers, **switched, distance=np.where(gone, 40.0, 4.0), gauss_length_smooth=np.where(gone, 3.0, 1.0)
+    )
+    assert judge("switched_distance", made).effect == pytest.approx(10)
+    assert judge("switched_length", made).effect == pytest.approx(3)
+    assert sum(judge("switched_distance", made).counts.values()) == sgd.sum()
+    adam = (table["optimizer"] == "adam").to_numpy()
+    grafts = np.where(sgd & gone, "adam", np.where(adam & gone, "sgd", None))
+    found = judge("grafted", rows_of(classifiers, magnitude=grafts, monotonic=~sgd))
+    assert found.effect == 1
+    assert found.counts == {"length of Adam": int((sgd & gone).sum()), "direction of Adam": int((adam & gone).sum())}
+
+
+def test_accuracy_is_that_of_the_test_split(classifiers):
+    table = classifiers.measures
+    up = np.arange(len(table)) % 2 == 0
+    alike = rows_of(classifiers, monotonic=~up, test_accuracy=0.95 + 0.001 * up)
+    assert judge("accuracy", alike).verdict == HOLDS
+    apart = rows_of(classifiers, monotonic=~up, test_accuracy=0.95 - 0.1 * up, train_accuracy=0.9)
+    assert judge("accuracy", apart).verdict == FAILS
+
+
+@pytest.mark.parametrize(("exponent", "verdict"), [(-0.6, HOLDS), (-0.4, FAILS)])
+def test_theorem_9_is_about_the_exponent_one_half(material, exponent, verdict):
+    widths = (16, 64, 256)
+    grid = {"hidden": [(w, w) for w in widths], "activation": ["relu"], "optimizer": ["sgd"], "lr": [0.1]}
+    made = material(grids={"classifiers": grid}, seeds=4)
+    width = made.measures["width"].astype(float)
+    found = judge("theorem_9", rows_of(made, distance=3 * width**exponent))
+    assert found.effect == pytest.approx(exponent)
+    assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.5, HOLDS), (0.2, FAILS)])
+def test_the_quadratic_model_is_judged_at_every_rate(classifiers, share, verdict):
+    rows = [
+        {"end": end, "lr": lr, "min_delta": float(place >= share * 1000), "sampled_min_delta": 0.0, "slope_end": 0.0}
+        for end in ("paper", "trained")
+        for lr in (0.1, 1.0)
+        for place in range(1000)
+    ]
+    made = replace(classifiers, theory={"noisy_quadratic": pd.DataFrame(rows)})
+    found = judge("noisy_quadratic", made)
+    assert found.verdict == verdict
+    assert found.effect == pytest.approx(share)
+    assert found.counts == {"lines": 2000}

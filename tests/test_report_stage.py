@@ -1,0 +1,114 @@
+"""The stage that writes the report: every claim judged, every figure and table by its number."""
+
+import json
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent / "figures"))
+
+from figures_material import MEASURE, SUITES, material
+
+from stages.claims.registry import CLAIMS
+from stages.command import Job
+from stages.figures.registry import FIGURES, TABLES
+from stages.files import write_csv
+from stages.lines.curves import save_curves
+from stages.report import report
+from stages.reporting import about
+from stages.theory import noisy_quadratic
+
+CLASSIFIERS = ("small_rates", "large_rates", "adaptive", "batch_norm", "far", "long", "short", "power_law", "accuracy")
+
+
+@pytest.fixture
+def job(tmp_path):
+    """A job over one suite, with what the stages before leave."""
+    made = material(("classifiers",), seeds=2)
+    plotted = {"figure_05": ("classifiers",), "figure_10_mine": ("classifiers",), "table_1": ("classifiers",)}
+    claims = dict.fromkeys(CLASSIFIERS, ("classifiers",)) | {"noisy_quadratic": ()}
+    params = SimpleNamespace(plot=plotted, claims=claims, measure=MEASURE, suites=SUITES, suite=SUITES.__getitem__)
+    job = Job(params, None, tmp_path / "data", tmp_path / "reports")
+    save_curves(job.curves_file("classifiers"), made.curves["classifiers"])
+    write_csv(job.reports / "measures.csv", made.measures)
+    lines = noisy_quadratic.simulate(dimension=5, learning_rates=(0.1,), steps=10, samples=20, seed=0)
+    write_csv(job.theory_file("noisy_quadratic"), lines)
+    write_csv(job.theory_file("two_layer_linear"), lines.head(0))
+    (job.reports / "tables").mkdir()
+    (job.reports / "tables" / "table_1.md").write_text("**Title: a < b**\n\n| a | b |\n|---|---:|\n| 1 | 2<br>3 |\n")
+    return job
+
+
+class Tags(HTMLParser):
+    """Which elements a page has, and whether each is closed where it should be."""
+
+    VOID = ("meta", "img", "br")
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen, self.sources = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+        self.sources += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_every_claim_asked_for_is_judged(job, capsys):
+    report(job)
+    found = json.loads((job.reports / "claims.json").read_text())
+    assert list(found) == [*CLASSIFIERS, "noisy_quadratic"]
+    for name, entry in found.items():
+        assert entry["statement"] == CLAIMS[name].statement
+        assert entry["verdict"] in ("holds", "does not hold", "not enough runs")
+        assert entry["suites"] == ([] if name == "noisy_quadratic" else ["classifiers"])
+        assert {"effect", "low", "high", "ours", "counts", "paper", "where"} <= set(entry)
+    assert capsys.readouterr().out.startswith("report: 10 claims, ")
+
+
+def test_both_pages_show_all_claims_figures_and_tables_by_their_numbers(job):
+    report(job)
+    for name in ("README.md", "index.html"):
+        page = (job.reports / name).read_text()
+        for claim in CLASSIFIERS:
+            assert CLAIMS[claim].statement in page.replace("&#39;", "'")
+        for number in range(1, 30):
+            assert f"Figure {number}" in page
+        for number in range(1, 8):
+            assert f"Table {number}" in page
+        assert "figures/figure_05_rise_by_learning_rate.png" in page
+        assert "figures/figure_10_test_accuracy_mine.png" in page
+        assert page.count("Not drawn: `plot`") == len(FIGURES) - 2 + len(TABLES) - 1
+
+
+def test_the_page_is_whole_html_without_scripts_or_anything_from_elsewhere(job):
+    report(job)
+    text = (job.reports / "index.html").read_text()
+    tags = Tags()
+    tags.feed(text)
+    assert tags.open == []
+    assert "script" not in tags.seen
+    assert all("//" not in source for source in tags.sources)
+    assert tags.seen.count("table") == 2  # the claims, and table 1
+    assert "Title: a &lt; b" in text
+    assert "viewport" in text
+
+
+def test_the_stage_writes_the_same_bytes_again(job):
+    report(job)
+    first = [(job.reports / name).read_bytes() for name in ("claims.json", "README.md", "index.html")]
+    report(job)
+    assert [(job.reports / name).read_bytes() for name in ("claims.json", "README.md", "index.html")] == first
+
+
+def test_every_figure_and_table_is_described():
+    assert set(about.FIGURES) == set(FIGURES)
+    assert set(about.TABLES) == set(TABLES)
+    assert all(text.endswith(".") for pair in (about.FIGURES | about.TABLES).values() for text in pair)
