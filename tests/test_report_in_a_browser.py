@@ -22,7 +22,7 @@ addEventListener("load", () => {
     images: images.length,
     broken: images.filter(image => !image.naturalWidth).map(image => image.getAttribute("src")),
     rows: document.querySelectorAll(".claims tbody tr").length,
-    smallest: Math.min(...[...document.querySelectorAll("p, td, li")].map(e => parseFloat(getComputedStyle(e).fontSize))),
+    smallest: Math.min(...[...document.querySelectorAll("p, td")].map(e => parseFloat(getComputedStyle(e).fontSize))),
   }, "*");
 });
 </script>"""

@@ -25,12 +25,30 @@ OF_THEORY = ("figure_29", "figure_34", "table_8")
 SMALLEST_VOCABULARY = 256 + 5
 """Every byte, and the special tokens."""
 
-CLAIMED = tuple(
-    """
-    small_rates large_rates adaptive batch_norm block_identity far long short
-    power_law power_law_autoencoders power_law_residual fresh no_barriers barriers permuted difficulty
-    switched_distance switched_length grafted accuracy theorem_3 theorem_9 noisy_quadratic
-    """.split()
+CLAIMED = (
+    "small_rates",
+    "large_rates",
+    "adaptive",
+    "batch_norm",
+    "block_identity",
+    "far",
+    "long",
+    "short",
+    "power_law",
+    "power_law_autoencoders",
+    "power_law_residual",
+    "fresh",
+    "no_barriers",
+    "barriers",
+    "permuted",
+    "difficulty",
+    "switched_distance",
+    "switched_length",
+    "grafted",
+    "accuracy",
+    "theorem_3",
+    "theorem_9",
+    "noisy_quadratic",
 )
 """Claims that `stages.claims.registry` has a function for."""
 CLAIMED_OF_THEORY = ("noisy_quadratic",)

@@ -39,6 +39,12 @@ def render(name: str, context: dict) -> str:
     return environment.get_template(f"{name}.j2").render(context | {"claims": claims})
 
 
+def _absent(item: dict) -> str:
+    if item["lacks"]:
+        return f"Not drawn: wants {item['lacks']}."
+    return "Not drawn: `plot` in the parameters does not name it."
+
+
 def html_of(markdown: str) -> Markup:
     """Return the HTML of one of this project's own tables in Markdown."""
     return Markup(MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown))
