@@ -5,8 +5,6 @@ if __name__ == "__main__":
 
     start("stages.lines.walker")  # while this process imports the same
 
-from dataclasses import replace
-
 from stages.command import Job, main
 from stages.datasets.dataset import load_dataset
 from stages.lines.curves import save_curves
@@ -37,11 +35,12 @@ def interpolate(job: Job) -> None:
     print(f"interpolate {name}: {counts}")
     if wanted.lines:
         outcomes = outcomes_of(job.training_folder(name) / "runs.csv")
-        table = tabulate(name, wanted, tuple(runs.values()), outcomes, gather(lines, found, request))
+        own = gather(lines, found, request)
+        share = job.params.measure.plateau_share
+        table = tabulate(name, wanted, tuple(runs.values()), outcomes, own, share)
         asked = Asked(runs, table, dataset.shape, dataset.classes)
         others = requested(wanted.lines, asked)
-        losses = replace(request, gauss_examples=0, path_examples=0)
-        more, counts = walker.walk(others, losses, f"{name}, others")
+        more, counts = walker.walk(others, request.losses(), f"{name}, others")
         print(f"interpolate {name}, other lines: {counts}")
         lines, found = lines + others, found + more
     settings = job.params.interpolate.batch_norm

@@ -39,7 +39,8 @@ def measures(job: Job) -> None:
     progress = bar("measure", "suite", len(job.params.suites))
     for name, suite in job.params.suites.items():
         outcomes = outcomes_of(job.training_folder(name) / "runs.csv")
-        table = tabulate(name, suite, job.params.runs(name), outcomes, load_curves(job.curves_file(name)))
+        curves = load_curves(job.curves_file(name))
+        table = tabulate(name, suite, job.params.runs(name), outcomes, curves, settings.plateau_share)
         tables.append(table)
         laws.append(power_laws(name, table, settings))
         metrics[name] = summarise(table, laws[-1], settings)

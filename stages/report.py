@@ -14,6 +14,7 @@ from stages.lines.landscape import Landscape
 from stages.material import material_of, theory_of
 from stages.progress import bar
 from stages.reporting import about, page
+from stages.reporting.beyond import beyond
 
 
 def report(job: Job) -> None:
@@ -43,6 +44,7 @@ def report(job: Job) -> None:
         ],
         "unfinished": [{"name": name, "command": command(job.pipeline, name)} for name in job.unfinished],
         "explanation": explanation(job.params),
+        "beyond": beyond(measures, {name: suite.tolerance for name, suite in job.params.suites.items()}),
         "figures": [_item(job, key, suites) for key, suites in _listed(whole, "figure")],
         "tables": [_item(job, key, suites) for key, suites in _listed(whole, "table")],
     }

@@ -19,10 +19,13 @@ interpolate:
     batch_size: 2048
     momentum: 0.1
     examples: null
+  refinement: {levels: 1, points: 1}
+  repeats: 1
 measure:
   confidence: 0.95
   bootstrap: 50
   bootstrap_seed: 0
+  plateau_share: 0.1
 theory:
   noisy_quadratic: {dimension: 5, learning_rates: [0.1], steps: 10, samples: 4, seed: 0}
   two_layer_linear:

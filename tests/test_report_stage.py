@@ -19,6 +19,7 @@ from stages.files import write_csv
 from stages.lines.curves import save_curves
 from stages.report import report
 from stages.reporting import about
+from stages.reporting.beyond import MEASURES
 from stages.theory import noisy_quadratic
 
 CLASSIFIERS = ("small_rates", "large_rates", "adaptive", "batch_norm", "far", "long", "short", "power_law", "accuracy")
@@ -33,7 +34,9 @@ def job(tmp_path):
     params = SimpleNamespace(plot=plotted, claims=claims, measure=MEASURE, suites=SUITES, suite=SUITES.__getitem__)
     job = Job(params, None, tmp_path / "data", tmp_path / "reports")
     save_curves(job.curves_file("classifiers"), made.curves["classifiers"])
-    write_csv(job.reports / "measures.csv", made.measures)
+    write_csv(
+        job.reports / "measures.csv", made.measures.assign(**dict.fromkeys(set(MEASURES) - set(made.measures), 0.5))
+    )
     lines = noisy_quadratic.simulate(dimension=5, learning_rates=(0.1,), steps=10, samples=20, seed=0)
     write_csv(job.theory_file("noisy_quadratic"), lines)
     write_csv(job.theory_file("two_layer_linear"), lines.head(0))
@@ -96,7 +99,7 @@ def test_the_page_is_whole_html_without_scripts_or_anything_from_elsewhere(job):
     assert tags.open == []
     assert "script" not in tags.seen
     assert all("//" not in source for source in tags.sources)
-    assert tags.seen.count("table") == 2  # the claims, and table 1
+    assert tags.seen.count("table") == 3  # the claims, the measures beyond, and table 1
     assert "Title: a &lt; b" in text
     assert "viewport" in text
 
@@ -112,3 +115,10 @@ def test_every_figure_and_table_is_described():
     assert set(about.FIGURES) == set(FIGURES)
     assert set(about.TABLES) == set(TABLES)
     assert all(text.endswith(".") for pair in (about.FIGURES | about.TABLES).values() for text in pair)
+
+
+def test_every_measure_beyond_the_paper_has_a_line(job):
+    report(job)
+    for name in ("README.md", "index.html"):
+        page = (job.reports / name).read_text()
+        assert all(page.count(f"`{column}`") + page.count(f"<code>{column}</code>") == 1 for column in MEASURES)

@@ -145,11 +145,24 @@ class BatchNormStatistics(Frozen):
     examples: Annotated[int, Field(ge=2)] | None
 
 
+class Refinement(Frozen):
+    """Further alphas for a run's own line, around the largest rise of its training loss."""
+
+    levels: NonNegativeInt
+    """How often to look more closely, each time around what the time before found."""
+    points: Count
+    """New alphas in each of the intervals on both sides of the rise's start and top."""
+
+
 class Interpolate(Frozen):
     """Group `interpolate`: how lines are evaluated."""
 
     alphas: Alphas
     batch_norm: BatchNormStatistics
+    refinement: Refinement
+    repeats: NonNegativeInt
+    """How often to evaluate a run's own line again, where it has batch norm, with its training examples in another
+    order, so with statistics of other batches."""
 
 
 class Measure(Frozen):
@@ -158,6 +171,8 @@ class Measure(Frozen):
     confidence: Annotated[float, Field(gt=0, lt=1)]
     bootstrap: Count
     bootstrap_seed: Seed
+    plateau_share: Annotated[float, Field(gt=0, lt=1)]
+    """Of a line's whole fall: how much of it is left of a plateau."""
 
 
 class NoisyQuadratic(Frozen):

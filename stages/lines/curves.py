@@ -60,6 +60,14 @@ class Curves:
     """(L,) Euclidean distance of the endpoints over trainable parameters."""
     start_norm: np.ndarray
     """(L,) Euclidean norm of the starting point."""
+    bias_gap: np.ndarray
+    """(L,) largest less smallest bias of the last layer at the end of the line; NaN without biases."""
+    refined_alphas: np.ndarray
+    """(L, R) further alphas around the largest rise of the training loss, NaN beyond those a line has."""
+    refined_loss: np.ndarray
+    """(L, R) the training loss there."""
+    repeated_loss: np.ndarray
+    """(L, repeats, A) the training loss again, with batch-norm statistics of other batches; NaN without batch norm."""
     paths: np.ndarray
     """(L, A, K, O) outputs for the first K training examples, NaN beyond those it has; K may be 0."""
     path_labels: np.ndarray

@@ -9,9 +9,11 @@ import torch
 from stages.config import Interpolate, Run
 from stages.lines.line import Line
 from stages.lines.points import Points
-from stages.lines.sweep import NUMERICS, walk
+from stages.lines.sweep import NO_CARE, NUMERICS, Care, walk
+from stages.measures.bias_gap import bias_gap
 from stages.measures.distance import distance, norm
 from stages.networks.evaluation import task_of
+from stages.networks.last_layer import last_bias
 from stages.store import Store
 from stages.training.grid import cached_dataset
 from stages.training.run_files import RunFolder
@@ -26,6 +28,11 @@ class Request:
     interpolate: Interpolate
     gauss_examples: int
     path_examples: int
+
+    def losses(self) -> "Request":
+        """Return the same without all that is asked of a run's own line only."""
+        none = {"refinement": NO_CARE.refinement, "repeats": NO_CARE.repeats}
+        return Request(self.interpolate.model_copy(update=none), 0, 0)
 
     def alphas(self) -> np.ndarray:
         """Return the grid of alpha, both ends exact."""
@@ -66,12 +73,15 @@ def line_task(places: Places, lines: Sequence[tuple[Line, Run]], request: Reques
                 request.interpolate.batch_norm,
                 request.gauss_examples,
                 request.path_examples,
+                Care(request.interpolate.refinement, request.interpolate.repeats),
             )
         labels = torch.zeros(0, dtype=torch.int64)
         if request.path_examples and task.train.labels is not None:
             labels = task.train.labels[: request.path_examples].cpu()
         arrays = dict(vars(found)) | {"path_labels": labels.numpy()}
+        bias = last_bias(task.network, dataset.shape)
         arrays |= {
+            "bias_gap": np.array(np.nan if bias is None else bias_gap(task.layout.split(end)[bias].numpy())),
             "distance": np.array(distance(start.numpy(), end.numpy())),
             "start_norm": np.array(norm(start.numpy())),
         }

@@ -1,17 +1,18 @@
 """The one sweep: everything that is measured along a line, in one pass over its alphas."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.func import vmap
 
-from stages.config import BatchNormStatistics
+from stages.config import BatchNormStatistics, Refinement
 from stages.lines.taylor import Held, Jet, Moving, Taylor, expand
 from stages.measures.gauss_length import smooth, turning
 from stages.measures.monotonicity import min_delta
+from stages.measures.refinement import between
 from stages.networks.batch_norm import statistics_of
 from stages.networks.evaluation import (
     SMALLEST_NORMALISED,
@@ -26,6 +27,7 @@ from stages.networks.evaluation import (
 )
 from stages.networks.layout import Layout
 from stages.networks.losses import example_losses
+from stages.seeds import generator
 
 NUMERICS = 5
 """Version of what a sweep computes: raise it with any change that moves a curve, so that no old line is reused."""
@@ -63,6 +65,23 @@ class Walk:
     """(G,) min Delta of the squared distance to the outputs at the last alpha."""
     paths: np.ndarray
     """(A, K, O)"""
+    refined_alphas: np.ndarray
+    """(R,) further alphas around the largest rise of the training loss."""
+    refined_loss: np.ndarray
+    """(R,) the training loss there."""
+    repeated_loss: np.ndarray
+    """(repeats, A) the training loss again, with statistics from other batches; none without batch norm."""
+
+
+@dataclass(frozen=True)
+class Care:
+    """What is evaluated twice or more closely."""
+
+    refinement: Refinement
+    repeats: int
+
+
+NO_CARE = Care(Refinement(levels=0, points=1), 0)
 
 
 def walk(
@@ -73,6 +92,7 @@ def walk(
     settings: BatchNormStatistics,
     gauss_examples: int,
     path_examples: int,
+    care: Care = NO_CARE,
 ) -> Walk:
     """Evaluate the line theta_alpha = (1 - alpha) start + alpha end.
 
@@ -86,6 +106,7 @@ def walk(
         gauss_examples: Number of training examples, from the first, of the Gauss lengths; all if there are fewer.
             With 0, statistics are followed without their derivatives.
         path_examples: Number of training examples, from the first, whose outputs are kept.
+        care: What is evaluated again, or at further alphas: the training loss alone.
 
     Returns:
         Loss and accuracy on both splits, Gauss lengths, and paths.
@@ -99,9 +120,14 @@ def walk(
     few = max(1, GAUSS_NUMBERS // outputs[:, 0].size) if outputs.size else 1
     some = [(v[:, part], a[:, part]) for part in batches(min(gauss_examples, v.shape[1]), few)]
     none = [np.zeros(0)]
+    loss = train.loss.cpu().numpy()
+    refined = _refine(task, line, alphas, loss, settings, care.refinement)
+    again = [
+        _losses(shuffled(task, number), line, alphas, settings) for number in range(care.repeats * task.normalised)
+    ]
     losses, distances = _by_example(task, torch.from_numpy(outputs[:, :gauss_examples]).double())
     return Walk(
-        loss_train=train.loss.cpu().numpy(),
+        loss_train=loss,
         accuracy_train=train.accuracy.cpu().numpy(),
         loss_test=test.loss.cpu().numpy(),
         accuracy_test=test.accuracy.cpu().numpy(),
@@ -113,7 +139,43 @@ def walk(
         example_start_to_end=distances[:, 0],
         example_rise_to_end=min_delta(distances),
         paths=outputs[:, :path_examples],
+        refined_alphas=refined[0],
+        refined_loss=refined[1],
+        repeated_loss=np.stack(again) if again else np.zeros((0, len(alphas))),
     )
+
+
+def shuffled(task: Task, number: int) -> Task:
+    """Return the task with its training examples in another order, the N-th random one."""
+    train = task.train
+    order = torch.randperm(len(train), generator=generator("repeat", number)).to(train.x.device)
+    labels = None if train.labels is None else train.labels[order]
+    return replace(task, train=Split(train.x[order], train.target[order], labels))
+
+
+def _losses(task: Task, line: "_Line", alphas: Tensor, settings: BatchNormStatistics) -> np.ndarray:
+    """Return the training loss alone, shape (A,)."""
+    chunks = alphas.split(chunk_points(task, settings, len(alphas)))
+    statistics = _statistics(task, line, chunks, settings, derivatives=False)
+    return _evaluate(task, task.train, line, chunks, statistics, settings, 0).loss.cpu().numpy()
+
+
+def _refine(
+    task: Task, line: "_Line", alphas: Tensor, loss: np.ndarray, settings: BatchNormStatistics, wanted: Refinement
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return further alphas around the largest rise, and the training loss there; none on a line that is not finite."""
+    first = alphas.double().cpu().numpy()
+    where, values = first, loss
+    for _ in range(wanted.levels if np.isfinite(loss).all() else 0):
+        new = torch.from_numpy(between(values, where, wanted.points)).to(alphas)
+        where = np.concatenate([where, new.double().cpu().numpy()])
+        values = np.concatenate([values, _losses(task, line, new, settings)])
+        order = np.argsort(where, kind="stable")
+        where, values = where[order], values[order]
+        if not np.isfinite(values).all():
+            break
+    further = ~np.isin(where, first)
+    return where[further], values[further]
 
 
 def _by_example(task: Task, outputs_AGO: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -39,7 +39,10 @@ def gather(lines: Sequence[Line], found: Sequence[dict | None], request: Request
     outputs = max((arrays["paths"].shape[2] for arrays in found if arrays), default=0)
     shapes = {name: (len(alphas),) for name in ("loss_train", "loss_test", "accuracy_train", "accuracy_test")}
     shapes |= dict.fromkeys(OF_EXAMPLES, (request.gauss_examples,))
-    shapes |= {"distance": (), "start_norm": ()}
+    shapes |= {"distance": (), "start_norm": (), "bias_gap": ()}
+    refinement = request.interpolate.refinement
+    shapes |= dict.fromkeys(("refined_alphas", "refined_loss"), (4 * refinement.levels * refinement.points,))
+    shapes |= {"repeated_loss": (request.interpolate.repeats, len(alphas))}
     shapes |= {"paths": (len(alphas), request.path_examples, outputs), "path_labels": (request.path_examples,)}
     whole = {
         name: np.full((len(lines), *shape), *((-1, np.int64) if name == "path_labels" else (np.nan,)))

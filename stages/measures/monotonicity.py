@@ -4,13 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stages.measures.checked import check_lines
+
 
 # Shape letters: L = lines, A = alphas along each.
-def _check(values_LA: np.ndarray) -> None:
-    if values_LA.ndim != 2 or values_LA.shape[1] < 2:
-        raise ValueError(f"want shape (L, A >= 2), got {values_LA.shape}")
-
-
 def min_delta(values_LA: np.ndarray) -> np.ndarray:
     """Return min Delta, the smallest Delta for which each sampled line is Delta-monotonic.
 
@@ -26,7 +23,7 @@ def min_delta(values_LA: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: If `values_LA` is not 2-D or has fewer than two alphas.
     """
-    _check(values_LA)
+    check_lines(values_LA)
     with np.errstate(invalid="ignore"):
         rise_L = (values_LA - np.minimum.accumulate(values_LA, axis=1)).max(axis=1)
     return np.where(np.isfinite(values_LA).all(axis=1), rise_L, np.nan)
@@ -58,9 +55,7 @@ def largest_bump(values_LA: np.ndarray, alphas_A: np.ndarray) -> Bump:
     Raises:
         ValueError: If `values_LA` is not 2-D, has fewer than two alphas, or `alphas_A` is of another length.
     """
-    _check(values_LA)
-    if alphas_A.shape != values_LA.shape[1:]:
-        raise ValueError(f"want {values_LA.shape[1]} alphas, got shape {alphas_A.shape}")
+    check_lines(values_LA, alphas_A)
     top = np.full(len(values_LA), np.nan)
     width = np.full(len(values_LA), np.nan)
     for line, (values, rise) in enumerate(zip(values_LA, min_delta(values_LA), strict=True)):
@@ -95,7 +90,7 @@ def barrier(values_LA: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: If `values_LA` is not 2-D or has fewer than two alphas.
     """
-    _check(values_LA)
+    check_lines(values_LA)
     with np.errstate(invalid="ignore"):
         above_L = values_LA.max(axis=1) - np.maximum(values_LA[:, 0], values_LA[:, -1])
     return np.where(np.isfinite(values_LA).all(axis=1), above_L, np.nan)
@@ -113,7 +108,7 @@ def relative_delta(values_LA: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: If `values_LA` is not 2-D or has fewer than two alphas.
     """
-    _check(values_LA)
+    check_lines(values_LA)
     with np.errstate(invalid="ignore", divide="ignore"):
         fall_L = values_LA[:, 0] - values_LA[:, -1]
         return np.where(fall_L > 0, min_delta(values_LA) / fall_L, np.nan)

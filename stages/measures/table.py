@@ -8,10 +8,15 @@ import pandas as pd
 from stages.config import OWN_LINE, Measure, Run, Suite
 from stages.errors import UserError
 from stages.files import read_csv
+from stages.measures.chord import excess_over_chord
+from stages.measures.convexity import global_convexity, local_convexity
 from stages.measures.gauss_length import fraction_below_half_pi
 from stages.measures.monotonicity import barrier, largest_bump, min_delta, relative_delta
+from stages.measures.noise import noise_floor
+from stages.measures.plateau import plateau_length
 from stages.measures.power_law import fit
 from stages.measures.proportion import wilson
+from stages.measures.refinement import refined_min_delta
 from stages.store import Store
 
 ESTIMATORS = ("smooth", "turning")
@@ -37,7 +42,9 @@ def describe(run: Run) -> dict:
     return fields | shape
 
 
-def tabulate(name: str, suite: Suite, runs: tuple[Run, ...], outcomes: pd.DataFrame, curves) -> pd.DataFrame:
+def tabulate(
+    name: str, suite: Suite, runs: tuple[Run, ...], outcomes: pd.DataFrame, curves, plateau_share: float
+) -> pd.DataFrame:
     """Return the rows of a suite: configuration, outcome and measures of each line.
 
     Args:
@@ -46,6 +53,7 @@ def tabulate(name: str, suite: Suite, runs: tuple[Run, ...], outcomes: pd.DataFr
         runs: Its runs, in the order of its grids.
         outcomes: The table of runs that stage `train_grid` writes, in the same order.
         curves: The suite's `Curves`.
+        plateau_share: Of a line's fall, as in `measure_lines`.
 
     Returns:
         One row a line.
@@ -70,7 +78,7 @@ def tabulate(name: str, suite: Suite, runs: tuple[Run, ...], outcomes: pd.DataFr
     )
     configuration = configuration.loc[lines["run_id"]].reset_index(drop=True)
     ended = outcomes.set_index("run_id").loc[lines["run_id"], list(OUTCOMES)].reset_index(drop=True)
-    measured = measure_lines(curves, suite.tolerance)
+    measured = measure_lines(curves, suite.tolerance, plateau_share)
     ended.loc[measured["monotonic"].isna(), "status"] = "diverged"  # also if only the way between is not finite
     return pd.concat([lines, configuration, ended, measured], axis=1)
 
@@ -93,12 +101,13 @@ def outcomes_of(path: Path) -> pd.DataFrame:
     return outcomes
 
 
-def measure_lines(curves, tolerance: float) -> pd.DataFrame:
+def measure_lines(curves, tolerance: float, plateau_share: float) -> pd.DataFrame:
     """Return the measures of each line of a suite, in the order of its curves.
 
     Args:
         curves: The suite's `Curves`.
         tolerance: min Delta above which a line is not monotonic.
+        plateau_share: Of a line's whole fall, from which on it has left its plateau.
 
     Returns:
         One row a line; every measure of a line that is not finite is missing, and so is whether it is monotonic.
@@ -106,21 +115,34 @@ def measure_lines(curves, tolerance: float) -> pd.DataFrame:
     delta = min_delta(curves.loss_train)
     bump = largest_bump(curves.loss_train, curves.alphas)
     finite = np.isfinite(delta)
+    loss, error, alphas = curves.loss_train, 1 - curves.accuracy_train, curves.alphas
+    smooth, turning = (
+        [lengths.mean() for lengths in _examples(curves, of)] for of in (curves.gauss_smooth, curves.gauss_turning)
+    )
     table = pd.DataFrame(
         {
             "initial_train_loss": curves.loss_train[:, 0],
             "min_delta": delta,
             "min_delta_test": min_delta(curves.loss_test),
-            "min_delta_error": min_delta(1 - curves.accuracy_train),
+            "min_delta_error": min_delta(error),
+            "min_delta_refined": refined_min_delta(loss, alphas, curves.refined_loss, curves.refined_alphas),
+            "min_delta_noise": noise_floor(loss, curves.repeated_loss),
             "monotonic": pd.Series(delta <= tolerance, dtype=object).where(finite, None),
             "barrier": barrier(curves.loss_train),
             "bump_alpha": bump.top,
             "bump_width": bump.width,
             "relative_delta": relative_delta(curves.loss_train),
+            "excess_over_chord": excess_over_chord(loss, alphas),
+            "local_convexity": local_convexity(loss, alphas),
+            "global_convexity": global_convexity(loss, alphas),
+            "plateau_length": plateau_length(loss, alphas, plateau_share),
+            "plateau_length_error": plateau_length(error, alphas, plateau_share),
+            "bias_gap": curves.bias_gap,
             "distance": curves.distance,
             "normalized_distance": curves.distance / np.where(curves.start_norm > 0, curves.start_norm, np.nan),
-            "gauss_length_smooth": [lengths.mean() for lengths in _examples(curves, curves.gauss_smooth)],
-            "gauss_length_turning": [lengths.mean() for lengths in _examples(curves, curves.gauss_turning)],
+            "gauss_length_smooth": smooth,
+            "gauss_length_turning": turning,
+            "gauss_length_kinks": np.subtract(turning, smooth),
             "fraction_below_half_pi": [
                 fraction_below_half_pi(lengths) for lengths in _examples(curves, curves.gauss_turning)
             ],

@@ -1,5 +1,6 @@
 """How large a network is, to decide how much of it is computed at once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
@@ -21,13 +22,22 @@ class Sizes:
 
 def sizes(network: nn.Module, shape: tuple[int, ...]) -> Sizes:
     """Return the sizes of a network for examples of a shape; layers are modules with parameters of their own."""
-    found = []
+    found: list[int] = []
+    call_once(network, shape, lambda layer, output: found.append(output.numel()))
+    weights = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    return Sizes(weights, prod(shape) + sum(found), max(found))
 
-    def note(module: nn.Module, inputs: tuple, output: Tensor) -> None:
-        found.append(output.numel())
 
+def call_once(network: nn.Module, shape: tuple[int, ...], note: Callable[[nn.Module, Tensor], None]) -> None:
+    """Call a network on one example and note what each module with parameters of its own gives, in turn.
+
+    Args:
+        network: The network.
+        shape: Of one example.
+        note: Is given each such module and its output.
+    """
     layers = [module for module in network.modules() if next(module.parameters(recurse=False), None) is not None]
-    handles = [layer.register_forward_hook(note) for layer in layers]
+    handles = [layer.register_forward_hook(lambda layer, inputs, output: note(layer, output)) for layer in layers]
     example = network.example() if hasattr(network, "example") else torch.zeros((1, *shape))
     some = next(network.parameters())
     try:
@@ -36,5 +46,3 @@ def sizes(network: nn.Module, shape: tuple[int, ...]) -> Sizes:
     finally:
         for handle in handles:
             handle.remove()
-    weights = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    return Sizes(weights, prod(shape) + sum(found), max(found))

@@ -7,7 +7,7 @@ import pytest
 from stages.claims.finding import ENOUGH, FAILS, FEW, HOLDS, greater, more, never, often, ranks, same
 from stages.config import Measure
 
-SETTINGS = Measure(confidence=0.95, bootstrap=400, bootstrap_seed=0)
+SETTINGS = Measure(confidence=0.95, bootstrap=400, bootstrap_seed=0, plateau_share=0.1)
 NAMES = ("ours", "theirs")
 
 

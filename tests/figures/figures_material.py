@@ -13,7 +13,7 @@ from stages.lines.landscape import Landscape
 from stages.measures.monotonicity import min_delta
 from stages.measures.table import OWN_LINE, describe
 
-MEASURE = Measure(confidence=0.95, bootstrap=50, bootstrap_seed=0)
+MEASURE = Measure(confidence=0.95, bootstrap=50, bootstrap_seed=0, plateau_share=0.1)
 AMONG = {"layers": [8], "batch_norm": [True], "initialization": ["standard"]}
 FRESH = {
     "fresh": FreshLines(kind="fresh", count=5, initialization="own", among=AMONG),
@@ -266,10 +266,17 @@ def _walk(rows, suite, alphas, largest):
         **dict.fromkeys(OF_EXAMPLES, zeros),
         distance=distances * 5,
         start_norm=np.full(len(rows), 5.0),
+        **nothing_more(len(rows), len(alphas)),
         paths=np.array(paths),
         path_labels=np.where(finite[:, None], labels, -1),
     )
     return curves, table
+
+
+def nothing_more(lines, alphas):
+    """Return what the sweep finds when it is not asked to look more closely or again."""
+    none = {name: np.zeros((lines, 0)) for name in ("refined_alphas", "refined_loss")}
+    return none | {"bias_gap": np.full(lines, np.nan), "repeated_loss": np.zeros((lines, 0, alphas))}
 
 
 def some_lines(curves: Curves, keep: np.ndarray) -> Curves:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from figures_material import MEASURE
+from figures_material import MEASURE, nothing_more
 
 from stages.config import LayerLines, NoiseLines, PairLines, PermutedLines, Run, SnapshotLines, Suite, ZeroLines
 from stages.figures.base import Material
@@ -87,6 +87,7 @@ def landscape(lines=LINES, planes=True, status=STATUS, name="landscape"):
         **dict.fromkeys(OF_EXAMPLES, nothing),
         distance=table["distance"].to_numpy(),
         start_norm=np.full(len(rows), 5.0),
+        **nothing_more(len(rows), len(ALPHAS)),
         paths=np.zeros((len(rows), 11, 0, 10)),
         path_labels=np.zeros((len(rows), 0), dtype=int),
     )

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from plain import convolutional
 from torch import nn
 
-from stages.config import BatchNormStatistics, Run
+from stages.config import BatchNormStatistics, Refinement, Run
 from stages.datasets.dataset import Dataset
 from stages.lines import sweep
-from stages.lines.sweep import walk
+from stages.lines.sweep import Care, shuffled, walk
 from stages.measures.gauss_length import smooth, turning
 from stages.networks import evaluation
 from stages.networks.evaluation import task_of
@@ -258,3 +258,61 @@ def test_a_line_that_leads_far_has_finite_lengths_in_single_precision():
             0,
         )
     np.testing.assert_allclose(found.gauss_smooth, exact.gauss_smooth, rtol=1e-2)
+
+
+@pytest.mark.parametrize("settings", [CUMULATIVE, BATCH, MOMENTUM])
+@pytest.mark.parametrize("changes", [{"batch_norm": True}, {}, RESNET | {"batch_norm": True}])
+def test_what_is_looked_at_again_or_closely_is_the_loss_of_a_line_of_its_own(settings, changes):
+    task = task_of(run_of(**changes), toy(), torch.device("cpu"), torch.float64)
+    random = torch.Generator().manual_seed(3)
+    start, end = (torch.randn(task.layout.size, generator=random, dtype=torch.float64) for _ in range(2))
+    alphas = torch.linspace(0, 1, 7, dtype=torch.float64)
+    with torch.no_grad():
+        found = walk(task, start, end, alphas, settings, 0, 0, Care(Refinement(levels=2, points=2), 2))
+        there = torch.from_numpy(found.refined_alphas)
+        close = walk(task, start, end, there, settings, 0, 0)
+        again = [walk(shuffled(task, number), start, end, alphas, settings, 0, 0).loss_train for number in range(2)]
+    assert 8 <= len(there) <= 16
+    assert not set(found.refined_alphas) & set(alphas.tolist())
+    assert found.refined_loss == pytest.approx(close.loss_train, rel=1e-9)
+    whole = np.concatenate([found.loss_train, found.refined_loss])[
+        np.argsort([*alphas.tolist(), *found.refined_alphas])
+    ]
+    assert (whole - np.minimum.accumulate(whole)).max() >= (
+        found.loss_train - np.minimum.accumulate(found.loss_train)
+    ).max()
+    if changes:
+        assert found.repeated_loss == pytest.approx(np.stack(again), rel=1e-9)
+        assert np.abs(found.repeated_loss - found.loss_train).max() > 1e-6
+    else:
+        assert found.repeated_loss.shape == (0, 7)
+        assert again[0] == pytest.approx(found.loss_train)
+
+
+def test_the_examples_of_a_repeat_are_the_same_in_another_order():
+    task = task_of(run_of(), toy(), torch.device("cpu"))
+    other = shuffled(task, 0)
+    pairs = [
+        sorted((x.sum().item(), int(y)) for x, y in zip(s.x, s.labels, strict=True)) for s in (task.train, other.train)
+    ]
+    assert pairs[0] == pairs[1]
+    assert not torch.equal(task.train.x, other.train.x)
+    assert torch.equal(other.train.target, other.train.labels)
+    assert not torch.equal(shuffled(task, 1).train.x, other.train.x)
+
+
+def test_a_line_that_is_not_finite_is_not_refined():
+    task = task_of(run_of(), toy(), torch.device("cpu"))
+    start = torch.zeros(task.layout.size)
+    with torch.no_grad():
+        found = walk(
+            task,
+            start,
+            start + np.inf,
+            torch.linspace(0, 1, 3),
+            CUMULATIVE,
+            0,
+            0,
+            Care(Refinement(levels=2, points=1), 0),
+        )
+    assert found.refined_alphas.shape == found.refined_loss.shape == (0,)

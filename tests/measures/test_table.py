@@ -8,11 +8,12 @@ from stages.config import Measure, Run
 from stages.lines.curves import OF_EXAMPLES, Curves
 from stages.measures.table import ESTIMATORS, OUTCOMES, OWN_LINE, describe, measure_lines, power_laws, summarise
 
-SETTINGS = Measure(confidence=0.95, bootstrap=50, bootstrap_seed=0)
+SETTINGS = Measure(confidence=0.95, bootstrap=50, bootstrap_seed=0, plateau_share=0.1)
 MEASURES = [
-    "initial_train_loss", "min_delta", "min_delta_test", "min_delta_error", "monotonic", "barrier", "bump_alpha",
-    "bump_width", "relative_delta", "distance", "normalized_distance", "gauss_length_smooth", "gauss_length_turning",
-    "fraction_below_half_pi",
+    "initial_train_loss", "min_delta", "min_delta_test", "min_delta_error", "min_delta_refined", "min_delta_noise",
+    "monotonic", "barrier", "bump_alpha", "bump_width", "relative_delta", "excess_over_chord", "local_convexity",
+    "global_convexity", "plateau_length", "plateau_length_error", "bias_gap", "distance", "normalized_distance",
+    "gauss_length_smooth", "gauss_length_turning", "gauss_length_kinks", "fraction_below_half_pi",
 ]  # fmt: skip
 SETTING = [
     "dataset", "train_size", "label_corruption", "network", "hidden", "depth", "width", "bottleneck", "activation",
@@ -50,20 +51,24 @@ def curves(losses=LOSSES):
         **dict.fromkeys((name for name in OF_EXAMPLES if name.startswith("example_")), lengths),
         distance=np.where(np.isfinite(losses[:, 0]), 6.0, np.nan),
         start_norm=np.where(np.isfinite(losses[:, 0]), 3.0, np.nan),
+        bias_gap=np.full(lines, 0.5),
+        refined_alphas=np.tile([0.1, np.nan], (lines, 1)),
+        refined_loss=np.tile([2.25, np.nan], (lines, 1)),
+        repeated_loss=losses[:, None] + np.array([0.0, 0.0, 0.25, 0.0]),
         paths=np.zeros((lines, 4, 0, 10)),
         path_labels=np.zeros((lines, 0), dtype=np.int64),
     )
 
 
 def table(statuses, losses=LOSSES, tolerance=0.001):
-    return measure_lines(curves(losses), tolerance).assign(status=statuses, line=OWN_LINE)
+    return measure_lines(curves(losses), tolerance, 0.1).assign(status=statuses, line=OWN_LINE)
 
 
 ENDED = ["converged", "converged", "above threshold", "diverged", "diverged"]
 
 
 def test_every_measure_has_a_column_and_every_line_a_row():
-    made = measure_lines(curves(), 0.0)
+    made = measure_lines(curves(), 0.0, 0.1)
     assert list(made.columns) == MEASURES
     assert len(made) == len(LOSSES)
     assert set(OUTCOMES) == {
@@ -72,28 +77,37 @@ def test_every_measure_has_a_column_and_every_line_a_row():
 
 
 def test_the_measures_of_a_line_worked_by_hand():
-    row = measure_lines(curves(), 0.0).iloc[1]
+    row = measure_lines(curves(), 0.0, 0.1).iloc[1]
     expected = {
         "initial_train_loss": 2.0,
         "min_delta": 1.0,
         "min_delta_test": 2.0,  # the same line backwards: 0 to 1.5, to 0.5, to 2
         "min_delta_error": 0.25,
+        "min_delta_refined": 1.0,
+        "min_delta_noise": 0.25,
         "monotonic": False,
         "barrier": 0.0,
         "bump_alpha": 0.6,
         "bump_width": 0.6 + 0.4 * 2 / 3 - 0.2,
         "relative_delta": 0.5,
+        "excess_over_chord": 0.7,  # 1.5 over 0.8, at alpha 0.6
+        "local_convexity": 0.5,
+        "global_convexity": 0.5,
+        "plateau_length": 0.2 * 0.2 / 1.5,  # down to 1.8
+        "plateau_length_error": 0.2 * 0.2 / 1.5,
+        "bias_gap": 0.5,
         "distance": 6.0,
         "normalized_distance": 2.0,
         "gauss_length_smooth": 3.0,
         "gauss_length_turning": 3.3,
+        "gauss_length_kinks": 0.3,
         "fraction_below_half_pi": 0.0,
     }
     assert row.to_dict() == pytest.approx(expected)
 
 
 def test_the_fraction_below_half_pi_is_over_examples():
-    assert measure_lines(curves(), 0.0)["fraction_below_half_pi"][0] == pytest.approx(1 / 3)  # of 1.1, 1.65, 2.2
+    assert measure_lines(curves(), 0.0, 0.1)["fraction_below_half_pi"][0] == pytest.approx(1 / 3)  # of 1.1, 1.65, 2.2
 
 
 @pytest.mark.parametrize(
@@ -106,24 +120,24 @@ def test_the_fraction_below_half_pi_is_over_examples():
     ],
 )
 def test_a_line_is_monotonic_within_the_tolerance_and_undecided_where_not_finite(tolerance, verdicts):
-    assert measure_lines(curves(), tolerance)["monotonic"].tolist() == verdicts
+    assert measure_lines(curves(), tolerance, 0.1)["monotonic"].tolist() == verdicts
 
 
 def test_a_line_that_is_not_finite_has_no_measure():
-    made = measure_lines(curves(), 0.0)
+    made = measure_lines(curves(), 0.0, 0.1)
     assert made.iloc[4].isna().all()
     assert made.loc[3, ["min_delta", "barrier", "bump_alpha", "bump_width", "relative_delta", "monotonic"]].isna().all()
     assert made.iloc[:3].drop(columns=["bump_alpha", "bump_width"]).notna().all(axis=None)
 
 
 def test_an_undecided_line_is_an_empty_field_of_the_table():
-    text = measure_lines(curves(), 0.0)[["monotonic"]].to_csv(index=False)
+    text = measure_lines(curves(), 0.0, 0.1)[["monotonic"]].to_csv(index=False)
     assert text.split("\n") == ["monotonic", "True", "False", "False", '""', '""', ""]
 
 
 def test_a_suite_of_nothing_but_diverged_runs_is_measured_without_a_warning():
     losses = np.full((2, 4), np.nan)
-    assert measure_lines(curves(losses), 0.0).isna().all(axis=None)
+    assert measure_lines(curves(losses), 0.0, 0.1).isna().all(axis=None)
     made = table(["diverged"] * 2, losses)
     numbers = summarise(made, power_laws("s", made, SETTINGS), SETTINGS)
     assert (numbers["lines"], numbers["diverged"], numbers["non_monotone_proportion"]) == (2, 2, None)
@@ -208,3 +222,11 @@ def test_a_convolutional_network_has_no_hidden_layers():
     row = describe(Run(**fields | {"network": "resnet", "layers": 20}))
     assert [row[name] for name in ("hidden", "activation", "depth", "width", "bottleneck")] == [None] * 5
     assert (row["layers"], row["width_multiplier"], row["initialization"]) == (20, 1.0, "standard")
+
+
+def test_what_is_seen_between_alphas_and_in_repeats_is_measured():
+    made = measure_lines(curves(), 0.0, 0.1)
+    assert made["min_delta_refined"][:2].tolist() == [0.25, 1.0]  # 2 -> 2.25 at alpha 0.1; the bump of 1 is larger
+    assert made["min_delta_noise"][:2].tolist() == [0.0, 0.25]  # 1.75 - 0.5 in the repeat
+    assert made["gauss_length_kinks"][0] == pytest.approx(0.15)  # 1.65 - 1.5
+    assert made["bias_gap"][0] == 0.5

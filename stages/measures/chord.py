@@ -1,0 +1,33 @@
+"""How a curve lies to the chord between its ends."""
+
+import numpy as np
+
+from stages.measures.checked import check_lines, finite_or_nan
+
+
+def chord(values_LA: np.ndarray, alphas_A: np.ndarray) -> np.ndarray:
+    """Return the straight line between the first and the last value of each curve, shape (L, A)."""
+    way_A = (alphas_A - alphas_A[0]) / (alphas_A[-1] - alphas_A[0])
+    return values_LA[:, :1] * (1 - way_A) + values_LA[:, -1:] * way_A
+
+
+def excess_over_chord(values_LA: np.ndarray, alphas_A: np.ndarray) -> np.ndarray:
+    """Return how far each line rises above its chord, at least 0.
+
+    max over alpha of L(alpha) - (1 - alpha) L_0 - alpha L_1: the barrier of Entezari et al. 2022 (arXiv:2110.06296).
+
+    Args:
+        values_LA: Loss along each line, shape (L, A).
+        alphas_A: Increasing alphas, shape (A,).
+
+    Returns:
+        Excess in the unit of `values_LA`, shape (L,); NaN for a line with a value that is not finite.
+
+    Raises:
+        ValueError: If `values_LA` is not 2-D or has fewer than two alphas, or `alphas_A` is of another length.
+    """
+    check_lines(values_LA, alphas_A)
+    with np.errstate(invalid="ignore"):
+        above = values_LA - chord(values_LA, alphas_A)
+        above[:, [0, -1]] = 0  # by definition, beyond rounding
+        return finite_or_nan(values_LA, above.max(axis=1))

@@ -1,0 +1,50 @@
+"""How convex a curve is."""
+
+import numpy as np
+
+from stages.measures.checked import check_lines, finite_or_nan
+from stages.measures.chord import chord
+
+
+def local_convexity(values_LA: np.ndarray, alphas_A: np.ndarray) -> np.ndarray:
+    """Return the share of inner points at which each line bends upwards or not at all.
+
+    Those whose value is at most that of the chord between both neighbours: for equal steps, where the second difference
+    is not negative (Lim et al. 2024, arXiv:2405.20231).
+
+    Args:
+        values_LA: Loss along each line, shape (L, A), A at least 3.
+        alphas_A: Increasing alphas, shape (A,).
+
+    Returns:
+        A share, shape (L,); NaN for a line with a value that is not finite.
+
+    Raises:
+        ValueError: If `values_LA` is not 2-D or has fewer than two alphas, or `alphas_A` is of another length.
+    """
+    check_lines(values_LA, alphas_A)
+    way_A = (alphas_A[1:-1] - alphas_A[:-2]) / (alphas_A[2:] - alphas_A[:-2])
+    with np.errstate(invalid="ignore"):
+        between = values_LA[:, :-2] * (1 - way_A) + values_LA[:, 2:] * way_A
+        return finite_or_nan(values_LA, (values_LA[:, 1:-1] <= between).mean(axis=1))
+
+
+def global_convexity(values_LA: np.ndarray, alphas_A: np.ndarray) -> np.ndarray:
+    """Return the share of inner points at which each line is not above the chord between its ends.
+
+    Lim et al. 2024 (arXiv:2405.20231), with the last value at the end of the chord.
+
+    Args:
+        values_LA: Loss along each line, shape (L, A), A at least 3.
+        alphas_A: Increasing alphas, shape (A,).
+
+    Returns:
+        A share, shape (L,); NaN for a line with a value that is not finite.
+
+    Raises:
+        ValueError: If `values_LA` is not 2-D or has fewer than two alphas, or `alphas_A` is of another length.
+    """
+    check_lines(values_LA, alphas_A)
+    with np.errstate(invalid="ignore"):
+        below = values_LA <= chord(values_LA, alphas_A)
+    return finite_or_nan(values_LA, below[:, 1:-1].mean(axis=1))
