@@ -128,7 +128,7 @@ def test_the_command_prints_a_line_a_fault_and_tells_by_its_exit_status(clone):
     tampered = subprocess.run([sys.executable, TOOL], capture_output=True, text=True)
     assert tampered.returncode == 1
     assert len(tampered.stdout.splitlines()) == 4  # the lock, the picture, and both pages that show it
-    assert tampered.stderr == "2 faults\n"
+    assert tampered.stderr == "4 faults\n"
 
 
 def test_the_command_says_so_where_there_is_no_pipeline_or_no_parameters(clone):
