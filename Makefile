@@ -5,6 +5,7 @@
 #   make paper-report  its report, on those of its suites that have been run
 #   make test          tests, but for the long ones; `make test-all` with them
 #   make check         whether what is committed belongs together
+#   make compare       what the metrics of these files differ in from those of BASE, by default the last commit
 #   make lint          ruff
 #   make bench         measure this project against the usual ways, into BENCHMARKS.md (minutes; wants a quiet machine)
 #   make bench-gpu     training on a GPU by the size of the stack, into BENCHMARKS_GPU.md (with MLI_DEVICE=cuda)
@@ -14,6 +15,7 @@
 # Without git (an unpacked archive of the sources) all of this works but for `dvc exp`, which keeps experiments in git.
 
 PYTHON ?= python3
+BASE ?= HEAD
 INSTALLED := .venv/.installed
 
 # Commands of stages call `python`: it has to be the one in .venv.
@@ -21,7 +23,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # DVC walks sets: without this, a dvc.lock written from nothing has its stages in another order each time.
 export PYTHONHASHSEED := 0
 
-.PHONY: repro paper paper-report test test-all check lint bench bench-gpu install
+.PHONY: repro paper paper-report test test-all check compare lint bench bench-gpu install
 .DEFAULT_GOAL := repro
 
 repro: install
@@ -44,6 +46,11 @@ test-all: install
 
 check: install
 	@python tools/check_artifacts.py
+
+compare: install
+	@echo "### Metrics beside \`$(BASE)\`"
+	@echo
+	@python -m dvc metrics diff $(BASE) --md --precision 4
 
 bench: install
 	@python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt -c constraints.txt

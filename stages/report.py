@@ -33,6 +33,7 @@ def report(job: Job) -> None:
     progress.close()
     write_json(job.reports / "claims.json", {entry["name"]: _numbers(entry) for entry in judged})
     whole = job.whole or job.params
+    items = [_item(job, key, suites) for kind in ("figure", "table") for key, suites in _listed(whole, kind)]
     context = {
         "title": "Monotonic linear interpolation: claims, figures and tables",
         "command": command(job.pipeline),
@@ -45,8 +46,9 @@ def report(job: Job) -> None:
         "unfinished": [{"name": name, "command": command(job.pipeline, name)} for name in job.unfinished],
         "explanation": explanation(job.params),
         "beyond": beyond(measures, {name: suite.tolerance for name, suite in job.params.suites.items()}),
-        "figures": [_item(job, key, suites) for key, suites in _listed(whole, "figure")],
-        "tables": [_item(job, key, suites) for key, suites in _listed(whole, "table")],
+        "figures": [item for item in items if item["named"] and item["name"].startswith("Figure")],
+        "tables": [item for item in items if item["named"] and item["name"].startswith("Table")],
+        "unnamed": [item["name"] for item in items if not item["named"]],
     }
     for name in page.PAGES:
         write_bytes(job.reports / name, page.render(name, context).encode())
@@ -106,8 +108,8 @@ def _item(job: Job, key: str, suites: tuple[str, ...]) -> dict:
     drawn = key in job.params.plot
     kind, number = base.split("_")
     item = {"key": key, "name": f"{kind.capitalize()} {int(number)}", "shows": shows, "paper": paper}
-    lacks = _lacks(job, suites) if key in (job.whole or job.params).plot and not drawn else None
-    item |= {"suites": ", ".join(suites) or "the paper's models", "stem": None, "lacks": lacks}
+    item |= {"suites": ", ".join(suites) or "the paper's models", "stem": None, "lacks": _lacks(job, suites)}
+    item["named"] = key in (job.whole or job.params).plot
     if drawn and kind == "figure":
         item["stem"] = key.replace(base, f"{base}_{FIGURES[base][0]}")
     elif drawn:

@@ -20,8 +20,10 @@ from stages.errors import UserError
 from stages.files import replacing, write_csv
 from stages.progress import bar
 from stages.store import Store
+from stages.training.given import given
 from stages.training.grid import evaluation_key, run_key, train_task
 from stages.training.plan import stacks
+from stages.training.run_files import to_arrays
 from stages.workers.device import device
 from stages.workers.local import jobs
 from stages.workers.tasks import Places, Task, room, run_tasks
@@ -51,7 +53,7 @@ def tables(store: Store, runs: dict[str, Run], evaluations: dict[str, str], thre
                 "status": ended,
                 "epochs_done": len(arrays["epoch_loss"]),
             }
-            | {"final_epoch_loss": arrays["epoch_loss"][-1]}
+            | {"final_epoch_loss": arrays["epoch_loss"][-1] if len(arrays["epoch_loss"]) else np.nan}
             | dict(zip(EVALUATED, numbers, strict=True))
         )
         done = np.arange(1, len(arrays["epoch_loss"]) + 1)
@@ -90,6 +92,9 @@ def train_grid(job: Job) -> None:
     store = Store.default()
     runs = {run_key(run, dataset.checksum): run for run in job.params.runs(job.name)}
     evaluations = {key: evaluation_key(key, settings) for key in runs}
+    elsewhere = {key: run for key, run in runs.items() if run.weights and not store.has("runs", key)}
+    for key, run in elsewhere.items():
+        store.put("runs", key, *to_arrays(given(run, dataset), {"run": run.spec(), "dataset": dataset.checksum}))
     missing = {key for key in runs if not store.has("runs", key)}
     todo = [run for key, run in runs.items() if key in missing or not store.has("evaluations", evaluations[key])]
     divided = stacks(todo, dataset.shape, dataset.classes, room(), kind) if todo else []
@@ -112,8 +117,10 @@ def train_grid(job: Job) -> None:
         write_csv(folder / "runs.csv", run_table)
         write_csv(folder / "epochs.csv", epoch_table)
     counts = run_table["status"].value_counts()
+    read = f"{len(elsewhere)} read from files, " if any(run.weights for run in runs.values()) else ""
+    reused = len(runs) - len(missing) - len(elsewhere)
     print(
-        f"train_grid {job.name}: {len(runs)} runs, {len(runs) - len(missing)} reused, {len(missing)} trained; "
+        f"train_grid {job.name}: {len(runs)} runs, {reused} reused, {read}{len(missing)} trained; "
         + ", ".join(f"{counts.get(name, 0)} {name}" for name in ("converged", "above threshold", "diverged"))
     )
 

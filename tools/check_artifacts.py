@@ -1,6 +1,6 @@
 """Check that what is committed belongs together: lock, dependencies and reports. Runs nothing and needs no data.
 
-    python tools/check_artifacts.py [--pipeline dvc.yaml paper/dvc.yaml]
+    python tools/check_artifacts.py [--pipeline dvc.yaml paper/dvc.yaml mine/dvc.yaml]
 
 Prints one line a fault and exits with 1 if there is any.
 """
@@ -19,7 +19,7 @@ from stages.errors import UserError
 from tools.artifacts import claims, imports, lock, pictures, tables, tracked
 from tools.artifacts.pipeline import Pipeline, read
 
-DEFAULT, PAPER = Path("dvc.yaml"), Path("paper/dvc.yaml")
+DEFAULT, BESIDE = Path("dvc.yaml"), (Path("paper/dvc.yaml"), Path("mine/dvc.yaml"))
 
 
 def check(root: Path, files: list[Path]) -> Iterator[str]:
@@ -66,9 +66,9 @@ def _reports(root: Path, pipeline: Pipeline) -> Iterator[str]:
 def main() -> None:
     """Check the project in the working directory and exit."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pipeline", nargs="+", type=Path, help="dvc.yaml files (default: dvc.yaml, paper/dvc.yaml)")
+    parser.add_argument("--pipeline", nargs="+", type=Path, help="dvc.yaml files (default: all of this project)")
     root = Path.cwd()
-    files = parser.parse_args().pipeline or [DEFAULT, *([PAPER] if (root / PAPER).exists() else [])]
+    files = parser.parse_args().pipeline or [DEFAULT, *(path for path in BESIDE if (root / path).exists())]
     try:
         faults = list(check(root, files))
     except DvcException as error:

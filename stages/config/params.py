@@ -10,8 +10,9 @@ import yaml
 from pydantic import Field, model_validator
 
 from stages.config.lines import Lines, Plane, check_lines, check_planes
+from stages.config.readable import read_yaml
 from stages.config.run import OF_TEXT, Run
-from stages.config.schema import Count, Frozen, Name, NonNegative, NonNegativeInt, Positive, Proportion, Seed, parse
+from stages.config.schema import Count, Frozen, Name, NonNegative, NonNegativeInt, Positive, Seed, parse
 from stages.errors import UserError
 
 DRAWN = tuple(f"figure_{number:02}" for number in range(1, 39))
@@ -59,7 +60,7 @@ class DigitsSource(Frozen):
     """scikit-learn's bundled 1,797 handwritten digits, 8 x 8."""
 
     source: Literal["digits"]
-    test_fraction: Proportion
+    test_fraction: Annotated[float, Field(gt=0, lt=1)]
     split_seed: Seed
     size: Count | None = None
     mean: float | None = None
@@ -290,7 +291,7 @@ def load(path: Path) -> Params:
         UserError: If the file is missing or no YAML, or any key is unknown, missing or ill-typed.
     """
     try:
-        values = yaml.safe_load(path.read_text())
+        values = read_yaml(path.read_text())
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; run from the project's root") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -1,8 +1,8 @@
 """One training of one network, fully resolved."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from stages.config.schema import Below1, Count, Frozen, Name, NonNegative, NonNegativeInt, Positive, Proportion, Seed
 
@@ -25,9 +25,10 @@ NETWORK_OPTIONS = {
     "resnet": {"width_multiplier", "layers", "batch_norm", "initialization", "scalar_lr_factor"},
     "resnet_imagenet": {"width_multiplier", "layers", "batch_norm", "initialization"},
     "roberta": {"layers", "hidden_size", "heads", "dropout"},
+    "custom": {"factory", "batch_norm"},
 }
 """Which fields shape each network; any other is to stay at its default."""
-NEEDED = ("hidden", "activation", "layers", "hidden_size", "heads")
+NEEDED = ("factory", "hidden", "activation", "layers", "hidden_size", "heads")
 """Fields without a default where the network has them."""
 OF_TEXT = ("roberta",)
 """Networks whose examples are blocks of tokens."""
@@ -56,11 +57,13 @@ class Run(Frozen):
     """Augmentation: whether each step mirrors each image left to right with probability 1/2."""
 
     network: Literal[
-        "mlp", "autoencoder", "simple_cnn", "lenet", "alexnet", "vgg", "resnet", "resnet_imagenet", "roberta"
+        "mlp", "autoencoder", "simple_cnn", "lenet", "alexnet", "vgg", "resnet", "resnet_imagenet", "roberta", "custom"
     ]
     """`mlp`: fully-connected classifier; `autoencoder`: fully-connected, from pixels to the same pixels; `roberta`: a
     masked language model, Hugging Face's; the others convolutional classifiers; `resnet`: for small images, 6 n + 2
-    layers; `resnet_imagenet`: torchvision's."""
+    layers; `resnet_imagenet`: torchvision's; `custom`: what `factory` gives."""
+    factory: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")] | None = None
+    """`package.module:function` of a custom network, importable from the project's root."""
     hidden: tuple[Count, ...] | None = None
     """Units of each hidden layer of a fully-connected network."""
     activation: Literal["relu", "tanh", "sigmoid"] | None = None
@@ -141,6 +144,9 @@ class Run(Frozen):
     """Seed of the initial weights, and of the data order if `order_seed` is null."""
     order_seed: Seed | None = None
     """Seed of the data order."""
+    weights: tuple[str, str] | None = None
+    """Files of the initial and the final weights of a custom network that was trained elsewhere; the other fields say
+    how, for tables and figures. Null for a run that is trained here."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "Run":
@@ -154,6 +160,14 @@ class Run(Frozen):
             )
         if self.steps is not None and self.snapshots:
             raise ValueError(f"snapshots: got {list(self.snapshots)}, expected none of a run that ends after `steps`")
+        if self.batch_norm and self.batch_size < 2 and not self.weights:
+            raise ValueError(f"batch_size: got {self.batch_size}, expected at least 2: one example has no variance")
+        if self.weights and self.network != "custom":
+            raise ValueError(f"weights: got files, expected null: network {self.network} is trained here")
+        if self.weights and self.snapshots:
+            raise ValueError(
+                f"snapshots: got {list(self.snapshots)}, expected none of a run that was trained elsewhere"
+            )
         return self
 
     def _check_network(self) -> None:

@@ -203,13 +203,19 @@ def unit(rows: pd.DataFrame) -> str:
 def subject(rows: pd.DataFrame) -> str:
     """Name the datasets and kinds of network, for titles."""
     datasets = ", ".join(dict.fromkeys(rows["dataset"].astype(str)))
-    networks = ", ".join(dict.fromkeys(NETWORKS.get(name, str(name)) for name in rows["network"]))
+    networks = ", ".join(dict.fromkeys(NETWORKS.get(name, str(name)) for name in _networks(rows)))
     return f"{datasets}, {networks}" if datasets else "no run"
+
+
+def _networks(rows: pd.DataFrame) -> pd.Series:
+    return rows["network"].where(rows["network"] != "custom", rows["factory"]) if len(rows) else rows["network"]
 
 
 def architecture(row: pd.Series) -> str:
     """Name a network with its size, such as `MLP 64-64`, `LeNet` or `ResNet-20`; not its width multiplier."""
     name = NETWORKS.get(row["network"], str(row["network"]))
+    if row["network"] == "custom":
+        return str(row["factory"])
     if row["network"] in OF_TEXT:
         return f"{name} of {int(row['layers'])} layers of {int(row['hidden_size'])}"
     if pd.notna(row["layers"]):

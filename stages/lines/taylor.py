@@ -5,7 +5,7 @@ nine passes. Carrying value and both derivatives through the network together co
 plain modules and plain tensors, for the functions it has a rule for, by keeping each tensor's derivatives beside it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ from torch.func import jvp
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from stages.errors import UserError
+from stages.lines.plain import Plain
 from stages.networks.batch_norm import along_channels, normalise, other_dimensions, spread
 
 Terms = tuple[Tensor | None, Tensor | None]
@@ -77,16 +79,30 @@ def expand(
 
 
 def nested(function: Callable[[dict[str, Tensor]], dict[str, Tensor]], moving: dict[str, Moving]) -> dict[str, Jet]:
-    """As `expand`, by nested forward-mode differentiation: for any function, more slowly."""
+    """As `expand`, by nested forward-mode differentiation: for any function, more slowly.
+
+    Args:
+        function: As of `expand`.
+        moving: Its arguments.
+
+    Returns:
+        Its values, by name.
+
+    Raises:
+        UserError: If torch has no such derivative of what it calls.
+        NotImplementedError: If something else is missing.
+        RuntimeError: If it fails otherwise.
+    """
 
     def at(time: Tensor) -> dict[str, Tensor]:
         half = time * time / 2
-        return function(
-            {
-                name: value + (0 if first is None else time * first) + (0 if second is None else half * second)
-                for name, (value, first, second, _) in moving.items()
-            }
-        )
+        given = {
+            name: value + (0 if first is None else time * first) + (0 if second is None else half * second)
+            for name, (value, first, second, _) in moving.items()
+        }
+        # Some derivatives, such as SiLU's, have derivatives of their own only where gradients are not switched off.
+        with torch.enable_grad(), Plain():
+            return function(given)
 
     some = next(iter(moving.values()))[0]
     now, one = some.new_zeros(()), some.new_ones(())
@@ -94,7 +110,15 @@ def nested(function: Callable[[dict[str, Tensor]], dict[str, Tensor]], moving: d
     def with_first(time: Tensor) -> tuple:
         return jvp(at, (time,), (one,))
 
-    (value, first), (_, second) = jvp(with_first, (now,), (one,))
+    try:
+        (value, first), (_, second) = jvp(with_first, (now,), (one,))
+    except (NotImplementedError, RuntimeError) as error:
+        if "forward" not in str(error) and "jvp" not in str(error):
+            raise
+        raise UserError(
+            f"torch has no second derivative of this network along a line ({str(error).splitlines()[0]}); set the "
+            "suite's gauss_examples to 0, or replace that function in the network"
+        ) from error
     return {name: Jet(value[name], first[name], second[name]) for name in value}
 
 
@@ -171,7 +195,7 @@ class Taylor(TorchFunctionMode):
         value = function(*args, **kwargs)
         if function in SHAPES and args[0] in self._made:
             self._made[value] = (*self._made[args[0]], f"{function.__name__}{args[1:]}{kwargs}")
-        if not any(isinstance(given, Tensor) and given in self._terms for given in (*args, *kwargs.values())):
+        if not any(given in self._terms for given in _tensors((args, kwargs))):
             return value
         if function in SHAPES or function in LINEAR:
             first, second = (
@@ -179,11 +203,22 @@ class Taylor(TorchFunctionMode):
             )
         elif function in RULES:
             first, second = RULES[function](self, value, *args, **kwargs)
-        elif isinstance(value, Tensor):
+        elif value is None or any(True for _ in _tensors(value)):
             raise NoRuleError(f"{function} has no Taylor rule")
         else:
             return value  # a size, a type, a count of dimensions
         return self.track(value, first, second)
+
+
+def _tensors(given: object) -> Iterator[Tensor]:
+    """Yield the tensors in an argument or a value, however nested."""
+    if isinstance(given, Tensor):
+        yield given
+    elif isinstance(given, dict):
+        yield from _tensors(tuple(given.values()))
+    elif isinstance(given, list | tuple):
+        for one in given:
+            yield from _tensors(one)
 
 
 def _add(a: Tensor | None, b: Tensor | None) -> Tensor | None:
@@ -355,7 +390,7 @@ RULES: dict[Callable, Callable[..., Terms]] = {
     **dict.fromkeys((torch.tanh, Tensor.tanh, F.tanh), _pointwise(lambda x, y: (1 - y * y, -2 * y))),
     **dict.fromkeys((torch.sigmoid, Tensor.sigmoid, F.sigmoid), _pointwise(lambda x, y: (y - y * y, 1 - 2 * y))),
     **dict.fromkeys((torch.rsqrt, Tensor.rsqrt), _pointwise(lambda x, y: (-0.5 * y / x, -1.5 / x))),
-    **dict.fromkeys((torch.add, Tensor.add, Tensor.add_, Tensor.__add__, Tensor.__radd__), _sum),
+    **dict.fromkeys((torch.add, Tensor.add, Tensor.add_, Tensor.__add__, Tensor.__radd__, Tensor.__iadd__), _sum),
     **dict.fromkeys((torch.sub, Tensor.sub, Tensor.__sub__), _difference),
     **dict.fromkeys((torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__), _product),
 }

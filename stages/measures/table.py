@@ -32,7 +32,7 @@ OUTCOMES = (
 
 def describe(run: Run) -> dict:
     """Return a run's configuration as the columns of a table: all its fields, and the shape of its hidden layers."""
-    fields = {name: "-".join(str(part) for part in value) if isinstance(value, tuple) else value for name, value in run}
+    fields = {name: "-".join(map(str, value)) if isinstance(value, tuple) else value for name, value in run}
     hidden = run.hidden or ()
     shape = {
         "depth": None if run.hidden is None else len(hidden),

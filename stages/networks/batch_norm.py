@@ -76,12 +76,12 @@ def spread(values: Tensor, x: Tensor) -> Tensor:
         return handle_torch_function(spread, (values, x), values, x)
     if x.dim() == 2:
         return values
-    return (_ones(x) @ values.expand(x.shape[1])[None])[..., None, None]
+    return (_ones(x) @ values.expand(x.shape[1])[None])[(..., *[None] * (x.dim() - 2))]
 
 
 def _ones(x: Tensor) -> Tensor:
-    """Return ones of shape (N, 1), of as many networks as x is."""
-    return torch.ones_like(x[:, 0, 0, :1])
+    """Return ones of shape (N, 1), of as many networks as x, of three or more dimensions, is."""
+    return torch.ones_like(x[(slice(None), *[0] * (x.dim() - 2), slice(1))])
 
 
 def along_channels(values: Tensor, x: Tensor) -> Tensor:

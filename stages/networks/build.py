@@ -46,6 +46,10 @@ def _network(run: Run, image: tuple[int, ...], classes: int) -> nn.Module:
         from stages.networks.language_model import MaskedLanguageModel  # transformers takes seconds to import
 
         return MaskedLanguageModel(classes, *image, run.layers, run.hidden_size, run.heads, run.dropout)
+    if run.network == "custom":
+        from stages.networks.custom import custom  # likewise
+
+        return custom(run.factory)
     if run.network == "resnet_imagenet":
         from stages.networks.imagenet_residual import ImagenetResidual  # torchvision takes seconds to import
 

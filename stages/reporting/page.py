@@ -1,5 +1,6 @@
 """From what is reported to the pages, by templates."""
 
+import re
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -36,13 +37,8 @@ def render(name: str, context: dict) -> str:
         else "Not drawn: `plot` in the parameters does not name it."
     )
     claims = [claim | {"look": LOOKS[claim["verdict"]]} for claim in context["claims"]]
-    return environment.get_template(f"{name}.j2").render(context | {"claims": claims})
-
-
-def _absent(item: dict) -> str:
-    if item["lacks"]:
-        return f"Not drawn: wants {item['lacks']}."
-    return "Not drawn: `plot` in the parameters does not name it."
+    text = environment.get_template(f"{name}.j2").render(context | {"claims": claims})
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def html_of(markdown: str) -> Markup:

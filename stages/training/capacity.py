@@ -36,8 +36,9 @@ def capacity(run: Run, image: tuple[int, ...], classes: int, kind: str) -> int:
     """Return how many runs like this one a stack may hold on a kind of device, `cpu` or `cuda`.
 
     Where that is 1, runs are trained one after the other: two would be too large to gain from company. So are language
-    models, whose products are large and whose dropout draws from one source of random numbers.
+    models, whose products are large and whose dropout draws from one source of random numbers, and networks of the
+    user's, whose bits may depend on their company.
     """
-    if run.network in OF_TEXT:
+    if run.network in OF_TEXT or run.network == "custom":
         return 1
     return max(1, min(LARGEST_STACK[kind], STACK_NUMBERS[kind] // numbers(run, image, classes)))

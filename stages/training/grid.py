@@ -11,6 +11,7 @@ from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset, load_dataset
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.store import Store
+from stages.training.given import checksum
 from stages.training.run_files import to_arrays, vector
 from stages.training.stack import NUMERICS, train
 from stages.workers.device import device
@@ -21,8 +22,12 @@ EVALUATION_NUMERICS = 5
 
 
 def run_key(run: Run, dataset_sha256: str) -> str:
-    """Return the identity of a run: its configuration, its data, and the version of the training code."""
-    return Store.key({"run": run.spec(), "dataset": dataset_sha256, "numerics": NUMERICS})
+    """Return the identity of a run: its configuration, its data, and the version of the training code.
+
+    Of one that was trained elsewhere also what its files hold.
+    """
+    files = {"files": [checksum(Path(file)) for file in run.weights]} if run.weights else {}
+    return Store.key({"run": run.spec(), "dataset": dataset_sha256, "numerics": NUMERICS} | files)
 
 
 def evaluation_key(run_id: str, settings: BatchNormStatistics) -> str:

@@ -155,7 +155,7 @@ def fabricate(reports, params):
             }
             row |= {"start_run_id": row["run_id"]}
             row |= {"status": "converged", "monotonic": False}
-            row |= dict.fromkeys([*tables.TRAINING, *tables.MEASURES], 0.25)
+            row |= dict.fromkeys([*tables.TRAINING, *tables.MEASURES, "min_delta_refined"], 0.25)
             if run.network == "autoencoder":
                 row |= dict.fromkeys(tables.OF_CLASSES)
             rows.append(row)

@@ -147,3 +147,49 @@ def test_the_activations_of_torch_have_rules_of_their_own(activation, monkeypatc
     monkeypatch.setattr("stages.lines.taylor.nested", None)  # a rule that is missing would need it
     for ours, theirs in zip(expand(function, moving(network))["outputs"], slow, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+def _chunks(x):
+    left, right = x.chunk(2, dim=1)
+    return torch.cat((left.tanh(), right), dim=1)
+
+
+def _written(x):
+    out = torch.zeros_like(x)
+    out[:, :1] = x[:, :1].tanh()
+    return out
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        _chunks,
+        _written,
+        lambda x: torch.stack(x.unbind(1), dim=1),
+        lambda x: torch.stack([x.sin(), x], dim=1),
+        lambda x: torch.split(x, [1, 3], dim=1)[1].tanh(),
+        lambda x: torch.einsum("ij,jk->ik", x, torch.eye(4, dtype=x.dtype)),
+        lambda x: torch.addmm(input=x, mat1=x, mat2=torch.ones(4, 4, dtype=x.dtype)),
+        lambda x: x.tanh().__iadd__(x),
+        lambda x: F.layer_norm(x, (4,)),
+        lambda x: F.gelu(x) * x.max(dim=1, keepdim=True).values,
+    ],
+)
+def test_no_derivative_is_lost_in_functions_of_many_tensors(inner):
+    network = nn.Linear(3, 4).double()
+    x = torch.randn(5, 3, dtype=torch.float64)
+
+    def function(parameters):
+        return {"outputs": inner(functional_call(network, parameters, (x,)))}
+
+    moves = moving(network)
+    found = expand(function, moves)["outputs"]
+    step = 1e-4
+    low, middle, high = (
+        function({name: v + t * a + t * t / 2 * b for name, (v, a, b, _) in moves.items()})["outputs"]
+        for t in (-step, 0.0, step)
+    )
+    torch.testing.assert_close(found.value, middle)
+    torch.testing.assert_close(found.first, (high - low) / (2 * step), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found.second, (high - 2 * middle + low) / step**2, rtol=1e-3, atol=1e-4)
+    assert found.first.abs().max() > 0.1

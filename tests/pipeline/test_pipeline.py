@@ -1,6 +1,10 @@
 """The pipeline as DVC runs it, on a grid of a few seconds: what is cached, what survives, what an experiment sees."""
 
+import csv
+import io
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -8,16 +12,17 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from small import HEADER
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("stages", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+SOURCES = ("stages", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore", ".dvc/plots")
 PARAMS = (
     HEADER
-    + """claims: {}
-plot: {figure_05: [tiny], table_1: [tiny]}
+    + """claims: {adaptive: [tiny]}
+plot: {figure_05: [tiny], figure_07: [tiny], figure_11: [tiny], table_1: [tiny]}
 suites:
   tiny:
     dataset: digits
@@ -124,16 +129,63 @@ def test_a_grid_that_was_killed_ends_with_the_same_lock(finished, tmp_path):
         assert (project / "reports" / name).read_bytes() == (finished / "reports" / name).read_bytes()
 
 
-def test_an_experiment_elsewhere_trains_only_what_is_new(finished):
-    setting = "suites.tiny.grids.main.lr=[0.01,0.1,0.03]"
-    output = dvc(finished, "exp", "run", "--temp", "-n", "wider", "-S", setting)
-    assert "train_grid tiny: 36 runs, 24 reused, 12 trained" in output
-    assert "interpolate tiny: 36 lines, 24 reused, 12 evaluated" in output
-    shown = dvc(finished, "exp", "show", "--json")
-    assert "wider" in shown
-    changes = dvc(finished, "metrics", "diff", "HEAD", "wider", "--md")
-    assert "tiny.lines" in changes
+@pytest.fixture(scope="module")
+def experiments(finished):
+    """Two experiments beside the finished project: what the first printed."""
+    output = dvc(finished, "exp", "run", "--temp", "-n", "wider", "-S", "suites.tiny.grids.main.lr=[0.01,0.1,0.03]")
+    dvc(finished, "exp", "run", "--temp", "-n", "slow", "-S", "suites.tiny.grids.main.lr=[0.01]")
+    return output
+
+
+def test_an_experiment_elsewhere_trains_only_what_is_new(finished, experiments):
+    assert "train_grid tiny: 36 runs, 24 reused, 12 trained" in experiments
+    assert "interpolate tiny: 36 lines, 24 reused, 12 evaluated" in experiments
     assert yaml.safe_load((finished / "params.yaml").read_text()) == yaml.safe_load(PARAMS)
-    dvc(finished, "plots", "diff", "HEAD", "wider")
-    assert (finished / "dvc_plots" / "index.html").exists()
+    assert run(finished, "git", "status", "--porcelain") == ""
+
+
+def test_experiments_are_compared_by_parameters_metrics_and_claims(finished, experiments):
+    table = dvc(finished, "exp", "show", "--only-changed", "--sort-by", "tiny.lines", "--csv")
+    rows = {row["Experiment"]: row for row in csv.DictReader(io.StringIO(table))}
+    assert rows["wider"]["suites.tiny.grids.main.lr"] == "[0.01, 0.1, 0.03]"
+    assert [int(rows[name]["tiny.lines"]) for name in ("wider", "slow")] == [36, 12]
+    changes = dvc(finished, "metrics", "diff", "wider", "slow", "--md")
+    assert re.search(r"reports/metrics.json +\| tiny.lines +\| 36 +\| 12 +\| -24", changes)
+    assert re.search(r"reports/claims.json +\| adaptive.counts.SGD +\| \d+ +\| \d+", changes)
+
+
+def test_plots_of_experiments_lie_beside_each_other(finished, experiments):
+    dvc(finished, "plots", "diff", "wider", "slow")
+    page = (finished / "dvc_plots" / "index.html").read_text()
+    specs = [json.JSONDecoder().raw_decode(part)[0] for part in page.split("var spec = ")[1:]]
+    assert len(specs) == 2
+    for spec, field in zip(specs, ("train_loss", "gauss_length_smooth"), strict=True):
+        assert "<DVC" not in json.dumps(spec)
+        assert {point["rev"] for point in spec["data"]["values"]} == {"wider", "slow"}
+        assert all(field in point and "run_id" in point for point in spec["data"]["values"])
+    runs = {(point["rev"], point["run_id"]) for point in specs[0]["data"]["values"]}
+    assert sum(rev == "wider" for rev, _ in runs) > sum(rev == "slow" for rev, _ in runs) > 0
+    images = [path.name for path in (finished / "dvc_plots" / "static").iterdir()]
+    assert sum("figure_05" in name for name in images) == 2
     shutil.rmtree(finished / "dvc_plots")
+
+
+@pytest.mark.long
+def test_the_tutorial_on_weights_of_ones_own_goes_through(tmp_path):
+    project = new_project(tmp_path / "project")
+    shutil.copytree(
+        ROOT / "mine", project / "mine", ignore=shutil.ignore_patterns("__pycache__", "weights", "dvc.lock")
+    )
+    part = (ROOT / "README.md").read_text(encoding="utf-8").split("## Your own weights")[1]
+    commands = [line.split("#")[0].split() for line in part.split("```sh\n")[1].split("```")[0].splitlines()]
+    for command in commands:
+        run(project, *command)
+    row = pd.read_csv(project / "reports/mine/measures.csv").iloc[0]
+    assert row["factory"] == "mine.networks:shufflenet"
+    assert row["status"] == "converged"
+    assert row["test_accuracy"] > 0.9
+    assert len(list((project / "reports/mine/figures").glob("*.png"))) == 4
+    assert "figure_05" in (project / "reports/mine/README.md").read_text()
+    assert "up to date" in dvc(project, "repro", "mine/dvc.yaml")
+    checked = run(project, sys.executable, str(ROOT / "tools" / "check_artifacts.py"), "--pipeline", "mine/dvc.yaml")
+    assert checked == ""

@@ -15,7 +15,9 @@ from stages.config.lines import Lines
 SETTING = list(Run.model_fields)
 TRAINING = ["final_train_loss", "final_epoch_loss", "train_accuracy", "test_accuracy"]
 MEASURES = ["min_delta", "min_delta_test", "min_delta_error", "barrier", "bump_alpha", "bump_width", "relative_delta"]
+MEASURES += ["excess_over_chord", "local_convexity", "global_convexity"]
 MEASURES += ["distance", "normalized_distance", "gauss_length_smooth", "gauss_length_turning", "fraction_below_half_pi"]
+ROUNDING = 1e-8  # of numbers in reports
 COLUMNS = [
     "suite",
     "run_id",
@@ -26,6 +28,7 @@ COLUMNS = [
     *SETTING,
     "status",
     *TRAINING,
+    "min_delta_refined",
     "monotonic",
     *MEASURES,
 ]
@@ -182,11 +185,14 @@ def _row(row: dict, unasked: set[str]) -> Iterator[str]:
     else:
         optional = NO_BUMP | unasked | (OF_CLASSES if row["network"] == "autoencoder" else set())
         optional |= OF_OTHER_LINES if row["line"] != OWN_LINE else set()
+        optional |= set() if pd.isna(row["weights"]) else {"final_epoch_loss"}  # trained elsewhere
         empty = [name for name in TRAINING + MEASURES if name not in optional and not _finite(row[name])]
         if empty:
             yield f"{status}, but {', '.join(empty)} empty or not finite"
         if verdict not in ("True", "False"):
             yield f"{status}, but monotonic is {verdict}"
+        if row["min_delta_refined"] < row["min_delta"] * (1 - ROUNDING):
+            yield "min_delta_refined is below min_delta, which has fewer α"
 
 
 def _finite(value: object) -> bool:

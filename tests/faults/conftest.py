@@ -1,0 +1,25 @@
+"""Projects of a few seconds, to be damaged."""
+
+import pytest
+from small_project import Project, new_project
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory, tiny_params) -> Project:
+    """A project of which nothing was run."""
+    return new_project(tmp_path_factory.mktemp("faults") / "sources", tiny_params)
+
+
+@pytest.fixture(scope="session")
+def finished(sources, tmp_path_factory) -> Project:
+    """A project of which everything was run."""
+    project = sources.copy(tmp_path_factory.mktemp("finished") / "project")
+    done = project.dvc("repro")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path) -> Project:
+    """A finished project to be damaged."""
+    return finished.copy(tmp_path / "project")

@@ -1,0 +1,56 @@
+"""What stands beside the code: the workflow calls what there is, the citation and the README name what is true."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+
+
+def test_the_workflow_runs_targets_that_there_are():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text())
+    steps = workflow["jobs"]["check"]["steps"]
+    called = [re.findall(r"^\s*make (?:--\S+ )*([a-z-]+)", step.get("run", ""), flags=re.MULTILINE) for step in steps]
+    flat = [target for targets in called for target in targets]
+    assert flat == ["install", "lint", "test", "check", "repro", "compare"]
+    assert set(flat) <= TARGETS
+    assert set(workflow[True]) == {"push", "pull_request"}  # YAML reads `on` as true
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_every_target_that_is_named_exists_and_every_link_leads_somewhere(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    named = {
+        target
+        for block in re.findall(r"(?:`|^)make ((?:[a-z-]+ ?)+)", text, flags=re.MULTILINE)
+        for target in block.split()
+    }
+    assert named
+    assert named <= TARGETS
+    for link in re.findall(r"\]\(([^)#\s]+)", text):
+        assert link.startswith("https://") or (ROOT / link).exists(), link
+
+
+def test_the_graph_in_the_readme_is_that_of_the_stages():
+    made = subprocess.run([sys.executable, "tools/graph.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert made.stdout in (ROOT / "README.md").read_text(encoding="utf-8")
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert set(re.findall(r'\["([a-z_]+)(?:@...)?"\]', made.stdout)) == set(stages)
+
+
+def test_the_citation_is_complete():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["license"] == "MIT"
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License")
+
+
+def test_changes_are_dated_newest_first():
+    dates = re.findall(r"^## (\S+)$", (ROOT / "CHANGES.md").read_text(), flags=re.MULTILINE)
+    assert dates == sorted(dates, reverse=True)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", date) for date in dates)
