@@ -6,7 +6,7 @@
 #   make test          tests, but for the long ones; `make test-all` with them
 #   make check         whether what is committed belongs together
 #   make compare       what the metrics of these files differ in from those of BASE, by default the last commit
-#   make lint          ruff
+#   make lint          ruff, and mypy where types stay quiet
 #   make bench         measure this project against the usual ways, into BENCHMARKS.md (minutes; wants a quiet machine)
 #   make bench-gpu     training on a GPU by the size of the stack, into BENCHMARKS_GPU.md (with MLI_DEVICE=cuda)
 #
@@ -62,6 +62,7 @@ bench-gpu: install
 lint: install
 	@python -m ruff check
 	@python -m ruff format --check
+	@python -m mypy
 
 # DVC refuses to work outside of a git repository unless it is told to, which .dvc/config.local does, and it has to
 # be told otherwise once there is one.

@@ -1,6 +1,7 @@
 """Stage `report`: tables and figures -> reports/{claims.json, README.md, index.html}."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from stages.claims.finding import ENOUGH, MOST, RARE
@@ -20,12 +21,12 @@ from stages.reporting.beyond import beyond
 def report(job: Job) -> None:
     """Judge every claim that `claims` in params.yaml names, and write the pages."""
     measures = read_csv(job.reports / "measures.csv")
+    curves = {name: load_curves(job.curves_file(name)) for name in dict.fromkeys(chain(*job.params.claims.values()))}
+    landscapes = dict.fromkeys(curves, Landscape({}, {}))
     judged = []
     progress = bar("report", "claim", len(job.params.claims))
     for name, suites in job.params.claims.items():
         claim = CLAIMS[name]
-        curves = {suite: load_curves(job.curves_file(suite)) for suite in suites}
-        landscapes = {suite: Landscape({}, {}) for suite in suites}
         theory = {} if suites else theory_of(job)
         found = claim.judge(material_of(job, suites, measures, curves, landscapes, {}, theory))
         judged.append({"name": name, "suites": list(suites)} | _plain(claim) | vars(found))

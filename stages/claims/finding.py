@@ -149,7 +149,8 @@ def ranks(rows: pd.DataFrame, field: str, settings: Measure) -> Finding:
     low, high = np.quantile(found, _tails(settings))
     area = float(wins.mean())
     verdict = _verdict(float(low) - 0.5, float(high) - 0.5, min(len(up), len(down)))
-    ours = f"{ours}; a non-monotone one has more with probability {area:.2f} ({_span(low, high)})"
+    ours = f"{ours}; a non-monotone one has more with probability {area:.2f} ({_span(low, high)}), a rank correlation "
+    ours += f"(rank-biserial) of {2 * area - 1:.2f}"
     return Finding(verdict, ours, area, float(low), float(high), {"non-monotone": len(up), "monotone": len(down)})
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 SOURCES = ("stages", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore", ".dvc/plots")
 STAGES = {
     "download": ("stages.download", "--dataset", "digits"),
@@ -27,15 +27,15 @@ class Project:
     def __init__(self, folder: Path):
         self.folder = folder
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, jobs: int = 2) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLI_", "DVC_", "GIT_"))}
         author = {f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-        more = {"PATH": path, "MLI_JOBS": "2", "HOME": str(self.folder.parent), "PYTHONHASHSEED": "0"}
+        more = {"PATH": path, "MLI_JOBS": str(jobs), "HOME": str(self.folder.parent), "PYTHONHASHSEED": "0"}
         return kept | author | more | {"PYTHONDONTWRITEBYTECODE": "1"}
 
-    def run(self, *command: str) -> subprocess.CompletedProcess:
-        return subprocess.run(command, cwd=self.folder, env=self.environment(), capture_output=True, text=True)
+    def run(self, *command: str, jobs: int = 2) -> subprocess.CompletedProcess:
+        return subprocess.run(command, cwd=self.folder, env=self.environment(jobs), capture_output=True, text=True)
 
     def stage(self, name: str) -> subprocess.CompletedProcess:
         return self.run(sys.executable, "-m", *STAGES[name])
