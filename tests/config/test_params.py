@@ -300,6 +300,8 @@ WRONG = {
     ),
     "confidence 1": ({"measure.confidence": 1.0}, ["measure.confidence: got 1.0, expected less than 1"]),
     "unknown source": ({"datasets.digits.source": "svhn"}, ["datasets.digits", "svhn", "expected", "mnist"]),
+    "empty test split": ({"datasets.digits.test_fraction": 0.0}, ["datasets.digits.test_fraction: got 0.0"]),
+    "empty training split": ({"datasets.digits.test_fraction": 1.0}, ["datasets.digits.test_fraction: got 1.0"]),
     "proportion of a dataset": ({"datasets.digits.test_fraction": 2.0}, ["datasets.digits.test_fraction: got 2.0"]),
     "unknown suite in plot": ({"plot.figure_05": ["tinny"]}, ["plot.figure_05: got 'tinny', expected", "tiny"]),
     "bad plot key": ({"plot.figure_5": ["tiny"]}, ["plot.figure_5: no such figure or table, ", "such as _mine"]),

@@ -51,7 +51,7 @@ def test_the_split_depends_on_its_seed_alone():
     assert not np.array_equal(first.train_x, other.train_x)
 
 
-@pytest.mark.parametrize("fraction", [0.0, 1.0, 0.001, 0.9999])
+@pytest.mark.parametrize("fraction", [0.001, 0.9999])
 def test_a_fraction_that_leaves_a_class_out_is_named(fraction):
     with pytest.raises(UserError, match=rf"datasets\.small\.test_fraction: got {fraction}"):
         digits(test_fraction=fraction)
