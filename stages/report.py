@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
+import pandas as pd
+
 from stages.claims.finding import ENOUGH, MOST, RARE
 from stages.claims.registry import CLAIMS
 from stages.command import Job, main
-from stages.config import Params
+from stages.config import OWN_LINE, Params
 from stages.figures.registry import FIGURES, TABLES, known
 from stages.files import read_csv, write_bytes, write_json
 from stages.lines.curves import load_curves
@@ -34,7 +36,11 @@ def report(job: Job) -> None:
     progress.close()
     write_json(job.reports / "claims.json", {entry["name"]: _numbers(entry) for entry in judged})
     whole = job.whole or job.params
-    items = [_item(job, key, suites) for kind in ("figure", "table") for key, suites in _listed(whole, kind)]
+    items = [
+        _item(job, key, suites, measures, judged)
+        for kind in ("figure", "table")
+        for key, suites in _listed(whole, kind)
+    ]
     context = {
         "title": "Monotonic linear interpolation: claims, figures and tables",
         "command": command(job.pipeline),
@@ -103,20 +109,30 @@ def _listed(params: Params, kind: str) -> list[tuple[str, tuple[str, ...]]]:
     return sorted((mine | missing).items())
 
 
-def _item(job: Job, key: str, suites: tuple[str, ...]) -> dict:
+def _item(job: Job, key: str, suites: tuple[str, ...], measures: pd.DataFrame, judged: list[dict]) -> dict:
+    """Return what the pages say of a figure or table."""
     base = known(key)
     shows, paper = (about.FIGURES | about.TABLES)[base]
     drawn = key in job.params.plot
     kind, number = base.split("_")
     item = {"key": key, "name": f"{kind.capitalize()} {int(number)}", "shows": shows, "paper": paper}
-    item |= {"suites": ", ".join(suites) or "the paper's models", "stem": None, "lacks": _lacks(job, suites)}
-    item["named"] = key in (job.whole or job.params).plot
+    item |= {"stem": None, "lacks": _lacks(job, suites), "named": key in (job.whole or job.params).plot}
+    item["ours"] = _counts(measures, suites) if suites else "on the paper's models"
+    item["claims"] = [entry for entry in judged if entry["name"] in about.CLAIMS.get(base, ())]
     if drawn and kind == "figure":
         item["stem"] = key.replace(base, f"{base}_{FIGURES[base][0]}")
     elif drawn:
         text = (job.reports / "tables" / f"{key}.md").read_text(encoding="utf-8")
         item |= {"stem": key, "markdown": text, "html": page.html_of(text)}
     return item
+
+
+def _counts(measures: pd.DataFrame, suites: tuple[str, ...]) -> str:
+    """Say how many lines of some suites are not monotone."""
+    rows = measures[measures["suite"].isin(suites) & (measures["line"] == OWN_LINE)].drop_duplicates("run_id")
+    rows = rows[(rows["status"] == "converged") & rows["monotonic"].notna()]
+    risen = int((~rows["monotonic"].astype(bool)).sum())
+    return f"on {', '.join(suites)}: {risen} of {len(rows)} own lines of admitted runs are not monotone"
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from html.parser import HTMLParser
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from figures_material import MEASURE, SUITES, material
 from stages.claims.registry import CLAIMS
 from stages.command import Job
 from stages.figures.registry import FIGURES, TABLES
-from stages.files import write_csv
+from stages.files import read_csv, write_csv
 from stages.lines.curves import save_curves
 from stages.report import report
 from stages.reporting import about
@@ -116,6 +117,8 @@ def test_the_stage_writes_the_same_bytes_again(job):
 def test_every_figure_and_table_is_described():
     assert set(about.FIGURES) == set(FIGURES)
     assert set(about.TABLES) == set(TABLES)
+    assert set(about.CLAIMS) <= set(FIGURES) | set(TABLES)
+    assert set(chain(*about.CLAIMS.values())) <= set(CLAIMS)
     assert all(text.endswith(".") for pair in (about.FIGURES | about.TABLES).values() for text in pair)
 
 
@@ -124,3 +127,16 @@ def test_every_measure_beyond_the_paper_has_a_line(job):
     for name in ("README.md", "index.html"):
         page = (job.reports / name).read_text()
         assert all(page.count(f"`{column}`") + page.count(f"<code>{column}</code>") == 1 for column in MEASURES)
+
+
+def test_each_figure_tells_what_ours_shows(job):
+    report(job)
+    own = read_csv(job.reports / "measures.csv")
+    kept = own[(own["line"] == "initial_to_final") & (own["status"] == "converged")]
+    risen = sum(str(value) == "False" for value in kept["monotonic"])
+    page = (job.reports / "README.md").read_text()
+    part = page.split("### Figure 5")[1].split("###")[0]
+    assert f"Ours, on classifiers: {risen} of {len(kept)} own lines of admitted runs are not monotone" in part
+    for name in ("far", "long", "short"):
+        found = json.loads((job.reports / "claims.json").read_text())[name]
+        assert f"- {found['statement']} **{found['verdict'].capitalize()}**: {found['ours']}." in part

@@ -37,7 +37,7 @@ def render(name: str, context: dict) -> str:
         else "Not drawn: `plot` in the parameters does not name it."
     )
     claims = [claim | {"look": LOOKS[claim["verdict"]]} for claim in context["claims"]]
-    text = environment.get_template(f"{name}.j2").render(context | {"claims": claims})
+    text = environment.get_template(f"{name}.j2").render(context | {"claims": claims, "looks": LOOKS})
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
