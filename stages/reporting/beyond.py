@@ -17,7 +17,7 @@ MEASURES = {
     "excess_over_chord": ("largest loss above the chord between the ends", "Entezari et al. 2022"),
     "local_convexity": ("share of inner α at which the loss bends upwards", "Lim et al. 2024"),
     "global_convexity": ("share of inner α at which the loss is not above the chord", "Lim et al. 2024"),
-    "plateau_length": ("α until the loss has fallen by `plateau_share` of its fall", "Wang et al. 2023"),
+    "plateau_length": ("α until the loss has fallen by plateau_share of its whole fall", "Wang et al. 2023"),
     "plateau_length_error": ("the same of the error", "Wang et al. 2023"),
     "bias_gap": ("largest less smallest bias of the trained last layer", "Wang et al. 2023"),
     "gauss_length_smooth": ("Gauss length by the paper's integral, which misses corners", "Lucas et al. 2021"),
