@@ -185,3 +185,13 @@ def test_a_stage_has_the_modules_of_its_tasks_imported(stage, tasks):
     module = import_module(named)
     assert all(callable(getattr(module, task)) for task in tasks)
     assert named in sys.modules
+
+
+@pytest.mark.parametrize(
+    "module", ["stages.training.grid", "stages.lines.walker", "stages.train_grid", "stages.interpolate"]
+)
+def test_stages_import_nothing_heavy_that_most_suites_have_no_use_for(module):
+    heavy = ("torchvision", "transformers", "scipy.stats")
+    code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

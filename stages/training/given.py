@@ -15,7 +15,6 @@ from stages.datasets.dataset import Dataset
 from stages.errors import UserError
 from stages.networks.batch_norm import batch_norms
 from stages.networks.build import initial_parameters
-from stages.networks.custom import parameters_of
 from stages.training.stack import Trained
 
 
@@ -94,6 +93,8 @@ def given(run: Run, dataset: Dataset) -> Trained:
         UserError: If a file is no state dictionary of its network, or the network is not of its data, or not as the run
             says.
     """
+    from stages.networks.custom import parameters_of  # torchvision takes seconds to import
+
     network, layout, _ = initial_parameters(run, dataset.shape, dataset.classes)
     if bool(batch_norms(network)) != run.batch_norm:
         has = "has" if not run.batch_norm else "has no"
