@@ -1,4 +1,4 @@
-"""Stage `report`: tables and figures -> reports/{claims.json, README.md, index.html}."""
+"""Stage `report`: tables and figures -> reports/{claims.json, verdicts.json, README.md, index.html}."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -34,7 +34,10 @@ def report(job: Job) -> None:
         judged.append({"name": name, "suites": list(suites)} | _plain(claim) | vars(found))
         progress.update()
     progress.close()
-    write_json(job.reports / "claims.json", {entry["name"]: _numbers(entry) for entry in judged})
+    claims = {entry["name"]: _numbers(entry) for entry in judged}
+    write_json(job.reports / "claims.json", claims)
+    few = {name: {field: entry[field] for field in ("verdict", "effect")} for name, entry in claims.items()}
+    write_json(job.reports / "verdicts.json", few)  # for `dvc metrics`, where words of a sentence would be in the way
     whole = job.whole or job.params
     items = [
         _item(job, key, suites, measures, judged)

@@ -75,6 +75,8 @@ def test_every_claim_asked_for_is_judged(job, capsys):
         assert entry["verdict"] in ("holds", "does not hold", "not enough runs")
         assert entry["suites"] == ([] if name == "noisy_quadratic" else ["classifiers"])
         assert {"effect", "low", "high", "ours", "counts", "paper", "where"} <= set(entry)
+    few = json.loads((job.reports / "verdicts.json").read_text())
+    assert few == {name: {"verdict": entry["verdict"], "effect": entry["effect"]} for name, entry in found.items()}
     assert capsys.readouterr().out.startswith("report: 10 claims, ")
 
 

@@ -13,7 +13,7 @@ def test_a_complete_report_has_no_fault(reports, params):
     assert faults(reports, params) == []
 
 
-@pytest.mark.parametrize("name", ["claims.json", "README.md", "index.html"])
+@pytest.mark.parametrize("name", ["claims.json", "verdicts.json", "README.md", "index.html"])
 def test_a_missing_file_is_named(reports, params, name):
     (reports / name).unlink()
     assert faults(reports, params) == [f"{reports / name}: missing; run `make repro`"]
@@ -24,14 +24,16 @@ def test_claims_without_a_verdict_are_named(reports, params, content):
     (reports / "claims.json").write_text(content)
     found = faults(reports, params)
     assert found
-    assert all("claims.json: " in fault for fault in found)
+    assert all("claims.json: " in fault or fault.startswith(f"{reports / 'verdicts.json'}: other") for fault in found)
 
 
 def test_a_claim_that_was_not_judged_is_named(reports, params):
     kept = json.loads((reports / "claims.json").read_text())
     del kept["small_rates"]
     (reports / "claims.json").write_text(json.dumps(kept))
-    assert faults(reports, params) == [f"{reports / 'claims.json'}: claim small_rates has no verdict; run `make repro`"]
+    lacking, differing = faults(reports, params)
+    assert lacking == f"{reports / 'claims.json'}: claim small_rates has no verdict; run `make repro`"
+    assert differing == f"{reports / 'verdicts.json'}: other verdicts than in claims.json; run `make repro`"
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def before(finished, folder, stage):
         "simulate": ["data/theory"],
         "measure": ["reports/measures.csv", "reports/power_law.csv", "reports/metrics.json"],
         "plot": ["reports/figures", "reports/tables"],
-        "report": ["reports/README.md", "reports/index.html", "reports/claims.json"],
+        "report": ["reports/README.md", "reports/index.html", "reports/claims.json", "reports/verdicts.json"],
     }
     for name in later:
         for path in gone[name]:

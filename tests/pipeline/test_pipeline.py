@@ -126,7 +126,7 @@ def test_experiments_are_compared_by_parameters_metrics_and_claims(finished, exp
     assert [int(rows[name]["tiny.lines"]) for name in ("wider", "slow")] == [36, 12]
     changes = dvc(finished, "metrics", "diff", "wider", "slow", "--md")
     assert re.search(r"reports/metrics.json +\| tiny.lines +\| 36 +\| 12 +\| -24", changes)
-    assert re.search(r"reports/claims.json +\| adaptive.counts.SGD +\| \d+ +\| \d+", changes)
+    assert re.search(r"reports/verdicts.json +\| adaptive.effect +\| \S+ +\| \S+ +\|", changes)
 
 
 def test_plots_of_experiments_lie_beside_each_other(finished, experiments):

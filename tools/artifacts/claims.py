@@ -13,7 +13,7 @@ PICTURES = re.compile(r'(?:src="|\]\()((?:figures|tables)/[^")]+)')
 
 
 def check(reports: Path, params: Params) -> Iterator[str]:
-    """Check claims.json, README.md and index.html.
+    """Check claims.json, verdicts.json, README.md and index.html.
 
     Args:
         reports: The folder of reports.
@@ -22,18 +22,24 @@ def check(reports: Path, params: Params) -> Iterator[str]:
     Yields:
         A line a fault.
     """
-    path = reports / "claims.json"
-    try:
-        claims = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        yield f"{path}: missing; {REMEDY}"
-    except ValueError as error:
-        yield f"{path}: no JSON ({error}); {REMEDY}"
-    else:
-        for name in params.claims:
-            verdict = claims.get(name, {}).get("verdict") if isinstance(claims, dict) else None
+    found = {}
+    for name in ("claims.json", "verdicts.json"):
+        path = reports / name
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            yield f"{path}: missing; {REMEDY}"
+            continue
+        except ValueError as error:
+            yield f"{path}: no JSON ({error}); {REMEDY}"
+            continue
+        entries = content if isinstance(content, dict) else {}
+        found[name] = {claim: entries.get(claim, {}).get("verdict") for claim in params.claims}
+        for claim, verdict in found[name].items():
             if verdict not in (HOLDS, FAILS, FEW):
-                yield f"{path}: claim {name} has no verdict; {REMEDY}"
+                yield f"{path}: claim {claim} has no verdict; {REMEDY}"
+    if len(found) == 2 and found["claims.json"] != found["verdicts.json"]:
+        yield f"{reports / 'verdicts.json'}: other verdicts than in claims.json; {REMEDY}"
     for page in (reports / "README.md", reports / "index.html"):
         if not page.is_file():
             yield f"{page}: missing; {REMEDY}"
