@@ -28,6 +28,4 @@ def excess_over_chord(values_LA: np.ndarray, alphas_A: np.ndarray) -> np.ndarray
     """
     check_lines(values_LA, alphas_A)
     with np.errstate(invalid="ignore"):
-        above = values_LA - chord(values_LA, alphas_A)
-        above[:, [0, -1]] = 0  # by definition, beyond rounding
-        return finite_or_nan(values_LA, above.max(axis=1))
+        return finite_or_nan(values_LA, (values_LA - chord(values_LA, alphas_A)).max(axis=1))

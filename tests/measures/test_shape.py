@@ -29,6 +29,10 @@ def test_a_plateau_is_left_for_the_first_time_and_may_be_above_the_start():
     assert plateau_length(values[None], ALPHAS, 0.5)[0] == pytest.approx(0.2 + 0.1 * 2.5 / 3)
 
 
+def test_a_stretch_at_the_level_itself_belongs_to_the_plateau():
+    assert plateau_length(np.array([[1.0, 0.5, 0.5, 0.0]]), np.array([0, 0.2, 0.6, 1.0]), 0.5)[0] == 0.6
+
+
 def test_a_line_that_does_not_fall_has_no_plateau():
     rows = np.array([[1.0, 0.5, 1.0], [1.0, 0.0, 2.0], [1.0, np.nan, 0.0]])
     assert np.isnan(plateau_length(rows, np.array([0, 0.5, 1]), 0.1)).all()
@@ -40,6 +44,12 @@ def test_the_excess_over_the_chord_is_the_largest_of_all_points():
         slow = max(0.0, *(value - level for value, level in zip(values[1:-1], chord[1:-1], strict=True)))
         assert excess_over_chord(values[None], UNEVEN)[0] == pytest.approx(slow, abs=1e-12)
     assert excess_over_chord(np.array([[3.0, 1.0, 2.0]]), np.array([0, 0.5, 1]))[0] == 0
+
+
+def test_a_convex_curve_has_no_excess_not_even_by_rounding():
+    scales = np.random.default_rng(2).uniform(0.1, 10, size=(300, 2))
+    rows = scales[:, :1] * (ALPHAS - 1) ** 2 + scales[:, 1:]
+    assert (excess_over_chord(rows, ALPHAS / 3 + 0.1) == 0).all()
 
 
 def test_convexity_of_curves_that_are_convex_concave_or_half_of_each():
@@ -64,6 +74,10 @@ def test_the_largest_rise_is_that_of_all_pairs():
         assert i < j
         slow = max(values[b] - values[a] for a in range(12) for b in range(a + 1, 12))
         assert values[j] - values[i] == slow
+
+
+def test_the_rise_starts_at_the_last_of_equal_minima():
+    assert largest_rise(np.array([1.0, 1.0, 2.0, 2.0])) == (1, 2)
 
 
 def test_new_alphas_lie_beside_the_start_and_the_top_of_the_rise():
