@@ -2,18 +2,7 @@
 
 import yaml
 
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """PyYAML takes the last of two equal keys, and values that contain themselves; both are mistakes here."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen = set()
-        for key, _ in node.value:
-            text = str(getattr(key, "value", key))
-            if text in seen and text != "<<":
-                raise yaml.YAMLError(f"{text} stands twice, line {key.start_mark.line + 1}; keep one")
-            seen.add(text)
-        return super().construct_mapping(node, deep)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(text: str) -> object:
@@ -26,16 +15,23 @@ def read_yaml(text: str) -> object:
         Mappings, lists and scalars.
 
     Raises:
-        yaml.YAMLError: If it is none, has a key twice in a mapping, or contains itself.
+        yaml.YAMLError: If it is none, has a key twice in a mapping (of which PyYAML takes the last), or a part that
+            contains itself.
     """
-    values = yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe one)
-    _check(values, ())
-    return values
+    _check(yaml.compose(text, Loader=LOADER), ())
+    return yaml.load(text, Loader=LOADER)  # noqa: S506 (a safe one)
 
 
-def _check(values: object, around: tuple[int, ...]) -> None:
-    if isinstance(values, dict | list):
-        if id(values) in around:
-            raise yaml.YAMLError("a part contains itself; write it out")
-        for one in values.values() if isinstance(values, dict) else values:
-            _check(one, (*around, id(values)))
+def _check(node: yaml.Node | None, around: tuple[yaml.Node, ...]) -> None:
+    if any(node is other for other in around):
+        raise yaml.YAMLError(f"a part contains itself, line {node.start_mark.line + 1}; write it out")
+    if isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.YAMLError(f"{key.value} stands twice, line {key.start_mark.line + 1}; keep one")
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+            _check(value, (*around, node))
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _check(value, (*around, node))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from small_project import ROOT
 
 from stages.config import load
+from stages.config.readable import read_yaml
 from stages.errors import UserError
 
 VALUES = json.loads(json.dumps(yaml.safe_load((ROOT / "params.yaml").read_text())))  # nothing shared by two places
@@ -125,3 +126,13 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match=r"params.yaml is missing; run from the project's root"):
         load(tmp_path / "params.yaml")
+
+
+def test_a_merged_mapping_may_say_again_what_it_merges():
+    text = "a:\n  b: &b {<<: &c {x: 1, y: 2}, x: 3}\nd: {<<: *b, y: 4}\ne: *b\nf: {<<: [*b, *c]}\n"
+    assert read_yaml(text) == {
+        "a": {"b": {"x": 3, "y": 2}},
+        "d": {"x": 3, "y": 4},
+        "e": {"x": 3, "y": 2},
+        "f": {"x": 3, "y": 2},
+    }
