@@ -11,8 +11,9 @@ from stages.interpreter import use_environment
 use_environment()
 
 # The same products wherever a matrix lies in memory, so in whichever row of a stack, and on x86-64 machines with AVX2:
-# MKL and PyTorch otherwise choose their kernels by alignment and by processor. Both read
-# their variable at the first product.
+# MKL, PyTorch and oneDNN (convolutions, GELU) otherwise choose their kernels by alignment and by processor. They read
+# their variables at the first product.
 os.environ.setdefault("MKL_CBWR", "AVX2")
 os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's, whose sums depend on it
