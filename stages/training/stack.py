@@ -29,7 +29,7 @@ from stages.training.optimizers import Optimizer
 from stages.training.rules import optimizer_of
 from stages.training.schedule import learning_rate, rule, stack_order
 
-NUMERICS = 3
+NUMERICS = 4
 """Version of what training computes: raise it with any change that moves a weight, so that no old run is reused."""
 
 OF_A_ROW = {"label_corruption", "data_seed", "optimizer", "lr", "milestones", "decay", "weight_decay", "magnitude"}
