@@ -49,6 +49,9 @@ def _checksum(path: Path, changed: int, size: int) -> str:
 def read_state(path: Path) -> dict[str, Tensor]:
     """Read a state dictionary, never anything that could run code.
 
+    This project writes safetensors only. Files of `torch.save` are read because checkpoints of users are mostly that,
+    and by `weights_only`, which refuses everything but tensors and plain containers.
+
     Args:
         path: A safetensors file, or one that `torch.save(network.state_dict(), path)` wrote.
 
