@@ -213,7 +213,7 @@ def main() -> None:
         "time, batch norm frozen. Ours re-estimates batch-norm statistics with their derivatives. Other sides are",
         "timed on some networks or one α and multiplied, the default grid on the first epochs of both.",
         "",
-        f"{platform.machine()}, torch {torch.__version__}.",
+        f"{platform.machine()}, torch {torch.__version__}, all sides with MKL_CBWR={os.environ['MKL_CBWR']}.",
     ]
     for first, second, part in tables:
         text += ["", f"| work | ours | {first} | {second} |", "|---|---|---|---|", *(row.markdown() for row in part)]

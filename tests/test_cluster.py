@@ -183,18 +183,13 @@ def test_a_worker_killed_in_the_middle_costs_its_task_and_no_byte(project, there
 
     with Client(cluster.address) as watcher:
         watcher.wait_for_workers(2, timeout=60)
+        first, pid = next(iter(watcher.run(os.getpid).items()))
         training = stage(project, "there", "train_grid", MLI_SCHEDULER=cluster.address)
-
-        def under_way() -> bool:
-            at = watcher.scheduler_info(n_workers=-1)["workers"]
-            first = next(address for address, worker in at.items() if worker["name"] == "first")
-            return any("_execute" in key for key in watcher.processing([first])[first])
-
-        wait(under_way)
+        wait(lambda: any("_execute" in key for key in watcher.processing([first])[first]))
         time.sleep(0.3)
-        os.kill(cluster.processes[1].pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
         out = finish(training)
-        assert len(watcher.scheduler_info(n_workers=-1)["workers"]) == 1
+        assert len(watcher.nthreads()) == 1
     assert "24 runs, 0 reused, 24 trained" in out
     assert "100%" in out
     finish(stage(project, "there", "interpolate", MLI_SCHEDULER=cluster.address))
@@ -275,6 +270,15 @@ def test_a_task_finds_what_it_reads_and_its_files_come_back(places, lasting, mon
     assert (places.store / "ab" / "one").read_text() == "kept"
     client(lasting.address).wait_for_workers(2, timeout=60)
     assert room() == 2
+
+
+def test_workers_are_counted_while_the_client_refreshes_what_it_knows(lasting, monkeypatch):
+    import dask
+
+    monkeypatch.setenv("MLI_SCHEDULER", lasting.address)
+    with dask.config.set({"distributed.client.scheduler-info-interval": "1ms"}):
+        client(lasting.address).wait_for_workers(2, timeout=60)
+        assert {room() for _ in range(300)} == {2}
 
 
 def copy_files(places: Places, name: str) -> tuple[str, list[str]]:

@@ -11,6 +11,7 @@ from stages.lines.symmetry import hidden_units, permute, random_permutations
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import Task
 from stages.seeds import derive, generator
+from stages.training.root import square_root
 from stages.training.run_files import RunFolder
 
 EXAMPLES = 2048
@@ -77,7 +78,7 @@ class Points:
         final = self.task.layout.split(self._point(run_id, "final"))
         return self.task.layout.join(
             {
-                name: torch.randn(value.shape, generator=source) * value.double().square().mean().sqrt().float()
+                name: torch.randn(value.shape, generator=source) * square_root(value.double().square().mean()).float()
                 for name, value in final.items()
             }
         )

@@ -11,6 +11,7 @@ from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 
 from stages.networks.layout import Layout
+from stages.training.root import square_root
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def hessian_root(loss: str, outputs_BK: Tensor) -> Tensor:
     if loss == "squared_error":
         return 2**0.5 * identity[:, None].expand(-1, len(outputs_BK), -1)
     p_BK = F.softmax(outputs_BK, 1)
-    return p_BK.sqrt().mT[..., None] * (identity[:, None] - p_BK)
+    return square_root(p_BK).mT[..., None] * (identity[:, None] - p_BK)
 
 
 class _Probed(TorchFunctionMode):

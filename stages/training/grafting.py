@@ -7,6 +7,7 @@ from torch import Tensor
 
 from stages.config import Run
 from stages.training.optimizers import Factors, Optimizer
+from stages.training.root import square_root
 
 
 class Grafted(Optimizer):
@@ -55,4 +56,4 @@ class Grafted(Optimizer):
 
 def _norm(parts: Sequence[Tensor]) -> Tensor:
     """Return the norm over all parts of each row, shape (R, 1), in double precision: squares may be tiny."""
-    return sum(part.double().square().sum(1, keepdim=True) for part in parts).sqrt()
+    return square_root(sum(part.double().square().sum(1, keepdim=True) for part in parts))

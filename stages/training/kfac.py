@@ -8,6 +8,7 @@ from torch import Tensor
 from stages.config import Run
 from stages.training.curvature import LinearLayer
 from stages.training.optimizers import Optimizer
+from stages.training.root import square_root
 
 
 class Kfac(Optimizer):
@@ -75,7 +76,7 @@ class Kfac(Optimizer):
             v = self._precondition(gradient, *inverse)
             predicted += (v * gradient).flatten(1).sum(1, keepdim=True)
             preconditioned.append(v)
-        scale = (self.clip / (predicted * lr_R1.square())).sqrt().clamp(max=1.0)[..., None]
+        scale = square_root(self.clip / (predicted * lr_R1.square())).clamp(max=1.0)[..., None]
         for layer, v in zip(self.layers, preconditioned, strict=True):
             v = v * scale
             step_RD[:, layer.weight] = v[..., :-1].flatten(1)

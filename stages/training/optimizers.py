@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from stages.config import Run
+from stages.training.root import square_root
 
 Factors = Sequence[Tensor | None] | None
 
@@ -112,7 +113,7 @@ class Adam(Optimizer):
     def rates(self, lr_R1: Tensor) -> tuple[Tensor, ...]:
         """Return lr / (1 - b1^t) and sqrt(1 - b2^t)."""
         unbias = 1 - self.exact_betas**self.steps  # in double precision: near 1 the rounding of a beta shows
-        return (lr_R1 / unbias[:, :1]).to(lr_R1.dtype), unbias[:, 1:].sqrt().to(lr_R1.dtype)
+        return (lr_R1 / unbias[:, :1]).to(lr_R1.dtype), square_root(unbias[:, 1:]).to(lr_R1.dtype)
 
     def update(self, theta: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: tuple[Tensor, ...]) -> None:
         """Apply m <- b1 m + (1-b1) g; s <- b2 s + (1-b2) g^2; theta <- theta - lr m^ / (sqrt(s^) + eps)."""
@@ -120,7 +121,7 @@ class Adam(Optimizer):
         rate, unbias2 = rates
         first.mul_(self.beta1).add_(gradient * self.rest1)
         second.mul_(self.beta2).add_(gradient.square_().mul_(self.rest2))
-        scale = torch.sqrt(second, out=gradient).div_(unbias2).add_(self.epsilon)
+        scale = square_root(second, out=gradient).div_(unbias2).add_(self.epsilon)
         theta.sub_(torch.div(first, scale, out=scale).mul_(rate))
 
 
@@ -140,4 +141,4 @@ class RmsProp(Optimizer):
         """Apply s <- a s + (1-a) g^2; theta <- theta - lr g / (sqrt(s) + eps)."""
         (second,), (lr_R1,) = state, rates
         second.mul_(self.smoothing).add_(gradient.square().mul_(self.rest))
-        theta.sub_(gradient.div_(second.sqrt().add_(self.epsilon)).mul_(lr_R1))
+        theta.sub_(gradient.div_(square_root(second).add_(self.epsilon)).mul_(lr_R1))

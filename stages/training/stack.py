@@ -26,10 +26,11 @@ from stages.training.capacity import capacity
 from stages.training.curvature import kronecker_factors, linear_layers
 from stages.training.layers import StackLayers
 from stages.training.optimizers import Optimizer
+from stages.training.root import square_root
 from stages.training.rules import optimizer_of
 from stages.training.schedule import learning_rate, rule, stack_order
 
-NUMERICS = 4
+NUMERICS = 5
 """Version of what training computes: raise it with any change that moves a weight, so that no old run is reused."""
 
 OF_A_ROW = {"label_corruption", "data_seed", "optimizer", "lr", "milestones", "decay", "weight_decay", "magnitude"}
@@ -165,7 +166,7 @@ class Stack:
         limit = self.runs[0].clip_norm
         if limit is None:
             return gradients
-        norm_R = torch.stack([gradient.square().sum(1) for gradient in gradients]).sum(0).sqrt()
+        norm_R = square_root(torch.stack([gradient.square().sum(1) for gradient in gradients]).sum(0))
         factor_R1 = (limit / (norm_R + CLIP_EPSILON)).clamp(max=1)[:, None]
         return [gradient * factor_R1 for gradient in gradients]
 

@@ -84,7 +84,15 @@ def room(scheduler: str) -> int:
     """Return how many workers there are, or will be once the batch system starts them."""
     if scheduler in QUEUES:
         return max(jobs(), 1)
-    return max(len(client(scheduler).scheduler_info(n_workers=-1)["workers"]), 1)
+    return max(len(_workers(client(scheduler))), 1)
+
+
+def _workers(connected) -> dict[str, int]:
+    """Return the threads of each worker by its address.
+
+    Not by `scheduler_info`, whose answer goes through a cache that a refresh of its own empties of workers.
+    """
+    return connected.nthreads()
 
 
 def run_tasks(scheduler: str, function: Callable[..., Any], places: Places, tasks: Sequence[Task]) -> Iterator[Any]:
@@ -92,7 +100,7 @@ def run_tasks(scheduler: str, function: Callable[..., Any], places: Places, task
     connected = client(scheduler)
     from distributed import KilledWorker, as_completed
 
-    if not connected.scheduler_info(n_workers=-1)["workers"]:
+    if not _workers(connected):
         print(f"waiting for a worker to join {scheduler}", file=sys.stderr)
     content = places.dataset.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
