@@ -7,20 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks import convolutions, scale, usual
+from benchmarks import branches, convolutions, scale, usual
 from benchmarks.sides import alternate, product_rate
-from stages.config import BatchNormStatistics, Run, load
+from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
-from stages.datasets.digits import load_digits
 from stages.files import write_bytes
 from stages.lines.sweep import walk
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import Task, task_of
-from stages.training.plan import stacks
 from stages.training.stack import train
 from stages.workers.server import ENVIRONMENT
 
@@ -77,19 +74,15 @@ def mlp(hidden: tuple[int, ...], batch_norm: bool = False, seed: int = 0) -> Run
 
 def the_default_grid(repeats: int) -> Row:
     """Train the default classifiers: ours by stacks, the others some of each stack's runs, one after the other."""
-    params = load(Path("params.yaml"))
-    splits = load_digits("digits", params.datasets["digits"])
-    arrays = (splits.train_x, splits.train_y, splits.test_x, splits.test_y)
-    digits = Dataset("digits", *(torch.from_numpy(np.asarray(a)) for a in arrays), splits.classes, "0" * 64)
-    grid = stacks(params.runs("classifiers"), (1, 8, 8), 10, 2)
+    digits, grid = branches.default_grid()
+    _, parts = branches.default_grid(OUR_EPOCHS)
     some = [run for stack in grid for run in stack[::12]]
-    parts = [[run.model_copy(update={"epochs": OUR_EPOCHS, "snapshots": ()}) for run in stack] for stack in grid]
 
     def others(resident: bool) -> Callable[[], object]:
         return lambda: [usual.train(run, digits, resident, epochs=THEIR_EPOCHS) for run in some]
 
     sides = {
-        "ours": lambda: [train(stack, digits, CPU) for stack in parts],
+        "ours": lambda: branches.train_all(digits, parts),
         "(a)": others(False),
         "(b)": others(True),
     }
@@ -223,6 +216,10 @@ def main() -> None:
         "products measured beside it (goal 0.6).",
         "",
         a_landscape(data, 3),
+        "",
+        f"The same by branches of MKL, {OUR_EPOCHS} epochs of the grid. Only the first has the same bits by every maker.",
+        "",
+        *branches.table(OUR_EPOCHS),
         "",
         "A training step of a convolutional network, CPU time of one thread: stacked, and one after the other.",
         "",

@@ -39,6 +39,7 @@ def test_a_suite_of_weights_from_elsewhere_goes_through_every_stage(tiny_project
     rows = read_csv(tiny_project / "reports" / "measures.csv")
     rows = rows[rows["suite"] == "tiny"]
     first, second, trained = (rows.iloc[place] for place in range(3))
+    # Read as users' checkpoints are, which files of `torch.save` are: tensors only, nothing that could run.
     states = {name: torch.load(tiny_project / f"{name}.pt", weights_only=True) for name in ("a", "b", "c")}
     for row, name in ((first, "b"), (second, "c")):
         moved = [k for k in states["a"] if not k.split(".")[-1].startswith(("running", "num"))]
