@@ -217,7 +217,7 @@ def main() -> None:
         "",
         a_landscape(data, 3),
         "",
-        f"The same by branches of MKL, {OUR_EPOCHS} epochs of the grid. Only the first has the same bits by every maker.",
+        f"The same by branches of MKL, {OUR_EPOCHS} epochs of the grid. Only the first has the same bits everywhere.",
         "",
         *branches.table(OUR_EPOCHS),
         "",
