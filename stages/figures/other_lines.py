@@ -120,7 +120,7 @@ def _grid(
         Line2D([], [], color=MONOTONE, label="mean, the own line monotone"),
         Line2D([], [], color=NON_MONOTONE, label="mean, the own line not"),
         Patch(facecolor=GREY, alpha=0.25, label="± standard deviation"),
-        Line2D([], [], color="0.1", ls="--", lw=1, label="the run's own line"),
+        Line2D([], [], color="0.1", ls=":", lw=1.5, label="the run's own line"),
     ]
     kinds_drawn = [_drawn_as_band(rows) for rows in groups.values()]
     handles = handles if any(kinds_drawn) else handles[3:]
@@ -160,7 +160,7 @@ def _panel(ax: Axes, material: Material, end: pd.DataFrame, rows: pd.DataFrame) 
         label = label or (f"epoch {int(row['draw'])}" if pd.notna(row["draw"]) else None)
         shade = colour if label is None else SHADES(LAST * place / max(len(pairs) - 1, 1))
         ax.plot(alphas, values, color=shade, lw=1.3, ls="-" if row["monotonic"] else DASHES, label=label)
-    ax.plot(alphas, own, color="0.1", ls="--", lw=1)
+    ax.plot(alphas, own, color="0.1", ls=":", lw=1.5)
     ax.set_xlim(alphas[0], alphas[-1])
     ax.set_ylabel(f"training loss{unit(end)}{loss_axis(ax, float(own[0]), highest)}")
     if ax.get_legend_handles_labels()[0]:
