@@ -11,7 +11,7 @@ from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset, load_dataset
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.store import Store
-from stages.training.given import checksum
+from stages.training.checkpoint import checksum
 from stages.training.run_files import to_arrays, vector
 from stages.training.stack import NUMERICS, train
 from stages.workers.device import device

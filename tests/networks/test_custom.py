@@ -17,7 +17,8 @@ from stages.networks.batch_norm import BatchNorm, batch_norms
 from stages.networks.build import build
 from stages.networks.custom import call_factory
 from stages.networks.evaluation import evaluate_points, task_of
-from stages.training.given import checksum, given, read_state
+from stages.training.checkpoint import checksum, read_state
+from stages.training.given import given
 from stages.training.grid import run_key
 
 WHOLE = BatchNormStatistics(estimate="cumulative", batch_size=1000, momentum=0.1, examples=None)
