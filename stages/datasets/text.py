@@ -1,5 +1,6 @@
 """Text as blocks of tokens: byte-level byte-pair encoding, trained on the text itself."""
 
+import codecs
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +15,16 @@ from stages.errors import UserError
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 """RoBERTa's special tokens; each one's number is its place here."""
 END = SPECIAL.index("</s>")
+WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)  # UTF-32's other one starts like the first
 OFTEN = 2  # times that a pair of tokens has to occur to become one, as in Hugging Face's tutorial
 
 
 def load_text(name: str, source: EsperantoSource | TextSource) -> Splits:
     """Return the training and test blocks of a text.
 
-    Its lines, each ended by `</s>`, are one stream of tokens, cut into blocks: all are full, none is padded. What is
-    left at the end of a split is dropped.
+    The lines of a split, each ended by `</s>`, are one stream of tokens, which is cut into full blocks without padding;
+    the remainder at the end of a split is dropped. A word of the text such as `<mask>` is ordinary text: it never
+    becomes a special token.
 
     Args:
         name: The dataset's name in params.yaml, for messages.
@@ -31,7 +34,7 @@ def load_text(name: str, source: EsperantoSource | TextSource) -> Splits:
         Blocks of shape (N, block); test blocks are of the text's last lines, which the tokenizer has not seen.
 
     Raises:
-        UserError: If the file is missing or no UTF-8, or a split has not one block.
+        UserError: If the file is missing or no text in UTF-8, or a split has not one block.
     """
     if isinstance(source, EsperantoSource):
         lines = sentences(source.sentences, source.seed)
@@ -66,7 +69,8 @@ def train_tokenizer(lines: Sequence[str], vocabulary: int):
         vocabulary: Tokens, at most; a short text has fewer pairs to join.
 
     Returns:
-        The `tokenizers.Tokenizer`; equal lines give equal ones.
+        The `tokenizers.Tokenizer`; equal lines give equal ones. It reads a special token that a text spells out as
+        ordinary characters; this setting is no part of its JSON.
     """
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # read when the library first works
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -82,6 +86,7 @@ def train_tokenizer(lines: Sequence[str], vocabulary: int):
         show_progress=False,
     )
     tokenizer.train_from_iterator(lines, trainer, length=len(lines))
+    tokenizer.encode_special_tokens = True  # split a special token's name like any other word, do not look it up
     return tokenizer
 
 
@@ -92,12 +97,27 @@ def _blocks(tokenizer, lines: Sequence[str], size: int) -> np.ndarray:
 
 
 def _read(name: str, path: Path) -> list[str]:
-    """Return the lines of a file that are not blank."""
+    """Return the lines of a file in UTF-8, without white space at their ends and without blank ones.
+
+    A line ends at a line feed, a carriage return, or both together. Other separators, such as a form feed or U+2028,
+    are characters of the line; at its ends they are white space, by the definition of `str.strip`. A byte order mark
+    at the start of the file is dropped.
+
+    Raises:
+        UserError: If the file is missing or in another encoding.
+    """
+    key = f"datasets.{name}.file"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # which turns every line end into a line feed
     except FileNotFoundError as error:
-        raise UserError(f"datasets.{name}.file: {path} is missing; put your text there or name another file") from error
+        raise UserError(f"{key}: {path} is missing; put your text there or name another file") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"datasets.{name}.file: {path} is no UTF-8 text ({error.reason}); convert it") from error
-    lines = [line.strip() for line in text.splitlines()]
+        found = "UTF-16 or UTF-32" if path.read_bytes().startswith(WIDE_MARKS) else error.reason
+        raise UserError(f"{key}: {path} is no UTF-8 text ({found}); convert it to UTF-8") from error
+    if "\0" in text:
+        raise UserError(
+            f"{key}: {path} is no UTF-8 text (it holds null characters, as UTF-16 and binary files do); "
+            "convert it to UTF-8"
+        )
+    lines = [line.strip() for line in text.split("\n")]
     return [line for line in lines if line]

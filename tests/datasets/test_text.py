@@ -93,8 +93,70 @@ def test_a_text_survives_the_way_through_its_file(tmp_path):
     )  # which losses are of is part of the data
 
 
+LINE = "Mi vidas la domon kaj {} la arbon."
+
+
+def ends(splits):
+    return int((splits.train_x == END).sum() + (splits.test_x == END).sum())
+
+
+def told(splits):
+    """Return all lines of the two splits that are whole, as the tokenizer decodes them."""
+    tokenizer = Tokenizer.from_str(splits.tokenizer.decode())
+    whole = []
+    for blocks in (splits.train_x.ravel(), splits.test_x.ravel()):
+        parts = np.split(blocks, np.flatnonzero(blocks == END) + 1)
+        whole += [tokenizer.decode(part[:-1].tolist(), skip_special_tokens=False) for part in parts[:-1]]
+    return whole
+
+
+@pytest.mark.parametrize("word", SPECIAL)
+def test_a_special_token_spelled_out_is_ordinary_text(tmp_path, word):
+    splits = load_text("mine", text(tmp_path, f"{LINE.format(word)} {word * 2}x{word}\n" * 60))
+    for blocks in (splits.train_x, splits.test_x):
+        assert set(blocks[blocks < SPECIAL_TOKENS].tolist()) == {END}
+    assert ends(splits) in (58, 59, 60)  # the remainders of both splits are dropped
+    assert set(told(splits)) == {f"{LINE.format(word)} {word * 2}x{word}"}
+
+
+def test_merges_never_spell_a_special_token():
+    tokenizer = train_tokenizer([f"{word} {word}{word}" for word in SPECIAL] * 100, 1000)
+    for word in SPECIAL:
+        tokens = tokenizer.encode(word, add_special_tokens=False).ids
+        assert min(tokens) >= SPECIAL_TOKENS
+        assert tokenizer.decode(tokens) == word
+
+
+@pytest.mark.parametrize("character", list("\u2028\u2029\x85\f\v\x1c\x1d\x1e\x1f\ufeff\xa0"), ids=ascii)
+def test_a_line_ends_at_line_feeds_and_carriage_returns_alone(tmp_path, character):
+    line = LINE.format(f"a{character}b")
+    splits = load_text("mine", text(tmp_path, f"{line}\n{line}\r\n{line}\r" * 20))
+    assert ends(splits) in (58, 59, 60)
+    assert set(told(splits)) == {line}
+
+
+def test_white_space_at_the_ends_of_a_line_is_dropped(tmp_path):
+    plain = LINE.format("a")
+    splits = load_text("mine", text(tmp_path, f" \f{plain}\xa0\u2028\n \t\n\u3000\n" * 60))
+    assert ends(splits) in (58, 59, 60)
+    assert set(told(splits)) == {plain}
+
+
+def test_a_byte_order_mark_changes_nothing(tmp_path):
+    content = (LINE.format("a") + "\n") * 60
+    plain = load_text("mine", text(tmp_path, content))
+    marked = load_text("mine", text(tmp_path, content.encode("utf-8-sig")))
+    np.testing.assert_array_equal(marked.train_x, plain.train_x)
+    assert marked.tokenizer == plain.tokenizer
+
+
+SENTENCES = "Mi vidas la arbon.\n" * 60
 WRONG = {
-    "no UTF-8": (b"\xff\xfe" * 400, "is no UTF-8 text"),
+    "no UTF-8": (b"\xe9t\xe9 " * 400, "is no UTF-8 text .invalid continuation byte.; convert it to UTF-8"),
+    "UTF-16": (SENTENCES.encode("utf-16"), "is no UTF-8 text .UTF-16 or UTF-32.; convert it to UTF-8"),
+    "UTF-16, big-endian": (b"\xfe\xff" + SENTENCES.encode("utf-16-be"), "UTF-16 or UTF-32"),
+    "UTF-32": (SENTENCES.encode("utf-32"), "UTF-16 or UTF-32"),
+    "UTF-16 without a mark": (SENTENCES.encode("utf-16-le"), "holds null characters"),
     "empty": ("", "training part of its text has fewer than 16 tokens"),
     "one line": ("Mi vidas la grandan domon kaj la malgrandan arbon." * 9, "test part of its text has fewer"),
 }
