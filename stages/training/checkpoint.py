@@ -1,16 +1,40 @@
 """Checkpoints that were trained elsewhere: state dicts read from files and fitted to a network's own names."""
 
 import hashlib
+import json
+import re
 import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stages.errors import UserError
+
+WRAPPERS = ("module.", "_orig_mod.", "model.", "net.", "network.")
+"""Prefixes that DataParallel, `torch.compile` and usual Lightning modules put before every name."""
+SAVE = "torch.save(network.state_dict(), 'weights.pt')"
+LARGEST_HEADER = 100_000_000
+"""Bytes that the header of a safetensors file has at most."""
+FOREIGN_STARTS = {
+    b"version https://git-lfs": ("a pointer of Git LFS", "fetch the file itself by `git lfs pull`"),
+    b"\x89HDF\r\n": ("an HDF5 file, as Keras writes them", f"load it into the network and save that by {SAVE}"),
+    b"GGUF": ("a GGUF file", f"save the network by {SAVE}"),
+}
+"""First bytes of files that are no checkpoints of PyTorch: what such a file is, and the remedy."""
+FOREIGN_MEMBERS = {
+    "constants.pkl": ("a TorchScript archive", "save torch.jit.load(path).state_dict() by torch.save"),
+    "archive_format": ("an archive of torch.export", "save torch.export.load(path).state_dict by torch.save"),
+    "model.weights.h5": ("an archive of Keras", f"load it into the network and save that by {SAVE}"),
+    "saved_model.pb": ("an archive of TensorFlow", f"load it into the network and save that by {SAVE}"),
+}
+"""Members of zip archives that are no checkpoints, likewise."""
+TENSORFLOW_END = 0xDB4775248B80FB57.to_bytes(8, "little")
+"""Last bytes of the index of a TensorFlow checkpoint, which is a table of LevelDB."""
 
 
 def checksum(path: Path) -> str:
@@ -25,6 +49,7 @@ def checksum(path: Path) -> str:
     Raises:
         UserError: If it cannot be read.
     """
+    _refuse_folder(path)
     try:
         about = path.stat()
         return _checksum(path, about.st_mtime_ns, about.st_size)
@@ -41,37 +66,244 @@ def _checksum(path: Path, changed: int, size: int) -> str:
     return digest.hexdigest()
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Read a state dictionary, never anything that could run code.
+def read_state(path: Path) -> dict[str, object]:
+    """Read a checkpoint, never anything that could run code.
 
     This project writes safetensors only. Files of `torch.save` are read because checkpoints of users are mostly that,
-    and by `weights_only`, which refuses everything but tensors and plain containers.
+    and by `weights_only`, which refuses everything but tensors and plain containers. The content of a file decides how
+    it is read; its suffix does not.
 
     Args:
-        path: A safetensors file, or one that `torch.save(network.state_dict(), path)` wrote.
+        path: A file of safetensors or `torch.save`.
 
     Returns:
-        Tensors by name, on the CPU.
+        The content of the file, with tensors on the CPU: a state dict, or a training checkpoint with state dicts among
+        its entries. `fitted` finds the one that belongs to a network.
 
     Raises:
-        UserError: If it is missing, damaged, or holds something else.
+        UserError: If the file is missing, damaged, or holds something else.
     """
+    _refuse_folder(path)
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            start = file.read(64)
+        _refuse_foreign(path, start)
+        content = _load(path, start)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; `weights` of a run names this file") from error
+    if not isinstance(content, dict) or (content and not any(_state_dicts(content))):
+        raise UserError(f"{path} holds no state_dict; save it by {SAVE}")
+    return content
+
+
+def _load(path: Path, start: bytes) -> object:
     try:
-        if path.suffix == ".safetensors":
-            return safetensors.torch.load(content)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what it then refuses anyway
-            state = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+        if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= LARGEST_HEADER:
+            return safetensors.torch.load(path.read_bytes())
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickles that are refused anyway
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # there is no end to what a damaged file can raise
+        if found := re.search(r"GLOBAL (\S+)", str(error)):
+            raise UserError(
+                f"{path} is not readable as weights: it holds {found[1]}, which is no tensor and could run code; "
+                f"save the state dict alone by {SAVE}"
+            ) from error
         why = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(f"{path} is not readable as weights ({why}); save it by {SAVE} or as safetensors") from error
+
+
+def _refuse_folder(path: Path) -> None:
+    if not path.is_dir():
+        return
+    if (path / ".metadata").exists():
+        remedy = "torch.distributed.checkpoint.format_utils.dcp_to_torch_save(folder, 'weights.pt') makes one of it"
+    else:
+        remedy = f"name a file in it, or load the folder into the network and save that by {SAVE}"
+    raise UserError(f"{path} is a folder, but `weights` of a run names single files; {remedy}")
+
+
+def _refuse_foreign(path: Path, start: bytes) -> None:
+    """Refuse a file of another format, by its content."""
+    known = [description for magic, description in FOREIGN_STARTS.items() if start.startswith(magic)]
+    if start.startswith(b"PK") and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            members = {Path(name).name for name in archive.namelist()}
+        known += [description for member, description in FOREIGN_MEMBERS.items() if member in members]
+    if start.lstrip().startswith(b"{") and _is_index(path):
+        load = "load the network from its folder by from_pretrained"
+        known.append(("the index of a checkpoint in several files", f"{load} and save that by {SAVE}"))
+    if path.stat().st_size > 48 and _last_bytes(path, 8) == TENSORFLOW_END:
+        known.append(("the index of a TensorFlow checkpoint", f"load it into the network and save that by {SAVE}"))
+    for kind, remedy in known:
+        raise UserError(f"{path} is {kind}, not a state_dict; {remedy}")
+
+
+def _is_index(path: Path) -> bool:
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return isinstance(content, dict) and "weight_map" in content
+
+
+def _last_bytes(path: Path, count: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(-count, 2)
+        return file.read()
+
+
+def fitted(state: Mapping[str, object], expected: Mapping[str, Tensor], origin: str, network: str) -> dict[str, Tensor]:
+    """Return the state dict that a checkpoint holds of a network, under the network's own names.
+
+    Prefixes of wrappers are taken off where every name has them and the network has not. Of weights that are tied, a
+    checkpoint needs only one name, as `safetensors.torch.save_model` writes it. Batch counters may be missing, as in
+    files from before PyTorch 0.4.1.
+
+    Args:
+        state: The content of a file: a state dict, or a training checkpoint with state dicts among its entries.
+        expected: The network's own `state_dict(keep_vars=True)`, in which tied names hold the same object.
+        origin: The file, for messages.
+        network: The network's factory, for messages.
+
+    Returns:
+        Tensors with the names and the order of `expected`, in the precision of the file.
+
+    Raises:
+        UserError: If no state dict in the checkpoint is of the network, or several are, or one holds a tensor that
+            cannot be a weight.
+    """
+    for name, value in expected.items():
+        if not isinstance(value, Tensor):
+            raise UserError(f"factory: {network!r} keeps {name}, which is no tensor; return one without extra state")
+    matches = {place: _match(found, expected) for place, found in _state_dicts(state)}
+    good = [place for place, (_, misfit) in matches.items() if not misfit]
+    if len(good) > 1:
+        entries = ", ".join(f"{origin}{place}" for place in good)
         raise UserError(
-            f"{path} is not readable as weights ({why}); save it by torch.save(network.state_dict(), path) or as "
-            "safetensors"
-        ) from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"{path} holds no state_dict; save it by torch.save(network.state_dict(), path)")
-    return state
+            f"{origin} holds several state dicts of {network!r} ({entries}); save the one you mean by "
+            f"torch.save(torch.load({origin!r}){good[0]}, 'weights.pt')"
+        )
+    if not good:
+        raise UserError(_explain(matches, expected, origin, network))
+    return {name: matches[good[0]][0][name].detach() for name in expected}
+
+
+def _state_dicts(content: Mapping[str, object], place: str = "") -> Iterator[tuple[str, Mapping[str, Tensor]]]:
+    """Yield each mapping of names to tensors in a checkpoint, with its place as one writes it in Python."""
+    if not all(isinstance(name, str) for name in content):
+        return  # such as the state of an optimizer, by the numbers of its parameters
+    if all(isinstance(value, Tensor) for value in content.values()):
+        if content or not place:
+            yield place, content
+        return
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _state_dicts(value, f"{place}[{name!r}]")
+
+
+def _match(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
+    """Return a state dict under the names that come nearest to those expected, and what then is wrong, if anything."""
+    nearest = min(_variants(state, expected), key=lambda found: len(found.keys() ^ expected.keys()))
+    return nearest, _wrong_names(nearest, expected) or _wrong_values(nearest, expected)
+
+
+def _variants(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """Yield a state dict as it is, then without one prefix after another, then without those of compiled parts."""
+    parts = {name.replace("._orig_mod.", "."): value for name, value in state.items()}
+    for names in (dict(state), parts):
+        yield _complete(names, expected)
+        while prefix := next((one for one in WRAPPERS if names and all(name.startswith(one) for name in names)), None):
+            names = {name.removeprefix(prefix): value for name, value in names.items()}
+            yield _complete(names, expected)
+
+
+def _tied(expected: Mapping[str, Tensor]) -> list[list[str]]:
+    """Return the names of each tensor that has several."""
+    names: dict[int, list[str]] = {}
+    for name, value in expected.items():
+        names.setdefault(id(value), []).append(name)
+    return [group for group in names.values() if len(group) > 1]
+
+
+def _complete(state: dict[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state dict with the names filled in that `load_state_dict` or `load_model` can do without."""
+    for group in _tied(expected):
+        if there := [name for name in group if name in state]:
+            state = dict.fromkeys(group, state[there[0]]) | state
+    counters = {name: value for name, value in expected.items() if name.endswith(".num_batches_tracked")}
+    layers = {name.rpartition(".")[0] for name in state if name.endswith(".running_mean")}
+    return {name: value for name, value in counters.items() if name.rpartition(".")[0] in layers} | state
+
+
+def _wrong_names(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    differences = (("lacks", expected.keys() - state.keys()), ("has besides", state.keys() - expected.keys()))
+    return " and ".join(
+        f"{which} {', '.join(sorted(names)[:3])}" + (", ..." if len(names) > 3 else "")
+        for which, names in differences
+        if names
+    )
+
+
+def _wrong_values(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    for name, own in expected.items():
+        if kind := _wrong_kind(state[name], own):
+            return f"{name} {kind}"
+        if state[name].shape != own.shape:
+            return f"{name} has shape {tuple(state[name].shape)}, expected {tuple(own.shape)}"
+    for group in _tied(expected):
+        for name in group[1:]:
+            if not _equal(state[group[0]], state[name]):
+                return f"{group[0]} and {name} are one tensor of the network, but differ here: delete the wrong one"
+    return ""
+
+
+def _wrong_kind(value: Tensor, own: Tensor) -> str:
+    if value.is_meta:
+        return "is on the meta device and has no values: save it after the weights are loaded"
+    if value.is_quantized:
+        return "is quantized: save the network before it is quantized"
+    if value.is_nested or value.layout != torch.strided:
+        return "is sparse or nested: save it dense, as by to_dense()"
+    if type(value) not in {Tensor, nn.Parameter, nn.Buffer}:
+        return f"is a {type(value).__name__}: save plain tensors, of a DTensor its full_tensor()"
+    if (own.is_floating_point() and not value.is_floating_point()) or (value.is_complex() and not own.is_complex()):
+        return f"has dtype {value.dtype}, expected {own.dtype}: save it in that"
+    return ""
+
+
+def _explain(matches: Mapping[str, tuple[dict, str]], expected: Mapping, origin: str, network: str) -> str:
+    """Return what is wrong with the state dict that comes nearest to a network."""
+    if not matches:
+        return f"{origin} holds no state_dict; save it by {SAVE}"
+    place = min(matches, key=lambda one: len(matches[one][0].keys() ^ expected.keys()))
+    return (
+        f"{origin}{place} is no state_dict of {network!r}: it {matches[place][1]}; save that of the network that the "
+        "factory returns"
+    )
+
+
+def same_value(saved: Tensor, own: Tensor) -> bool:
+    """Return whether a tensor of a checkpoint is a network's own, but for the precision of the file.
+
+    Args:
+        saved: The tensor from the checkpoint, in any precision.
+        own: What the network has.
+
+    Returns:
+        True if shapes agree and values do in the coarser of the two precisions; NaN is the same as NaN.
+    """
+    if saved.shape != own.shape:
+        return False
+    if saved.is_floating_point() and own.is_floating_point():
+        coarser = min(saved.dtype, own.dtype, key=lambda dtype: torch.finfo(dtype).bits)
+    elif saved.is_floating_point():
+        coarser = saved.dtype
+    else:
+        coarser = torch.promote_types(saved.dtype, own.dtype)
+    return _equal(saved.detach().to(coarser), own.detach().to(coarser))
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Return whether two tensors of one shape have the same values, NaN being the same as NaN."""
+    return bool(((one == other) | ((one != one) & (other != other))).all())

@@ -175,7 +175,6 @@ def _linear(path, change=lambda state: state):
         (lambda state: {}, "lacks 1.bias, 1.weight"),
         (lambda state: state | {"2.weight": torch.zeros(1)}, "has besides 2.weight"),
         (lambda state: state | {"1.bias": torch.zeros(4)}, r"1.bias has shape \(4,\), expected \(3,\)"),
-        (lambda state: {"state_dict": state}, "holds no state_dict"),
         (lambda state: [1, 2], "holds no state_dict"),
     ],
 )
