@@ -69,12 +69,14 @@ def main() -> None:
     parser.add_argument("--pipeline", nargs="+", type=Path, help="dvc.yaml files (default: all of this project)")
     root = Path.cwd()
     files = parser.parse_args().pipeline or [DEFAULT, *(path for path in BESIDE if (root / path).exists())]
+    faults: list[str] = []
     try:
-        faults = list(check(root, files))
+        for fault in check(root, files):
+            faults.append(fault)
     except DvcException as error:
-        faults = [f"{error}; `dvc status` says more"]
+        faults.append(f"{error}; `dvc status` says more")
     except UserError as error:
-        faults = [str(error)]
+        faults.append(str(error))
     for fault in faults:
         print(fault)
     sys.exit(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}" if faults else 0)

@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 import sys
@@ -119,6 +120,32 @@ def test_a_large_tracked_file_is_named(clone):
     subprocess.run(["git", "add", "small.bin", "large ä.bin"], check=True)
     [fault] = tracked.too_large(clone)
     assert fault.startswith("large ä.bin: 1.0 MiB")
+
+
+def refused_by_git(clone, **environment):
+    """Return the one line that the command prints and the fault beside which it prints it."""
+    (clone / "reports/figures/figure_05_what.png").unlink()
+    git = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_CONFIG_COUNT": "0"}
+    done = subprocess.run(
+        [sys.executable, TOOL], env=os.environ | git | environment, capture_output=True, encoding="utf-8"
+    )
+    assert (done.returncode, done.stderr) == (1, "5 faults\n"), done.stdout + done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+def test_without_the_program_git_a_sentence_says_so_beside_the_other_faults(clone, tmp_path):
+    (tmp_path / "programs").mkdir()
+    line = refused_by_git(clone, PATH=str(tmp_path / "programs"))
+    assert line.startswith("git is not installed, so the sizes of tracked files cannot be checked; install it")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files to another owner")
+def test_a_checkout_of_another_owner_is_answered_with_the_remedy_of_git(clone):
+    for path in (clone, *clone.rglob("*")):
+        os.chown(path, 65534, 65534)
+    line = refused_by_git(clone)
+    assert line.startswith("git cannot list the tracked files; do as it says and run again: fatal: detected dubious")
+    assert line.endswith(f"git config --global --add safe.directory {clone}")
 
 
 def test_the_command_prints_a_line_a_fault_and_tells_by_its_exit_status(clone):

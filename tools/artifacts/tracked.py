@@ -1,8 +1,11 @@
 """Whether git holds small files only."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+from stages.errors import UserError
 
 LIMIT = 2**20  # bytes
 
@@ -15,10 +18,25 @@ def too_large(root: Path) -> Iterator[str]:
 
     Yields:
         A line a fault.
+
+    Raises:
+        UserError: If git is not installed or refuses the repository.
     """
-    names = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, names.split("\0")):
-        path = root / name
+    for path in _tracked(root):
         if path.is_file() and path.stat().st_size >= LIMIT:
             size = path.stat().st_size / LIMIT
+            name = path.relative_to(root)
             yield f"{name}: {size:.1f} MiB in git, the limit is 1 MiB; let DVC keep it, or make it smaller"
+
+
+def _tracked(root: Path) -> list[Path]:
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True).stdout
+    except FileNotFoundError as error:
+        raise UserError(
+            "git is not installed, so the sizes of tracked files cannot be checked; install it and run again"
+        ) from error
+    except subprocess.CalledProcessError as error:
+        reason = " ".join(error.stderr.decode(errors="replace").split())
+        raise UserError(f"git cannot list the tracked files; do as it says and run again: {reason}") from error
+    return [root / os.fsdecode(name) for name in listed.split(b"\0") if name]
