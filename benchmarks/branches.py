@@ -47,7 +47,7 @@ def table(epochs: int) -> list[str]:
             env=os.environ | {"MKL_CBWR": branch},
             check=True,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
         )
         seconds, rate = map(float, done.stdout.split())
         lines.append(f"| {branch} | {seconds:.3g} s | {rate:.3g} GFLOP/s |")

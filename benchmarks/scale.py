@@ -36,12 +36,12 @@ class Grid(NamedTuple):
 
 def project(folder: Path, runs: int) -> None:
     """Write parameters of one suite of so many narrow networks on digits, and make the dataset."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     suite = {"dataset": "digits", "threshold": 1.0, "tolerance": 0.001}
     suite |= {"gauss_examples": 8, "path_examples": 0, "lines": {}, "planes": {}}
     params["suites"] = {"narrow": suite | {"runs": RUN, "grids": {"seeds": {"seed": list(range(runs))}}}}
     params |= {"plot": {}, "claims": {}}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     stage(folder, "download", "--dataset", "digits")
 
 
@@ -72,7 +72,7 @@ def train(runs: int, **environment: str) -> Grid:
 def train_alone(runs: int) -> Grid:
     """As `train`, in a process of its own, whose children's memory is that of this grid only."""
     code = f"import json; from benchmarks.scale import train; print(json.dumps(train({runs})))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, encoding="utf-8")
     return Grid(*json.loads(done.stdout))
 
 
@@ -130,7 +130,7 @@ def nothing_to_do() -> str:
     seconds = []
     for _ in range(3):
         started = time.perf_counter()
-        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, encoding="utf-8")
         seconds.append(time.perf_counter() - started)
         if "Running stage" in done.stdout:
             sys.exit("error: dvc repro had something to do; run `make repro` first, then measure")

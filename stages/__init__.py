@@ -6,9 +6,11 @@ scripts -> figures, lines, training, theory -> measures, networks, datasets -> c
 
 import os
 
-from stages.interpreter import use_environment
+from stages.interpreter import print_any_character, use_environment, use_utf8
 
 use_environment()
+use_utf8()
+print_any_character()
 
 # The same products wherever a matrix lies in memory, so in whichever row of a stack, and on x86-64 machines with AVX2:
 # MKL, PyTorch and oneDNN (convolutions, GELU) otherwise choose their kernels by alignment and by processor. They read

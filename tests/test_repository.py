@@ -1,5 +1,6 @@
 """What stands beside the code: the workflow calls what there is, the citation and the README name what is true."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -54,3 +55,25 @@ def test_changes_are_dated_newest_first():
     dates = re.findall(r"^## (\S+)$", (ROOT / "CHANGES.md").read_text(), flags=re.MULTILINE)
     assert dates == sorted(dates, reverse=True)
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", date) for date in dates)
+
+
+def locale_dependent(tree):
+    """Yield the lines of calls that read or write text in the encoding of the locale."""
+    for node in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        name = ast.unparse(node.func).rpartition(".")[2]
+        options = {keyword.arg for keyword in node.keywords}
+        mode = "".join(str(value.value) for value in node.args if isinstance(value, ast.Constant))
+        opens = name == "open" and not ast.unparse(node.func).startswith("Image.") and "b" not in mode
+        if (name in {"read_text", "write_text"} or opens) and "encoding" not in options:
+            yield node.lineno
+        if options & {"text", "universal_newlines"}:
+            yield node.lineno
+
+
+@pytest.mark.parametrize("folder", ["stages", "tools", "benchmarks", "mine"])
+def test_text_is_utf8_whatever_the_locale(folder):
+    files = sorted((ROOT / folder).rglob("*.py"))
+    assert files
+    for file in files:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        assert not list(locale_dependent(tree)), f"{file}: name the encoding"

@@ -77,7 +77,7 @@ def started(folder: Path, script: str) -> subprocess.Popen:
 def content(file: Path) -> str:
     """Return what is in a file once it is there."""
     wait(file.exists)
-    return file.read_text()
+    return file.read_text(encoding="utf-8")
 
 
 def wait(condition, seconds: float = 30) -> None:
@@ -89,7 +89,7 @@ def wait(condition, seconds: float = 30) -> None:
 
 def ended(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return True
 
@@ -181,7 +181,7 @@ def test_there_is_no_server_where_nothing_is_forked(monkeypatch, variables):
 )
 def test_a_stage_has_the_modules_of_its_tasks_imported(stage, tasks):
     """A name that is none would go unnoticed: the server passes over what it cannot import."""
-    [named] = re.findall(r"^    start\(\"([\w.]+)\"\)", Path(stage.__file__).read_text(), re.MULTILINE)
+    [named] = re.findall(r"^    start\(\"([\w.]+)\"\)", Path(stage.__file__).read_text(encoding="utf-8"), re.MULTILINE)
     module = import_module(named)
     assert all(callable(getattr(module, task)) for task in tasks)
     assert named in sys.modules

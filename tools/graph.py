@@ -30,5 +30,7 @@ def collapse(graph: str) -> str:
 
 
 if __name__ == "__main__":
-    drawn = subprocess.run([sys.executable, "-m", "dvc", "dag", "--md", "dvc.yaml"], capture_output=True, text=True)
+    command = [sys.executable, "-X", "utf8", "-m", "dvc", "dag", "--md", "dvc.yaml"]
+    drawn = subprocess.run(command, capture_output=True, encoding="utf-8")
+    sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(drawn.stderr) if drawn.returncode else print(collapse(drawn.stdout))

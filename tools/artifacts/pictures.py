@@ -66,7 +66,7 @@ def _unreadable(path: Path) -> str | None:
         if path.suffix == ".csv":
             pd.read_csv(path)
         if path.suffix == ".md":
-            path.read_text()
+            path.read_text(encoding="utf-8")
     except (ElementTree.ParseError, OSError, SyntaxError, ValueError) as error:
         return f"cannot be read ({error})"
     return None

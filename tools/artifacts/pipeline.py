@@ -95,7 +95,8 @@ def _stage(stage: object, root: Path) -> Stage:
 
 def _pipeline(root: Path, file: Path, stages: list[Stage], status: dict[str, list]) -> Pipeline:
     lock = root / file.with_suffix(".lock")
-    locked = tuple((yaml.safe_load(lock.read_text()) or {}).get("stages", {})) if lock.exists() else None
+    content = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.exists() else None
+    locked = tuple((content or {}).get("stages", {})) if lock.exists() else None
     addresses = {stage.address for stage in stages}
     own = {address: changes for address, changes in status.items() if address in addresses}
     return Pipeline(file, tuple(stages), locked, own)

@@ -201,7 +201,7 @@ def _finite(value: object) -> bool:
 
 def _metrics(path: Path, params: Params) -> Iterator[str]:
     try:
-        metrics = json.loads(path.read_text())
+        metrics = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         yield f"{path}: missing; {REMEDY}"
     except ValueError as error:
