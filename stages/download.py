@@ -47,7 +47,7 @@ def load_source(name: str, source: Source) -> Splits:
         if isinstance(source, ImageFolderSource):
             return load_image_folder(name, source)
         splits = load_torchvision(name, source)
-    return splits if source.size is None else resized(splits, source.size)
+    return splits if source.image_size is None else resized(splits, source.image_size)
 
 
 if __name__ == "__main__":

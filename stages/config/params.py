@@ -10,9 +10,9 @@ import yaml
 from pydantic import Field, model_validator
 
 from stages.config.lines import Lines, Plane, check_lines, check_planes
-from stages.config.readable import read_yaml
 from stages.config.run import OF_TEXT, Run
 from stages.config.schema import Count, Frozen, Name, NonNegative, NonNegativeInt, Positive, Seed, parse
+from stages.config.yaml_reader import read_yaml
 from stages.errors import UserError
 
 DRAWN = tuple(f"figure_{number:02}" for number in range(1, 39))
@@ -62,7 +62,8 @@ class DigitsSource(Frozen):
     source: Literal["digits"]
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
     split_seed: Seed
-    size: Count | None = None
+    image_size: Count | None = None
+    """Pixels of a side after resizing; null for images as they are."""
     mean: float | None = None
     std: Positive | None = None
 
@@ -72,7 +73,8 @@ class TorchvisionSource(Frozen):
 
     source: Literal["mnist", "fashion_mnist", "cifar10", "cifar100"]
     root: str
-    size: Count | None = None
+    image_size: Count | None = None
+    """Pixels of a side after resizing; null for images as they are."""
     mean: tuple[float, ...] | None = None
     std: tuple[Positive, ...] | None = None
 
@@ -83,7 +85,8 @@ class ImageFolderSource(Frozen):
     source: Literal["image_folder"]
     train: str
     test: str
-    size: Count
+    image_size: Count
+    """Pixels of a side after resizing."""
     mean: tuple[float, ...] | None = None
     std: tuple[Positive, ...] | None = None
 
@@ -288,10 +291,10 @@ def load(path: Path) -> Params:
         The parameters.
 
     Raises:
-        UserError: If the file is missing or no YAML, or any key is unknown, missing or ill-typed.
+        UserError: If the file is missing or no YAML, or any key is unknown, missing, ill-typed or invisible to DVC.
     """
     try:
-        values = read_yaml(path.read_text())
+        values = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; run from the project's root") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

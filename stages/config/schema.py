@@ -32,7 +32,7 @@ def parse(model: type[Model], values: object, key: str) -> Model:
 
     Args:
         model: The class to build.
-        values: What YAML gave: mappings, lists, scalars.
+        values: What `read_yaml` gave: mappings with text keys, lists, plain scalars.
         key: The full key at which `values` stand in params.yaml, for the message.
 
     Returns:
@@ -43,7 +43,7 @@ def parse(model: type[Model], values: object, key: str) -> Model:
     """
     try:
         # JSON mode takes lists for tuples and is strict about every scalar.
-        return model.model_validate_json(json.dumps(_text_keys(values), default=str))
+        return model.model_validate_json(json.dumps(values))
     except ValidationError as error:
         raise UserError(explain(error, key)) from None
 
@@ -75,20 +75,13 @@ def explain(error: ValidationError, key: str) -> str:
     message = first["msg"].removeprefix("Input should be ")
     hint = ""
     if isinstance(value, str) and _is_number(value):
-        hint = f" (YAML 1.1 reads {value} as text; write it with a decimal point and sign, as in 1.0e-3, or in full)"
+        hint = f" ({value} is text here; write a number without quotes, with a digit before its point)"
     return f"{where}: got {shown}, expected {message}{hint}"
 
 
 def _tag(error: dict) -> str:
     """Return the key that tells the members of a union apart."""
     return error["ctx"]["discriminator"].strip("'")
-
-
-def _text_keys(values: object) -> object:
-    """Return plain YAML values with every key as text: YAML has dates and the like for keys too."""
-    if isinstance(values, Mapping):
-        return {str(key): _text_keys(value) for key, value in values.items()}
-    return [_text_keys(value) for value in values] if isinstance(values, list) else values
 
 
 def _is_number(text: str) -> bool:

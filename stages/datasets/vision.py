@@ -91,7 +91,7 @@ def load_image_folder(name: str, source: ImageFolderSource) -> Splits:
     mixed = torch.randperm(len(train.samples), generator=generator("stored order", 0)).tolist()
     for folder, order in ((train, mixed), (test, range(len(test.samples)))):
         samples = [folder.samples[index] for index in order]
-        pixels = _read_images([path for path, _ in samples], source.size)
+        pixels = _read_images([path for path, _ in samples], source.image_size)
         arrays += [_normalised(pixels, source), np.array([label for _, label in samples])]
     return Splits(*arrays, classes=len(train.classes))
 

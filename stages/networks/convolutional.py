@@ -97,7 +97,7 @@ def lenet(image: tuple[int, ...], classes: int, width: float) -> Convolutional:
     if min(image[1:]) < LENET_SMALLEST:
         raise UserError(
             f"network: got lenet for images of {image[1]} x {image[2]} pixels, expected at least {LENET_SMALLEST} a "
-            "side; set `size` of the dataset"
+            "side; set `image_size` of the dataset"
         )
     first, second = scaled(6, width), scaled(16, width)
     padding = 2 if min(image[1:]) < LENET_SIDE else 0

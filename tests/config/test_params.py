@@ -266,9 +266,10 @@ WRONG = {
     "missing group": ({"measure": ...}, ["measure: this key is missing"]),
     "missing key of a suite": ({f"{SUITE}.threshold": ...}, [f"{SUITE}.threshold: this key is missing"]),
     "missing key of a run": ({f"{RUNS}.loss": ...}, [f"{RUNS}.loss: this key is missing"]),
-    "number as text in a grid": ({f"{GRID}.lr": ["1e-3"]}, [f"{GRID}.lr: got '1e-3'", "number", "1.0e-3"]),
-    "number as text in runs": ({f"{RUNS}.weight_decay": "1e-3"}, [f"{RUNS}.weight_decay: got '1e-3'", "1.0e-3"]),
-    "number as text in a suite": ({f"{SUITE}.tolerance": "1e-3"}, [f"{SUITE}.tolerance: got '1e-3'", "1.0e-3"]),
+    "number as text in a grid": ({f"{GRID}.lr": ["0.001"]}, [f"{GRID}.lr: got '0.001'", "number", "without quotes"]),
+    "number as text in runs": ({f"{RUNS}.weight_decay": "0.1"}, [f"{RUNS}.weight_decay: got '0.1'", "without quotes"]),
+    "number as text in a suite": ({f"{SUITE}.tolerance": "0.1"}, [f"{SUITE}.tolerance: got '0.1'", "without quotes"]),
+    "number without a digit before its point": ({f"{SUITE}.tolerance": ".5e3"}, [f"{SUITE}.tolerance: got '.5e3'"]),
     "negative learning rate": ({f"{GRID}.lr": [0.1, -0.5]}, [f"{GRID}.lr: got -0.5, expected greater than 0"]),
     "learning rate 0": ({f"{GRID}.lr": [0]}, [f"{GRID}.lr: got 0, expected greater than 0"]),
     "learning rate NaN": ({f"{GRID}.lr": [float("nan")]}, [f"{GRID}.lr: got nan, expected a finite number"]),
@@ -287,6 +288,29 @@ WRONG = {
     "number for a bool": ({f"{GRID}.batch_norm": [1]}, [f"{GRID}.batch_norm: got 1, expected a valid boolean"]),
     "float for a number of epochs": ({f"{RUNS}.epochs": 2.0}, [f"{RUNS}.epochs: got 2.0, expected a valid integer"]),
     "date for a number": ({f"{RUNS}.epochs": datetime.date(2020, 1, 1)}, [f"{RUNS}.epochs: got '2020-01-01'"]),
+    "date for the name of a folder": (
+        {"datasets.mine": {"source": "mnist", "root": datetime.date(2020, 1, 1)}},
+        ["datasets.mine.root: got '2020-01-01', expected text", "quotes"],
+    ),
+    "number for a key": ({f"{SUITE}.grids": {10: {}}}, [f"{SUITE}.grids.10: got a key that is no text"]),
+    "former key of the size of images": (
+        {"datasets.digits.size": 10}, ["datasets.digits.size: got a key called size", "is called image_size now"]
+    ),
+    "dataset whose changes DVC would not notice": (
+        {"datasets.size": {"source": "digits", "test_fraction": 0.2, "split_seed": 0}},
+        ["datasets.size: got a key called size, expected another name, since DVC's run cache", "rename it"],
+    ),
+    "suite whose changes DVC would not notice": ({"suites.nfiles": {}}, ["suites.nfiles: got a key called nfiles"]),
+    "grid whose changes DVC would not notice": ({f"{SUITE}.grids.size": {"lr": [0.1]}}, [f"{SUITE}.grids.size: got a"]),
+    "lines whose changes DVC would not notice": ({f"{SUITE}.lines.size": LINES}, [f"{SUITE}.lines.size: got a key"]),
+    "plane whose changes DVC would not notice": ({f"{SUITE}.planes.size": {}}, [f"{SUITE}.planes.size: got a key"]),
+    "key of lines that DVC would not notice": (
+        {FRESH: LINES | {"among": {"nfiles": [1]}}}, [f"{FRESH}.among.nfiles: got a key called nfiles"]
+    ),
+    "key in a list that DVC would not notice": (
+        {f"{GRID}.weights": [{"size": 1}]}, [f"{GRID}.weights.0.size: got a key called size"]
+    ),
+    "figure whose changes DVC would not notice": ({"plot.size": ["tiny"]}, ["plot.size: got a key called size"]),
     "no epochs": ({f"{RUNS}.epochs": 0}, [f"{RUNS}.epochs: got 0, expected greater than 0"]),
     "layer without units": ({f"{GRID}.hidden": [[8, 0]]}, [f"{GRID}.hidden.1: got 0, expected greater than 0"]),
     "units for layers": ({f"{GRID}.hidden": [8]}, [f"{GRID}.hidden: got 8, expected"]),

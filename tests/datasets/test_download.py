@@ -40,7 +40,7 @@ def test_an_image_folder_is_written(tmp_path):
             (tmp_path / split / label).mkdir(parents=True)
             Image.new("RGB", (4, 4), (255, 0, 0)).save(tmp_path / split / label / "0.png")
     source = ImageFolderSource(
-        source="image_folder", train=str(tmp_path / "train"), test=str(tmp_path / "test"), size=4
+        source="image_folder", train=str(tmp_path / "train"), test=str(tmp_path / "test"), image_size=4
     )
     download(job(tmp_path, "mine", mine=source))
     dataset = load_dataset(tmp_path / "datasets/mine.safetensors")
@@ -63,7 +63,11 @@ def test_infinite_normalisation_is_refused(tmp_path):
         (tmp_path / split / "a").mkdir(parents=True)
         Image.new("RGB", (4, 4), (255, 0, 0)).save(tmp_path / split / "a/0.png")
     source = ImageFolderSource(
-        source="image_folder", train=str(tmp_path / "train"), test=str(tmp_path / "test"), size=4, std=(1e-40, 1.0, 1.0)
+        source="image_folder",
+        train=str(tmp_path / "train"),
+        test=str(tmp_path / "test"),
+        image_size=4,
+        std=(1e-40, 1.0, 1.0),
     )
     with pytest.raises(UserError, match=r"datasets\.mine: a training image is not finite"):
         download(job(tmp_path, "mine", mine=source))

@@ -248,7 +248,8 @@ def write_images(root, counts, side=4, colour=10):
 
 
 def folder(root, **changes):
-    source = {"source": "image_folder", "train": str(root / "train"), "test": str(root / "test"), "size": 4} | changes
+    folders = {"train": str(root / "train"), "test": str(root / "test")}
+    source = {"source": "image_folder", **folders, "image_size": 4} | changes
     return load_image_folder("mine", ImageFolderSource(**source))
 
 
@@ -284,7 +285,7 @@ def test_folders_become_classes_in_alphabetical_order(images):
 
 def test_images_are_made_rgb_of_one_size_and_normalised(images):
     Image.new("L", (9, 5), 51).save(images / "train/bird/0.png")
-    split = folder(images, size=6, mean=(0.1, 0.2, 0.0), std=(1.0, 1.0, 0.5))
+    split = folder(images, image_size=6, mean=(0.1, 0.2, 0.0), std=(1.0, 1.0, 0.5))
     assert split.train_x.shape == (5, 3, 6, 6)
     for channel, value in enumerate((0.1, 0.0, 0.4)):
         np.testing.assert_allclose(split.train_x[MIXED.index(0), channel], value, atol=1e-7)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from small_project import ROOT
 
 from stages.config import load
-from stages.config.readable import read_yaml
+from stages.config.yaml_reader import read_yaml
 from stages.errors import UserError
 
 VALUES = json.loads(json.dumps(yaml.safe_load((ROOT / "params.yaml").read_text())))  # nothing shared by two places
@@ -85,7 +85,7 @@ def one_fault(draw):
 def test_one_wrong_thing_is_refused_by_its_key(tmp_path, fault):
     values, path, kind = fault
     file = Path(tmp_path, "params.yaml")
-    file.write_text(yaml.safe_dump(values))
+    file.write_text(yaml.safe_dump(values), encoding="utf-8")
     with pytest.raises(UserError) as error:
         load(file)
     message = str(error.value)

@@ -92,9 +92,8 @@ def images(folder, classes, count):
 
 def image_project(tmp_path, tiny_params, classes, count=6):
     project = odd_project(tmp_path / "project", tiny_params, dataset="mine")
-    project.edit(
-        "datasets:\n", "datasets:\n  mine: {source: image_folder, train: images/train, test: images/test, size: 8}\n"
-    )
+    source = "{source: image_folder, train: images/train, test: images/test, image_size: 8}"
+    project.edit("datasets:\n", f"datasets:\n  mine: {source}\n")
     images(project.folder / "images", classes, count)
     return project
 
