@@ -119,3 +119,13 @@ def test_a_missing_option_is_a_usage_error(tiny_project):
     assert ended.returncode == 2
     assert "--dataset" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_file_whose_name_is_no_text_is_named_all_the_same(tiny_project):
+    images = "{source: image_folder, train: images, test: images, image_size: 4}"
+    edit(tiny_project, "datasets:\n", f"datasets:\n  mine: {images}\n")
+    put(tiny_project, Path("images", "Größe", os.fsdecode(b"gr\xf6\xdfe.png")), b"no image")
+    ended = outcome(tiny_project, "stages.download", "--dataset", "mine")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(r"error: images/Größe/gr\udcf6\udcdfe.png is no readable image")
+    assert ended.stderr.count("\n") == 1

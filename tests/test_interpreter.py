@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -25,3 +27,24 @@ def test_without_an_environment_the_remedy_is_named(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("error: this Python has no PyTorch; activate the environment")
     assert done.stderr.count("\n") == 1
+
+
+PRINTS = {
+    "a program": r"import stages; print('ä\u2026\udcff')",
+    "a worker": r"""
+from stages.workers.local import run_tasks
+if __name__ == "__main__":
+    list(run_tasks(print, [('ä\u2026\udcff',)]))
+""",
+}
+
+
+@pytest.mark.parametrize("who", PRINTS)
+def test_what_the_output_cannot_encode_is_escaped(tmp_path, who):
+    (tmp_path / "program.py").write_text(PRINTS[who], encoding="utf-8")
+    environment = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "iso8859-1:strict", "MLI_JOBS": "1"}
+    done = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, env=os.environ | environment, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout == b"\xe4\\u2026\\udcff\n"

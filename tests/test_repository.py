@@ -62,8 +62,8 @@ def locale_dependent(tree):
     for node in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         name = ast.unparse(node.func).rpartition(".")[2]
         options = {keyword.arg for keyword in node.keywords}
-        mode = "".join(str(value.value) for value in node.args if isinstance(value, ast.Constant))
-        opens = name == "open" and not ast.unparse(node.func).startswith("Image.") and "b" not in mode
+        binary = {"rb", "wb", "ab", "xb"} & {value.value for value in node.args if isinstance(value, ast.Constant)}
+        opens = name == "open" and not ast.unparse(node.func).startswith("Image.") and not binary
         if (name in {"read_text", "write_text"} or opens) and "encoding" not in options:
             yield node.lineno
         if options & {"text", "universal_newlines"}:
