@@ -1,0 +1,306 @@
+"""DVC notices every parameter: a change of any leaf of params.yaml runs the stages that declare it, and no others.
+
+DVC looks stages up in its run cache by a hash that leaves some keys out, so a stage that should run can be skipped
+where it ran before. The projects here have the real dvc.yaml and parameters of every kind; the command of each stage is
+replaced by one that notes that it ran and writes constant outputs.
+"""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, get_args, get_origin
+
+import pytest
+import yaml
+from dvc.dependency import ParamsDependency
+from dvc.repo import Repo
+from dvc.stage.cache import _get_cache_hash
+from dvc_data.hashfile.meta import Meta
+from pydantic import BaseModel
+from small import HEADER
+from small_project import ROOT
+
+from stages.config import Params, Run, load
+from stages.config.yaml_reader import DROPPED_BY_DVC, read_yaml
+
+WRITE = """\
+echo "$1" >> ran.txt
+shift
+for out; do
+  case "$out" in
+    *.*) mkdir -p "$(dirname "$out")"; echo constant > "$out" ;;
+    *) mkdir -p "$out"; echo constant > "$out/file"; [ ! -d "parts/$out" ] || cp -R "parts/$out/." "$out" ;;
+  esac
+done
+"""
+DATASETS = """
+datasets:
+  digits: {source: digits, test_fraction: 0.2, split_seed: 0, image_size: 10, mean: 0.3, std: 0.4}
+  mnist: {source: mnist, root: data/raw, image_size: 14, mean: [0.1], std: [0.3]}
+  folder: {source: image_folder, train: a, test: b, image_size: 8, mean: null, std: null}
+  sentences: {source: esperanto, sentences: 50, seed: 0, vocabulary: 300, block: 16, test_fraction: 0.1,
+              evaluation_examples: 4, evaluation_seed: 0}
+  text: {source: text, file: a.txt, vocabulary: 300, block: 16, test_fraction: 0.1, evaluation_examples: 4,
+         evaluation_seed: 0}
+"""
+SUITES = """
+claims: {accuracy: [images], noisy_quadratic: []}
+plot: {figure_05: [images], figure_29: [], table_1_mine: [images]}
+suites:
+  images:
+    dataset: digits
+    threshold: 2.0
+    tolerance: 0.001
+    gauss_examples: 8
+    path_examples: 2
+    lines:
+      fresh: {kind: fresh, count: 2, initialization: own, among: {optimizer: [adam]}}
+      permuted: {kind: permuted, point: initial, count: 2, among: {}}
+      snapshots: {kind: snapshots, among: {}}
+      noise: {kind: noise, count: 2, among: {}}
+      zero: {kind: zero, among: {}}
+      layers: {kind: layers, of: layer, rest: initial, among: {}}
+      pairs: {kind: pairs, start: final, end: final, matching: weights, among: {}}
+    planes:
+      plane:
+        points:
+          a: {point: initial, among: {optimizer: [adam], seed: [0]}}
+          b: {point: final, among: {optimizer: [adam], seed: [0]}}
+          c: {point: final, among: {optimizer: [adam], seed: [1]}}
+        grid: 5
+        margin: 0.1
+    runs: {network: mlp, hidden: [8], activation: relu, loss: cross_entropy, lr: 0.1, epochs: 4, batch_size: 128,
+           snapshots: [1], train_size: 100, label_corruption: 0.1, data_seed: 0, crop_padding: 1, flip: true,
+           clip_norm: 1.0, weight_decay: 0.1, schedule: constant}
+    grids:
+      adam: {optimizer: [adam], betas: [[0.9, 0.99]], epsilon: [1.0e-8], seed: [0, 1], order_seed: [1]}
+      rmsprop: {optimizer: [rmsprop], smoothing: [0.9], milestones: [[1, 2]], decay: [0.1], seed: [0]}
+      grafted: {optimizer: [sgd], momentum: [0.9], magnitude: [adam], seed: [0]}
+      switched: {optimizer: [sgd], switch_after: [1], switch_optimizer: [adam], switch_lr: [0.1], seed: [0]}
+      kfac: {optimizer: [kfac], damping: [0.1], factor_decay: [0.9], factor_interval: [5], inverse_interval: [9],
+             kl_clip: [0.1], seed: [0]}
+  convolutional:
+    dataset: digits
+    threshold: 2.0
+    tolerance: 0.001
+    gauss_examples: 8
+    path_examples: 2
+    lines: {}
+    planes: {}
+    runs: {loss: cross_entropy, epochs: 4, batch_size: 128, optimizer: sgd, lr: 0.1, seed: 0}
+    grids:
+      resnet: {network: [resnet], layers: [8], width_multiplier: [0.5], batch_norm: [false], initialization: [fixup],
+               scalar_lr_factor: [0.1], steps: [9]}
+      custom: {network: [custom], factory: ["a:b"], weights: [[a, b]]}
+  language:
+    dataset: sentences
+    threshold: 5.0
+    tolerance: 0.0
+    gauss_examples: 0
+    path_examples: 0
+    lines: {}
+    planes: {}
+    runs: {network: roberta, layers: 1, hidden_size: 8, heads: 2, dropout: 0.1, loss: cross_entropy, optimizer: adam,
+           lr: 0.01, epochs: 1, batch_size: 4}
+    grids: {main: {seed: [0]}}
+"""
+EVERY = read_yaml(DATASETS + HEADER.split("\n", 2)[2] + SUITES)
+NOT_MADE = {"mine/dvc.yaml": {"theory"}}
+"""For each pipeline the groups of parameters that no stage declares: mine/dvc.yaml has no stage `simulate`."""
+NAMES_IN_DVC = [
+    *Meta.fields, "path", "hash", "files", "cloud", "params", "deps", "outs", "cmd", "wdir", "frozen", "locked", "desc",
+    "always_changed", "meta", "type", "labels", "cache", "persist", "metric", "plot", "push", "key", "item", "vars",
+]  # fmt: skip
+"""Names that mean something to DVC in its own files."""
+
+
+def leaves(values: object, path: tuple = ()) -> Iterator[tuple]:
+    """Yield the path of every scalar and every empty list or mapping."""
+    if isinstance(values, dict | list) and values:
+        for key, value in values.items() if isinstance(values, dict) else enumerate(values):
+            yield from leaves(value, (*path, key))
+    else:
+        yield path
+
+
+def changed(values: dict, path: tuple) -> dict:
+    """Return the parameters with another value at one path."""
+    values = copy.deepcopy(values)
+    place = values
+    for part in path[:-1]:
+        place = place[part]
+    old = place[path[-1]]
+    if isinstance(old, bool):
+        new = not old
+    elif isinstance(old, int | float):
+        new = old + 1
+    elif isinstance(old, dict | list):
+        new = type(old)([("x", 1)])
+    elif path[-1] == "dataset":  # a stage depends on the file of its dataset
+        new = next(name for name in values["datasets"] if name != old)
+    else:
+        new = 1 if old is None else f"{old}x"
+    place[path[-1]] = new
+    return values
+
+
+def parts() -> Iterator[tuple[str, dict, list[tuple]]]:
+    """Yield small parameters that make up EVERY: a name, the parameters and the paths of the leaves to change in them.
+
+    DVC reads and writes dvc.lock after each stage, and dvc.lock holds the parameters of a suite five times.
+    """
+    groups = {key: value for key, value in EVERY.items() if key not in ("datasets", "suites")}
+    for name, suite in EVERY["suites"].items():
+        dataset = {suite["dataset"]: EVERY["datasets"][suite["dataset"]]}
+        nothing = {key: {} if isinstance(value, dict) else value for key, value in suite.items()}
+        for part in (key for key, value in suite.items() if value and isinstance(value, dict)):
+            values = {"datasets": dataset, "suites": {name: nothing | {part: suite[part]}}} | groups
+            yield f"{name}.{part}", values, [path for path in leaves(values) if path[:3] == ("suites", name, part)]
+    values = {"datasets": EVERY["datasets"], "suites": {name: nothing}} | groups
+    yield "others", values, [*leaves(values)]
+
+
+class Project:
+    """A project with the real dvc.yaml whose stages write constants, run through DVC's own API."""
+
+    def __init__(self, folder: Path, values: dict):
+        self.folder = folder
+        pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+        for name, stage in pipeline["stages"].items():
+            definition = stage.get("do", stage)
+            outs = [*definition["outs"], *definition.get("metrics", ())]
+            outs = [next(iter(out)) if isinstance(out, dict) else out for out in outs]
+            definition["deps"] = [dep for dep in definition["deps"] if not dep.startswith("stages/")]
+            definition["cmd"] = " ".join(["sh write.sh", f"{name}@${{key}}" if "do" in stage else name, *outs])
+        (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": pipeline["stages"]}))
+        (folder / "write.sh").write_text(WRITE)
+        self.write(values)
+        self.repo = Repo.init(str(folder), no_scm=True)
+        outs = [Path(out.fs_path) for stage in self.stages() for out in stage.outs]
+        for dep in {Path(dep.fs_path) for stage in self.stages() for dep in stage.deps} - set(outs):
+            inside_one = any(out in dep.parents for out in outs)
+            if not inside_one and any(dep in out.parents for out in outs) or dep.name == "params.yaml":
+                continue
+            path = folder / "parts" / dep.relative_to(folder) if inside_one else dep
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("constant")
+
+    def write(self, values: dict) -> None:
+        """Write params.yaml."""
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+
+    def stages(self) -> list:
+        """Return DVC's stages for the present params.yaml."""
+        self.repo._reset()
+        return list(self.repo.index.stages)
+
+    def reproduce(self) -> set[str]:
+        """Return the stages whose commands `dvc repro` ran, without those that run each time."""
+        log = self.folder / "ran.txt"
+        log.unlink(missing_ok=True)
+        self.repo._reset()
+        self.repo.reproduce()
+        ran = log.read_text().split() if log.exists() else []
+        assert len(ran) == len(set(ran))
+        return set(ran) - {stage.addressing for stage in self.stages() if stage.always_changed}
+
+
+def kinds(model: object, path: str = "") -> Iterator[str]:
+    """Yield the fields of a parameter class and of all classes that its fields hold, as Class.field."""
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        for name, field in model.model_fields.items():
+            yield f"{model.__name__}.{name}"
+            yield from kinds(field.annotation)
+    elif get_origin(model) is not None:
+        for part in get_args(model)[: 1 if get_origin(model) is Annotated else None]:
+            yield from kinds(part)
+
+
+def held(model: BaseModel) -> Iterator[str]:
+    """Yield the fields that stand in checked parameters, as Class.field."""
+    yield from (f"{type(model).__name__}.{name}" for name in model.model_fields_set)
+    for value in dict(model).values():
+        for part in value.values() if isinstance(value, dict) else [value]:
+            if isinstance(part, BaseModel):
+                yield from held(part)
+
+
+def declared(stages: list) -> dict[str, set[str]]:
+    """Return for each stage the keys of the parameters that it declares in dvc.yaml."""
+    return {
+        stage.addressing: {key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params}
+        for stage in stages
+    }
+
+
+def covers(keys: set[str], path: tuple) -> bool:
+    """Return whether one of the keys is the path or begins it."""
+    names = [str(part) for part in path]
+    return any(names[: key.count(".") + 1] == key.split(".") for key in keys)
+
+
+def test_the_parameters_here_hold_every_field_that_there_is(tmp_path):
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(EVERY))
+    params = load(tmp_path / "params.yaml")
+    found = set(held(params))
+    found |= {f"Run.{name}" for suite in params.suites for run in params.runs(suite) for name in run.model_fields_set}
+    assert set(kinds(Params)) | set(kinds(Run)) == found
+
+
+def test_small_parameters_make_up_all():
+    everything = {path for path in leaves(EVERY) if path[0] != "suites" or len(path) > 3}
+    assert everything <= {path for _, _, chosen in parts() for path in chosen}
+
+
+@pytest.mark.parametrize("pipeline", ["dvc.yaml", "paper/dvc.yaml", "mine/dvc.yaml"])
+def test_every_leaf_of_the_real_parameters_is_declared_by_a_stage(pipeline, real_stages):
+    keys = set().union(*declared([stage for stage in real_stages if stage.path == str(ROOT / pipeline)]).values())
+    values = read_yaml((ROOT / pipeline).with_name("params.yaml").read_text(encoding="utf-8"))
+    forgotten = {path[0] for path in leaves(values) if not covers(keys, path)}
+    assert forgotten == NOT_MADE.get(pipeline, set())
+
+
+@pytest.fixture(scope="module")
+def real_stages() -> list:
+    """The stages of this project's pipelines, as DVC resolves them."""
+    with Repo(str(ROOT), config={} if (ROOT / ".git").exists() else {"core": {"no_scm": True}}) as repo:
+        return list(repo.index.stages)
+
+
+def test_the_hash_of_the_run_cache_depends_on_every_leaf():
+    before = _get_cache_hash({"params": EVERY})
+    assert not [path for path in leaves(EVERY) if _get_cache_hash({"params": changed(EVERY, path)}) == before]
+
+
+@pytest.mark.parametrize("name", NAMES_IN_DVC)
+def test_the_keys_that_the_run_cache_ignores_are_those_that_are_refused(name):
+    one, other = ({"params": {"params.yaml": {"datasets.digits": [{name: value}]}}} for value in (1, 2))
+    assert (_get_cache_hash(one) == _get_cache_hash(other)) == (name in DROPPED_BY_DVC)
+
+
+@pytest.mark.parametrize("key", ["image_size", "size", "nfiles"])
+def test_a_new_size_of_images_runs_its_download_unless_dvc_ignores_the_key(tmp_path, monkeypatch, key):
+    monkeypatch.chdir(tmp_path)
+    name, nothing = "digits", {key: {} for key in ("runs", "grids", "lines", "planes")}
+    suite = {key: value for key, value in EVERY["suites"]["images"].items() if not isinstance(value, dict)} | nothing
+    values = EVERY | {"datasets": {name: {"source": "digits", key: 10}}, "suites": {"images": suite}}
+    project = Project(tmp_path, values)
+    assert "download@digits" in project.reproduce()
+    project.write(changed(values, ("datasets", name, key)))
+    assert project.reproduce() == (set() if key in DROPPED_BY_DVC else {"download@digits"})
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("values", "paths"), [part[1:] for part in parts()], ids=[part[0] for part in parts()])
+def test_a_change_of_any_leaf_runs_the_stages_that_declare_it(tmp_path, monkeypatch, values, paths):
+    monkeypatch.chdir(tmp_path)
+    project = Project(tmp_path, values)
+    every = declared([stage for stage in project.stages() if not stage.always_changed])
+    assert project.reproduce() == set(every)
+    wrong = {}
+    for path in paths:
+        project.write(changed(values, path))
+        ran, expected = project.reproduce(), {stage for stage, keys in every.items() if covers(keys, path)}
+        if ran != expected:
+            wrong[path] = ran ^ expected
+    assert not wrong
