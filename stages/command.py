@@ -40,6 +40,11 @@ class Job:
         """Return what the stages over all suites read of one."""
         return self.training_folder(suite) / "runs.csv", self.curves_file(suite), self.landscape_file(suite)
 
+    @property
+    def inputs_folder(self) -> Path:
+        """Where stage `inputs` says what results depend on beside parameters and this project's code."""
+        return self.data / "inputs"
+
     def dataset_file(self, dataset: str) -> Path:
         """Return where the checked tensors of a dataset are."""
         return self.data / "datasets" / f"{dataset}.safetensors"

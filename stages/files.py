@@ -7,6 +7,7 @@ import shutil
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,25 @@ def read_csv(path: Path) -> pd.DataFrame:
         raise UserError(f"{path} is missing; run the stage that makes it (`dvc repro`)") from error
     except (ValueError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a readable table ({error}); delete it and run `dvc repro`") from error
+
+
+def digest_file(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits; a file that has not changed since is read once a process.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    about = path.stat()
+    return _digest_file(path.resolve(), about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=65536)
+def _digest_file(path: Path, changed: int, size: int) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def digest_arrays(arrays: dict[str, np.ndarray], about: dict) -> str:

@@ -5,9 +5,15 @@ if __name__ == "__main__":
 
     start("stages.lines.walker")  # while this process imports the same
 
+from collections.abc import Iterable, Mapping
+
 from stages.command import Job, main
-from stages.datasets.dataset import load_dataset
+from stages.config import BatchNormStatistics, Run
+from stages.datasets.dataset import Dataset, load_dataset
+from stages.environment import environment, identity
+from stages.errors import UserError
 from stages.lines.curves import save_curves
+from stages.lines.derivative_check import VERSION, check_derivatives
 from stages.lines.landscape import Landscape, save_landscape
 from stages.lines.line import own_line
 from stages.lines.requested import Asked, requested
@@ -17,7 +23,48 @@ from stages.measures.table import outcomes_of, tabulate
 from stages.store import Store
 from stages.training.grid import run_key
 from stages.training.run_files import RunFolder
-from stages.workers.tasks import Places
+from stages.workers.tasks import Places, factories_of
+
+
+def check_trained(name: str, stored: RunFolder, runs: Iterable[str]) -> None:
+    """Refuse a suite whose runs are those of other parameters, code, data or another environment.
+
+    Args:
+        name: The suite's name.
+        stored: Its folder of runs.
+        runs: The identities of its runs.
+
+    Raises:
+        UserError: If a run is missing.
+    """
+    missing = [run_id for run_id in runs if not stored.path(run_id).exists()]
+    if missing:
+        here = environment()
+        raise UserError(
+            f"{stored.path(missing[0])} is missing: suite {name} was not trained with these parameters in this "
+            f"environment (PyTorch {here['torch']}, {here['device']}, {here['MKL_CBWR']}); run train_grid first, with "
+            "the same MLI_ and MKL_ variables, or `dvc repro`"
+        )
+
+
+def check_networks(store: Store, runs: Mapping[str, Run], dataset: Dataset, settings: BatchNormStatistics) -> None:
+    """Hold derivatives along lines of the user's networks to finite differences, once for each factory.
+
+    Args:
+        store: Where it is noted which networks have passed.
+        runs: The runs of a suite by their identity.
+        dataset: Their data.
+        settings: How batch-norm statistics are estimated.
+
+    Raises:
+        UserError: If they differ, or there are none.
+    """
+    for factory in factories_of(runs.values()):
+        key, run = next((key, run) for key, run in runs.items() if run.factory == factory)
+        passed = identity({"run": key, "batch_norm": settings.model_dump(mode="json"), "version": VERSION})
+        if not store.has("derivatives", passed):
+            check_derivatives(run, dataset, settings)
+            store.put("derivatives", passed, {}, {"factory": factory})
 
 
 def interpolate(job: Job) -> None:
@@ -27,7 +74,10 @@ def interpolate(job: Job) -> None:
     dataset = load_dataset(dataset_path)
     runs = {run_key(run, dataset.checksum): run for run in job.params.runs(name)}
     stored = RunFolder(job.runs_folder(name).resolve())
+    check_trained(name, stored, runs)
     diverged = frozenset(run_id for run_id in runs if stored.diverged(run_id))
+    if wanted.gauss_examples:
+        check_networks(Store.default(), runs, dataset, job.params.interpolate.batch_norm)
     walker = Walker(Places(dataset_path, Store.default().folder, stored.folder), runs, stored, diverged)
     request = Request(job.params.interpolate, wanted.gauss_examples, wanted.path_examples)
     lines = [own_line(key) for key in runs]

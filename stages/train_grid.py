@@ -7,7 +7,7 @@ if __name__ == "__main__":
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +15,19 @@ import pandas as pd
 
 from stages.command import Job, main
 from stages.config import Run
-from stages.datasets.dataset import load_dataset
+from stages.datasets.dataset import Dataset, load_dataset
+from stages.environment import identity
 from stages.errors import UserError
 from stages.files import replacing, write_csv
 from stages.progress import bar
 from stages.store import Store
-from stages.training.given import given
+from stages.training.given import given, states_of
 from stages.training.grid import evaluation_key, run_key, train_task
 from stages.training.plan import stacks
 from stages.training.run_files import to_arrays
 from stages.workers.device import device
 from stages.workers.local import jobs
-from stages.workers.tasks import Places, Task, room, run_tasks
+from stages.workers.tasks import Places, Task, factories_of, room, run_tasks
 
 EVALUATED = ("final_train_loss", "train_accuracy", "final_test_loss", "test_accuracy")
 
@@ -81,6 +82,29 @@ def check_sizes(name: str, runs: Sequence[Run], examples: int) -> None:
             )
 
 
+def verify_networks(store: Store, runs: Mapping[str, Run], dataset: Dataset) -> None:
+    """Hold each network of the user's to the untouched one, once for each factory and the files of its first run.
+
+    Args:
+        store: Where it is noted which networks have passed.
+        runs: The runs of a suite by their identity.
+        dataset: Their data.
+
+    Raises:
+        UserError: If a network would be computed otherwise here than by PyTorch.
+    """
+    for factory in factories_of(runs.values()):
+        from stages.networks.verification import VERSION, verify  # torchvision takes seconds to import
+
+        own = [(key, run) for key, run in runs.items() if run.factory == factory]
+        key, run = next(((key, run) for key, run in own if run.weights), own[0])
+        trains = any(not run.weights for _, run in own)
+        passed = identity({"run": key, "trains": trains, "version": VERSION})
+        if not store.has("verifications", passed):
+            verify(run, dataset, states_of(run, dataset) if run.weights else [], trains)
+            store.put("verifications", passed, {}, {"factory": factory})
+
+
 def train_grid(job: Job) -> None:
     """Train what the store lacks of a suite, and rebuild the suite's outputs from the store."""
     suite, kind = job.params.suite(job.name), device().type
@@ -92,6 +116,7 @@ def train_grid(job: Job) -> None:
     store = Store.default()
     runs = {run_key(run, dataset.checksum): run for run in job.params.runs(job.name)}
     evaluations = {key: evaluation_key(key, settings) for key in runs}
+    verify_networks(store, runs, dataset)
     elsewhere = {key: run for key, run in runs.items() if run.weights and not store.has("runs", key)}
     for key, run in elsewhere.items():
         store.put("runs", key, *to_arrays(given(run, dataset), {"run": run.spec(), "dataset": dataset.checksum}))
@@ -100,7 +125,11 @@ def train_grid(job: Job) -> None:
     divided = stacks(todo, dataset.shape, dataset.classes, room(), kind) if todo else []
     key_of = {run: key for key, run in runs.items()}
     work = [
-        Task((stack, settings), tuple(store.path("runs", key_of[run]) for run in stack if key_of[run] not in missing))
+        Task(
+            ([(key_of[run], run) for run in stack], settings),
+            tuple(store.path("runs", key_of[run]) for run in stack if key_of[run] not in missing),
+            factories_of(stack),
+        )
         for stack in divided
     ]
     with bar(f"train_grid {job.name}", "run", len(runs), len(runs) - len(todo)) as progress:

@@ -241,7 +241,7 @@ def test_a_tampered_run_is_refused_when_its_line_has_to_be_walked(finished):
 def test_a_missing_run_or_dataset_is_named(finished):
     path = finished / f"data/runs/tiny/{next(iter(keys(finished, 'tiny')))}.safetensors"
     path.unlink()
-    with pytest.raises(UserError, match=f"{path} is missing; run the stage that makes it"):
+    with pytest.raises(UserError, match=f"{path} is missing: suite tiny was not trained .* run train_grid first"):
         interpolate(job(finished, "tiny"))
     (finished / "data/datasets/digits.safetensors").unlink()
     for stage in (train_grid, interpolate):

@@ -111,7 +111,24 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return half * gate.sigmoid()
 
 
+def lstm(*args: object, **kwargs: object) -> tuple[Tensor, ...]:
+    """As `torch.lstm`, without oneDNN's layer in one call, which has no forward-mode derivative."""
+    before, torch.backends.mkldnn.enabled = torch.backends.mkldnn.enabled, False
+    try:
+        return torch.lstm(*args, **kwargs)
+    finally:
+        torch.backends.mkldnn.enabled = before
+
+
+def weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    """As `torch._weight_norm`, of which `torch.nn.utils.weight_norm` is made."""
+    over = [axis for axis in range(v.dim()) if axis != dim % v.dim()] if dim != -1 else list(range(v.dim()))
+    return v * (g / v.square().sum(over, keepdim=True).sqrt())
+
+
 PARTS = {
+    torch._weight_norm: weight_norm,  # noqa: SLF001 (has no public name)
+    torch.lstm: lstm,
     F.layer_norm: layer_norm,
     F.instance_norm: instance_norm,
     F.batch_norm: batch_norm,

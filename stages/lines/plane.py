@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from stages.config import BatchNormStatistics, Run
+from stages.environment import identity
 from stages.lines.line import Endpoint
 from stages.lines.points import Points
 from stages.lines.sweep import NUMERICS, walk
@@ -35,7 +36,7 @@ class Section:
         """Return the identity of a row so evaluated."""
         content = {"points": [point.content() for point in self.points], "alphas": self.alphas}
         content |= {"height": self.heights[row], "batch_norm": settings.model_dump(mode="json"), "numerics": NUMERICS}
-        return Store.key(content)
+        return identity(content)
 
     def keys(self, settings: BatchNormStatistics) -> list[str]:
         """Return the identities of all rows."""

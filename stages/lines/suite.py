@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from stages.config import Interpolate, Run
+from stages.environment import identity
 from stages.lines.line import Line
 from stages.lines.points import Points
 from stages.lines.sweep import NO_CARE, NUMERICS, Care, walk
@@ -43,7 +44,7 @@ class Request:
         """Return the identity of a line so evaluated; its runs' identities hold their weights and data."""
         content = {"interpolate": self.interpolate.model_dump(mode="json"), "numerics": NUMERICS}
         content |= {"gauss_examples": self.gauss_examples, "path_examples": self.path_examples}
-        return Store.key(line.content() | content)
+        return identity(line.content() | content)
 
 
 def line_task(places: Places, lines: Sequence[tuple[Line, Run]], request: Request) -> int:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import vmap
 
 from stages.config import BatchNormStatistics, Refinement
 from stages.lines.taylor import Held, Jet, Moving, Taylor, expand
@@ -145,6 +144,26 @@ def walk(
     )
 
 
+def jets(task: Task, start: Tensor, end: Tensor, alphas: Tensor, settings: BatchNormStatistics, examples: int) -> Jet:
+    """Return the outputs along a line with their first two derivatives by alpha, as `walk` measures them.
+
+    Args:
+        task: Network and data.
+        start: theta_0, shape (D,).
+        end: theta_T, shape (D,).
+        alphas: Shape (A,).
+        settings: How batch-norm statistics are estimated at each alpha.
+        examples: Number of training examples, from the first.
+
+    Returns:
+        Value, first and second derivative, shape (A, examples, O) each.
+    """
+    line = _Line(task.layout, start, end)
+    chunks = alphas.split(chunk_points(task, settings, len(alphas)))
+    statistics = _statistics(task, line, chunks, settings, derivatives=True)
+    return _evaluate(task, task.train, line, chunks, statistics, settings, examples).outputs
+
+
 def shuffled(task: Task, number: int) -> Task:
     """Return the task with its training examples in another order, the N-th random one."""
     train = task.train
@@ -240,7 +259,7 @@ def _statistics(
         for chunk, combinations in zip(chunks, orders, strict=True):
             theta = line.at(chunk)
             for held in examples:
-                found = vmap(jets, (0, 0, None))(chunk, theta, held)
+                found = task.over_points(jets, (0, 0, None))(chunk, theta, held)
                 for order, combination in enumerate(combinations):
                     combination.add(len(held.x), {name: jet[order] for name, jet in found.items()})
     return [
@@ -293,14 +312,14 @@ def _evaluate(
             done += len(chunk)
             for batch, held in parts:
                 if batch.start < examples:
-                    found = vmap(jet, (0, 0, 0, None))(chunk, theta, known, held)
+                    found = task.over_points(jet, (0, 0, 0, None))(chunk, theta, known, held)
                     if not terms:
                         terms = [found.value.new_empty(points, examples, *found.value.shape[2:]) for _ in Jet._fields]
                     for kept, term in zip(terms, found, strict=True):
                         kept[where, batch] = term[:, : examples - batch.start]
                     outputs = found.value
                 else:
-                    outputs = vmap(value, (0, 0, 0, None))(chunk, theta, known, held)
+                    outputs = task.over_points(value, (0, 0, 0, None))(chunk, theta, known, held)
                 losses, right = sums(task, split, batch, outputs)
                 loss[where] += losses
                 hits[where] += right

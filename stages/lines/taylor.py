@@ -7,12 +7,14 @@ plain modules and plain tensors, for the functions it has a rule for, by keeping
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.func import jvp
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
@@ -101,7 +103,8 @@ def nested(function: Callable[[dict[str, Tensor]], dict[str, Tensor]], moving: d
             for name, (value, first, second, _) in moving.items()
         }
         # Some derivatives, such as SiLU's, have derivatives of their own only where gradients are not switched off.
-        with torch.enable_grad(), Plain():
+        # Within `multi_head_attention_forward` no mode sees the call of attention, so its backend is chosen beside.
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), Plain():
             return function(given)
 
     some = next(iter(moving.values()))[0]
@@ -140,6 +143,8 @@ class Taylor(TorchFunctionMode):
         super().__init__()
         self._terms: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         self._ends: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        # Tensors that are views of others, or have views.
+        self._shared: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         self._derivatives = derivatives
         self._products = {} if held is None else held.products
         # How each tensor that stays was made of the examples.
@@ -175,6 +180,16 @@ class Taylor(TorchFunctionMode):
         low, high = self._products[key]
         return self.track(torch.lerp(low, high, alpha), high - low if self._derivatives else None, None)
 
+    def _check_in_place(self, function: Callable, args: tuple, kwargs: dict) -> None:
+        """Refuse to write into a tensor whose memory another may share, whose derivatives would not change with it.
+
+        Raises:
+            NoRuleError: If the tensor does not move, so that other views of it are unknown, or has known ones.
+        """
+        moves = any(given in self._terms for given in _tensors((args, kwargs)))
+        if moves and (not args or args[0] not in self._terms or args[0] in self._shared):
+            raise NoRuleError(f"{function} writes in place")
+
     def terms(self, value: object) -> Terms:
         """Return the derivatives of a value; (None, None) for a constant."""
         return self._terms.get(value, (None, None)) if isinstance(value, Tensor) else (None, None)
@@ -188,26 +203,42 @@ class Taylor(TorchFunctionMode):
     def __torch_function__(self, function: Callable, types: object, args: tuple = (), kwargs: dict | None = None):
         """Compute a function, and the derivatives of its value where an argument has any."""
         kwargs = kwargs or {}
+        if function in IN_PLACE or kwargs.get("inplace") or "out" in kwargs:
+            self._check_in_place(function, args, kwargs)
         if function in AFFINE and not kwargs and (value := self._on_line(function, *args)) is not None:
             return value
         if function is normalise and any(given in self._terms for given in args[:3]):
             return _normalise(self, *args)
         value = function(*args, **kwargs)
-        if function in SHAPES and args[0] in self._made:
-            self._made[value] = (*self._made[args[0]], f"{function.__name__}{args[1:]}{kwargs}")
+        if function in SHAPES and args:
+            self._shared[args[0]] = self._shared[value] = True
+            if args[0] in self._made:
+                self._made[value] = (*self._made[args[0]], f"{function.__name__}{args[1:]}{kwargs}")
         if not any(given in self._terms for given in _tensors((args, kwargs))):
             return value
+        if not args:
+            raise NoRuleError(f"{function} has no Taylor rule for arguments that are all given by name")
         if function in SHAPES or function in LINEAR:
             first, second = (
                 None if term is None else function(term, *args[1:], **kwargs) for term in self.terms(args[0])
             )
         elif function in RULES:
+            if kwargs and not _accepts(RULES[function], self, value, *args, **kwargs):
+                raise NoRuleError(f"{function} has no Taylor rule for these arguments")
             first, second = RULES[function](self, value, *args, **kwargs)
         elif value is None or any(True for _ in _tensors(value)):
             raise NoRuleError(f"{function} has no Taylor rule")
         else:
             return value  # a size, a type, a count of dimensions
         return self.track(value, first, second)
+
+
+def _accepts(rule: Callable, *args: object, **kwargs: object) -> bool:
+    try:
+        signature(rule).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
 
 
 def _tensors(given: object) -> Iterator[Tensor]:
@@ -363,6 +394,14 @@ def _pad(taylor: Taylor, value_: Tensor, x: Tensor, pad: object, mode: str = "co
     return tuple(None if term is None else F.pad(term, pad, mode) for term in taylor.terms(x))
 
 
+def _dropout(
+    mode: Taylor, value: Tensor, x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Terms:
+    if training and p:
+        raise NoRuleError("dropout draws at random")
+    return mode.terms(x)
+
+
 def _power_of_itself(mode: Taylor, value: Tensor, x: Tensor) -> Terms:
     x1, x2 = mode.terms(x)
     return _times(2, _times(x, x1)), _add(_times(2, _times(x1, x1)), _times(2, _times(x, x2)))
@@ -379,8 +418,11 @@ SHAPES = {
     Tensor.__getitem__,
 }
 AFFINE = {F.linear, F.conv2d}
+IN_PLACE = {Tensor.add_, Tensor.__iadd__}
 LINEAR = {spread, F.adaptive_avg_pool2d, Tensor.mean, torch.mean, Tensor.sum, torch.sum, Tensor.neg, Tensor.__neg__}
+DROPOUTS = (F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout)
 RULES: dict[Callable, Callable[..., Terms]] = {
+    **dict.fromkeys(DROPOUTS, _dropout),
     **{layer: _affine(layer) for layer in AFFINE},
     F.max_pool2d: _max_pool,
     F.pad: _pad,

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from stages.config import BatchNormStatistics, Run
+from stages.environment import identity
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.store import Store
 from stages.training.grid import EVALUATION_NUMERICS, cached_dataset
@@ -30,7 +31,7 @@ def points_passed(run_id: str, run: Run, stored: RunFolder) -> np.ndarray:
 def trajectory_key(run_id: str, run: Run, settings: BatchNormStatistics) -> str:
     """Return the identity of the evaluation of what a run passed."""
     content = {"run": run_id, "epochs": passed(run), "batch_norm": settings.model_dump(mode="json")}
-    return Store.key(content | {"numerics": EVALUATION_NUMERICS})
+    return identity(content | {"numerics": EVALUATION_NUMERICS})
 
 
 def trajectory_task(places: Places, run_id: str, run: Run, settings: BatchNormStatistics) -> int:

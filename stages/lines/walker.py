@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from stages.measures.projection import basis, progress
 from stages.progress import bar
 from stages.store import Store
 from stages.training.run_files import RunFolder
-from stages.workers.tasks import Places, Task, run_tasks
+from stages.workers.tasks import Places, Task, factories_of, run_tasks
 
 ROWS = 4
 """Of a plane that one task evaluates."""
@@ -88,7 +87,8 @@ class Walker:
         keys = [None if self.diverged & {line.end.run_id, *line.reads} else request.key(line) for line in lines]
         todo = {key: line for key, line in zip(keys, lines, strict=True) if key and not store.has("lines", key)}
         work = [
-            Task(([(line, self.runs[line.end.run_id])], request), self._files(line.reads)) for line in todo.values()
+            self._task(([(line, run)], request), line.reads, run)
+            for line, run in ((line, self.runs[line.end.run_id]) for line in todo.values())
         ]
         walked = [key for key in keys if key]
         reused = sum(key not in todo for key in walked)
@@ -117,7 +117,10 @@ class Walker:
             if run.snapshots and run_id not in self.diverged
         }
         todo = [run_id for run_id, key in keys.items() if not store.has("trajectories", key)]
-        work = [Task((run_id, self.runs[run_id], settings), self._files([run_id])) for run_id in todo]
+        work = [
+            self._task((run_id, run, settings), [run_id], run)
+            for run_id, run in ((run_id, self.runs[run_id]) for run_id in todo)
+        ]
         if keys:
             with bar(f"interpolate {title}", "trajectory", len(keys), len(keys) - len(todo)) as counted:
                 for done in run_tasks(trajectory_task, self.places, work):
@@ -147,10 +150,10 @@ class Walker:
         for sheet in drawn.values():
             missing = [row for row, key in enumerate(sheet.section.keys(settings)) if not store.has("planes", key)]
             rows += len(sheet.section.heights)
-            reads = self._files([point.run_id for point in sheet.section.points])
+            reads = [point.run_id for point in sheet.section.points]
             for start in range(0, len(missing), ROWS):
                 part = tuple(missing[start : start + ROWS])
-                work.append(Task((sheet.section, part, sheet.run, settings), reads))
+                work.append(self._task((sheet.section, part, sheet.run, settings), reads, sheet.run))
         todo = sum(len(task.arguments[1]) for task in work)
         if wanted:
             with bar(f"interpolate {title}, planes", "row", rows, rows - todo) as counted:
@@ -205,8 +208,9 @@ class Walker:
             ),
         )
 
-    def _files(self, run_ids: Sequence[str]) -> tuple[Path, ...]:
-        return tuple(self.stored.path(run_id) for run_id in dict.fromkeys(run_ids))
+    def _task(self, arguments: tuple, reads: Sequence[str], run: Run) -> Task:
+        """Return a task that reads the files of some runs and computes with the network of one."""
+        return Task(arguments, tuple(self.stored.path(run_id) for run_id in dict.fromkeys(reads)), factories_of([run]))
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,28 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.overrides import handle_torch_function, has_torch_function
 
+from stages.errors import UserError
+
 Statistics = dict[str, Tensor]
 """`LAYER.mean` and `LAYER.variance` (unbiased) of the channels, shape (C,) each."""
 
 
-class BatchNorm(nn.Module):
+BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+"""Buffers in which PyTorch's layers of batch norm keep statistics, which lines estimate anew."""
+
+
+class WithStatistics:
+    """Marks a layer whose statistics are inputs and outputs: it normalises through `apply_batch_norm`."""
+
+    given: tuple[Tensor, Tensor] | None = None
+    """Mean and variance to normalise by; None for those of the batch."""
+    unbiased = True
+    """Whether the estimated variance is that of n - 1 examples, as PyTorch keeps it in running statistics."""
+    observer: "_Observer | None" = None
+    """Is shown the statistics of each batch; None for nobody."""
+
+
+class BatchNorm(WithStatistics, nn.Module):
     """Normalises each channel (dimension 1) over all other dimensions, then scales and shifts it.
 
     As `torch.nn.BatchNorm1d` or `2d`, but forward-mode derivatives pass through the statistics, and stacked networks
@@ -23,20 +40,35 @@ class BatchNorm(nn.Module):
         self.epsilon = epsilon
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
-        self.given: tuple[Tensor, Tensor] | None = None
-        self.observer: _Observer | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise x, shape (N, C, ...), by its own statistics or by those given."""
-        if self.given is not None:
-            mean, variance = (along_channels(statistic, x) for statistic in self.given)
-            scale = torch.rsqrt(variance + self.epsilon) * along_channels(self.weight, x)
-            return (x - mean) * scale + along_channels(self.bias, x)
-        y, mean, variance = normalise(x, self.weight, self.bias, self.epsilon)
-        if self.observer is not None:
-            count = x.numel() // x.shape[1]
-            self.observer.note(self, mean.flatten(), variance.flatten() * (count / max(count - 1, 1)))
-        return y
+        return apply_batch_norm(self, x, self.weight, self.bias, self.epsilon)
+
+
+def apply_batch_norm(layer: WithStatistics, x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
+    """Normalise x by the statistics that a layer is given, else by its own, which the layer's observer is shown.
+
+    Args:
+        layer: The layer.
+        x: Its input, shape (N, C, ...).
+        weight: Scale of each channel, shape (C,).
+        bias: Shift of each channel, shape (C,).
+        epsilon: Added to each variance.
+
+    Returns:
+        The normalised x, scaled and shifted.
+    """
+    if layer.given is not None:
+        mean, variance = (along_channels(statistic, x) for statistic in layer.given)
+        scale = torch.rsqrt(variance + epsilon) * along_channels(weight, x)
+        return (x - mean) * scale + along_channels(bias, x)
+    y, mean, variance = normalise(x, weight, bias, epsilon)
+    if layer.observer is not None:
+        count = x.numel() // x.shape[1]
+        unbias = count / max(count - 1, 1) if layer.unbiased else 1.0
+        layer.observer.note(layer, mean.flatten(), variance.flatten() * unbias)
+    return y
 
 
 def normalise(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -94,15 +126,20 @@ def other_dimensions(x: Tensor) -> list[int]:
     return [0, *range(2, x.dim())]
 
 
-def batch_norms(network: nn.Module) -> dict[str, BatchNorm]:
-    """Return the batch-norm layers of a network by name."""
-    return {name: module for name, module in network.named_modules() if isinstance(module, BatchNorm)}
+def batch_norms(network: nn.Module) -> dict[str, nn.Module]:
+    """Return the layers of a network by name that normalise through `apply_batch_norm`."""
+    return {name: module for name, module in network.named_modules() if isinstance(module, WithStatistics)}
+
+
+def statistic_buffers(network: nn.Module) -> set[str]:
+    """Return the names of the buffers that hold statistics of the layers of `batch_norms`, as in a state dict."""
+    return {f"{name}.{buffer}".removeprefix(".") for name in batch_norms(network) for buffer in BUFFERS}
 
 
 def statistics_of(network: nn.Module, parameters: dict[str, Tensor], x: Tensor) -> Statistics:
     """Return the statistics of x in each layer. Pure, so it can be transformed.
 
-    The network is left after its last layer of batch norm; each such layer is to be called once.
+    The network is left after its last layer of batch norm; each such layer is to be called at most once.
     """
     layers = batch_norms(network)
     observer = _Observer(len(layers))
@@ -117,7 +154,8 @@ def statistics_of(network: nn.Module, parameters: dict[str, Tensor], x: Tensor) 
             layer.observer = None
     statistics = {}
     for name, layer in layers.items():
-        statistics[f"{name}.mean"], statistics[f"{name}.variance"] = observer.found[layer]
+        if layer in observer.found:  # else the network has no call of it, as of auxiliary heads in evaluation mode
+            statistics[f"{name}.mean"], statistics[f"{name}.variance"] = observer.found[layer]
     return statistics
 
 
@@ -126,7 +164,8 @@ def given_statistics(network: nn.Module, parameters: dict[str, Tensor], statisti
     layers = batch_norms(network)
     try:
         for name, layer in layers.items():
-            layer.given = (statistics[f"{name}.mean"], statistics[f"{name}.variance"])
+            if f"{name}.mean" in statistics:
+                layer.given = (statistics[f"{name}.mean"], statistics[f"{name}.variance"])
         return functional_call(network, parameters, (x,))
     finally:
         for layer in layers.values():
@@ -145,6 +184,11 @@ class _Observer:
         self.found: dict[nn.Module, tuple[Tensor, Tensor]] = {}
 
     def note(self, layer: nn.Module, mean: Tensor, variance: Tensor) -> None:
+        if layer in self.found:
+            raise UserError(
+                "a layer of batch norm is called more than once for an example, so that its statistics are those of "
+                "several inputs; give each call a layer of its own"
+            )
         self.found[layer] = (mean, variance)
         if len(self.found) == self.layers:
             raise _AllObserved

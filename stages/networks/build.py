@@ -49,7 +49,7 @@ def _network(run: Run, image: tuple[int, ...], classes: int) -> nn.Module:
     if run.network == "custom":
         from stages.networks.custom import custom  # likewise
 
-        return custom(run.factory)
+        return custom(run.factory, image)
     if run.network == "resnet_imagenet":
         from stages.networks.imagenet_residual import ImagenetResidual  # torchvision takes seconds to import
 

@@ -1,106 +1,176 @@
-"""A network of the user's own, from an importable function, made ready for lines."""
+"""A network of the user's own, from an importable function, made ready for training and for lines."""
 
-import importlib
+from collections.abc import Callable, Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedTensorMixin
+from torch.overrides import TorchFunctionMode
 
-# Before the user's module, which may import torchvision.
-from stages.datasets import torchvision_operators  # noqa: F401
 from stages.errors import UserError
-from stages.networks.batch_norm import BatchNorm
-
-DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
-OF_BATCH_NORM = ("running_mean", "running_var", "num_batches_tracked")
+from stages.networks.batch_norm import WithStatistics, apply_batch_norm, batch_norms
+from stages.networks.factory import call_factory
 
 
-def call_factory(factory: str) -> nn.Module:
-    """Import and call a function that gives a network.
+def custom(factory: str, shape: tuple[int, ...]) -> nn.Module:
+    """Return a network of the user's, in evaluation mode, whose batch-norm statistics are inputs and outputs.
 
-    Args:
-        factory: `package.module:function`, importable from the project's root; it is called without arguments.
-
-    Returns:
-        What it gives.
-
-    Raises:
-        UserError: If there is no such function, it fails, or gives no network.
-    """
-    module, _, name = factory.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"factory: cannot import {factory!r} ({error}), expected package.module:function") from error
-    try:
-        network = function()
-    except Exception as error:  # whatever the user's code does
-        raise UserError(f"factory: {factory!r} failed ({type(error).__name__}: {error}); mend it") from error
-    if not isinstance(network, nn.Module):
-        raise UserError(f"factory: {factory!r} gave {type(network).__name__}, expected a torch.nn.Module")
-    return network
-
-
-def custom(factory: str) -> nn.Module:
-    """Return a network in evaluation mode whose batch-norm statistics can be estimated anew along a line.
-
-    Each layer of batch norm gives way to this project's, which has the same parameters under the same names and no
-    statistics of its own; dropout, which does nothing in evaluation mode, to the identity; and nothing works in place.
+    The user's modules stay as they are, with their hooks, parametrizations and frozen parameters. Only the calls of
+    `torch.nn.functional.batch_norm` by layers of batch norm give way to this project's, which computes the same from
+    the statistics of the batch or from those that are given. The root's output becomes its logits.
 
     Args:
-        factory: As of `call_factory`.
+        factory: The factory, as `call_factory` takes it.
+        shape: Shape of one example, by which lazy modules learn their sizes.
 
     Returns:
         The network.
 
     Raises:
-        UserError: If it cannot be made, or has batch norm without scale and shift.
+        UserError: If it cannot be made, or cannot take such an example.
     """
-    network = _ready(call_factory(factory), factory)
-    for module in network.modules():
-        if hasattr(module, "inplace"):
-            module.inplace = False
-    return network.eval()
+    network = call_factory(factory).eval()
+    torch.backends.mha.set_fastpath_enabled(False)  # one fused call in evaluation mode, which `vmap` and `jvp` lack
+    if any(isinstance(value, UninitializedTensorMixin) for value in network.parameters()):
+        call_on_example(network, factory, shape)
+    _check_parameters(network, factory)
+    network.to(torch.float32)
+    for name, module in list(network.named_modules()):
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 (has no public name)
+            _substitute(module, name)
+    network.register_forward_hook(lambda module, given, output: logits(output, factory))
+    return network
 
 
-def _ready(module: nn.Module, factory: str) -> nn.Module:
-    if isinstance(module, DROPOUT):
-        return nn.Identity()
-    if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 (has no public name)
-        if not module.affine:
-            raise UserError(f"factory: {factory!r} has batch norm without scale and shift, expected affine=True")
-        return BatchNorm(module.num_features, module.eps)
-    for name, child in module.named_children():
-        setattr(module, name, _ready(child, factory))
-    return module
+def training_mode(network: nn.Module) -> None:
+    """Put a network of `custom` into training mode: dropout and its like draw, batch norm is substituted as always."""
+    network.train()
+    for layer in batch_norms(network).values():
+        layer.training = False  # or it would count batches and keep running statistics
 
 
-def parameters_of(factory: str, state: dict[str, Tensor], origin: str) -> dict[str, Tensor]:
-    """Return the trainable parameters that a state dictionary of the user's network holds.
+def call_on_example(network: nn.Module, factory: str, shape: tuple[int, ...]) -> object:
+    """Call a network on two black examples.
 
     Args:
-        factory: As of `call_factory`.
-        state: As the network's `state_dict()` gives it.
-        origin: Where it comes from, for messages.
+        network: The network.
+        factory: Where it comes from, for messages.
+        shape: Shape of one example.
 
     Returns:
-        Parameters in single precision by the names that `custom` gives them.
+        What it gives.
 
     Raises:
-        UserError: If it is of another network, or differs from the network in what a line does not move.
+        UserError: If it fails.
     """
-    network = call_factory(factory)
-    own = network.state_dict(keep_vars=True)
-    for which, names in (("lacks", own.keys() - state.keys()), ("has besides", state.keys() - own.keys())):
-        if names:
-            few = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
-            raise UserError(f"{origin} is no state_dict of {factory!r}: it {which} {few}")
-    trained = {name: value for name, value in network.named_parameters() if value.requires_grad}
-    tied = {id(value) for value in trained.values()}
-    for name, value in own.items():
-        if state[name].shape != value.shape:
-            shapes = f"{tuple(state[name].shape)}, expected {tuple(value.shape)}"
-            raise UserError(f"{origin} is no state_dict of {factory!r}: {name} has shape {shapes}")
-        moves = id(value) in tied or name.rpartition(".")[2] in OF_BATCH_NORM
-        if not moves and not torch.equal(state[name].to(value.dtype), value):
-            raise UserError(f"{origin}: {name} is not trained, but not what {factory!r} gives; have the factory set it")
-    return {name: state[name].to(torch.float32) for name in trained}
+    some = next((value for value in network.parameters() if not isinstance(value, UninitializedTensorMixin)), None)
+    example = torch.zeros((2, *shape), dtype=torch.float32 if some is None else some.dtype)
+    try:
+        with torch.no_grad():
+            return network(example)
+    except UserError:
+        raise
+    except Exception as error:  # whatever the user's code does
+        said = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"factory: {factory!r} cannot take examples of shape {shape}, channels first ({type(error).__name__}: "
+            f"{said}); have its first layer take that shape, or give it a dataset of the shape that it wants"
+        ) from error
+
+
+def logits(output: object, factory: str) -> Tensor:
+    """Return the logits that a network gives: its output, or the part of it that is called so.
+
+    Args:
+        output: A tensor, or a tuple or mapping with `logits`, as GoogLeNet and Hugging Face's models give.
+        factory: Where the network comes from, for messages.
+
+    Returns:
+        The logits.
+
+    Raises:
+        UserError: If there are none.
+    """
+    if isinstance(output, Tensor):
+        return output
+    found = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+    if isinstance(found, Tensor):
+        return found
+    raise UserError(
+        f"factory: {factory!r} gives a {type(output).__name__} without logits, expected a tensor; have the factory "
+        "return a module that gives the logits alone"
+    )
+
+
+def _check_parameters(network: nn.Module, factory: str) -> None:
+    for name, value in network.named_parameters():
+        if not value.is_floating_point() or value.layout != torch.strided or value.is_meta:
+            raise UserError(
+                f"factory: {factory!r}: parameter {name} is of type {value.dtype} ({value.layout}, {value.device.type})"
+                ", expected dense real numbers"
+            )
+    for name, module in network.named_modules():
+        if type(module).get_extra_state is not nn.Module.get_extra_state:
+            raise UserError(
+                f"factory: {factory!r}: module {name or 'at the root'} keeps extra state beside tensors, which no line "
+                "moves; replace it"
+            )
+    if not any(value.requires_grad for value in network.parameters()):
+        raise UserError(f"factory: {factory!r}: all parameters are frozen, expected at least one that is trained")
+
+
+class _SubstitutedBatchNorm(WithStatistics):
+    """Mixed into the class of a layer of batch norm: its own forward runs, its call of F.batch_norm is substituted."""
+
+    label = ""
+    """The layer's name in the network, and its class, for messages."""
+
+    def forward(self, *args: object, **kwargs: object) -> Tensor:
+        """Compute what the layer's own class computes, with the statistics that are asked for."""
+        with _Substitution(self) as substitution:
+            output = super().forward(*args, **kwargs)
+        if substitution.calls != 1:
+            raise UserError(
+                f"factory: batch norm {self.label} calls torch.nn.functional.batch_norm {substitution.calls} times, "
+                "expected once, so that its statistics can be estimated anew; use torch.nn.BatchNorm2d in its place"
+            )
+        return output
+
+
+class _Substitution(TorchFunctionMode):
+    """While entered, `torch.nn.functional.batch_norm` computes as `apply_batch_norm` does for a layer."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+        self.calls = 0
+
+    def __torch_function__(self, function: Callable, types: object, args: tuple = (), kwargs: dict | None = None):
+        if function is not F.batch_norm:
+            return function(*args, **(kwargs or {}))
+        self.calls += 1
+        return self._batch_norm(*args, **(kwargs or {}))
+
+    def _batch_norm(
+        self,
+        input: Tensor,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> Tensor:
+        channels = input.shape[1]
+        scale = input.new_ones(channels) if weight is None else weight
+        shift = input.new_zeros(channels) if bias is None else bias
+        return apply_batch_norm(self.layer, input, scale, shift, eps)
+
+
+def _substitute(layer: nn.Module, name: str) -> None:
+    own = type(layer)
+    layer.unbiased = layer.track_running_stats  # a layer without them takes the variance of the batch itself
+    layer.label = f"{name} ({own.__name__})"
+    layer.__class__ = type(own.__name__, (_SubstitutedBatchNorm, own), {"__module__": own.__module__})

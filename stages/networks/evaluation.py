@@ -1,6 +1,6 @@
 """Loss and accuracy of many networks of one architecture at once, batch-norm statistics re-estimated for each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.utils._pytree import tree_leaves, tree_map
 
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
@@ -53,6 +54,20 @@ class Task:
     loss: str
     train: Split
     test: Split
+    may_loop: bool = False
+    """Whether to evaluate point by point where PyTorch cannot do several together: for networks of the user's."""
+
+    def over_points(self, function: Callable, in_dims: tuple) -> Callable:
+        """Return a function that is called at many points at once.
+
+        Args:
+            function: The function of one point, as `over_points` takes it.
+            in_dims: Which of its arguments have a leading dimension of points, as `over_points` takes it.
+
+        Returns:
+            The function of many points.
+        """
+        return over_points(function, in_dims, self.may_loop)
 
     @cached_property
     def width(self) -> int:
@@ -82,11 +97,11 @@ def task_of(run: Run, dataset: Dataset, device: torch.device, dtype: torch.dtype
 
     Of text it is a fixed batch of each split, some of its blocks, with fixed tokens to predict.
     """
-    network = build(run, dataset.shape, dataset.classes)
+    network = build(run, dataset.shape, dataset.classes).to(device, dtype)
     if dataset.evaluation is not None:
         blocks = {"training": training_data(dataset, *run.data_key)[0], "test": dataset.test_x}
         fixed = [_fixed_batch(some, name, dataset, device) for name, some in blocks.items()]
-        return Task(network.to(device, dtype), Layout.of(network), run.loss, *fixed)
+        return Task(network, Layout.of(network), run.loss, *fixed)
 
     def split(x: Tensor, labels: Tensor) -> Split:
         x, labels = x.to(device, dtype), labels.to(device)
@@ -94,7 +109,47 @@ def task_of(run: Run, dataset: Dataset, device: torch.device, dtype: torch.dtype
         return Split(x, target, None if run.network == "autoencoder" else labels)
 
     train = split(*training_data(dataset, *run.data_key))
-    return Task(network, Layout.of(network), run.loss, train, split(dataset.test_x, dataset.test_y))
+    test = split(dataset.test_x, dataset.test_y)
+    return Task(network, Layout.of(network), run.loss, train, test, may_loop=run.network == "custom")
+
+
+def over_points(function: Callable, in_dims: tuple, may_loop: bool) -> Callable:
+    """Return a function that is called at many points at once.
+
+    Args:
+        function: The function of one point; its arguments and results are tensors, however nested.
+        in_dims: For each argument 0 where it has a leading dimension of points, None where it is the same for all.
+        may_loop: Whether to call the function at one point after the other where `torch.vmap` refuses.
+
+    Returns:
+        The function of many points, whose results have a leading dimension of points.
+    """
+    together = vmap(function, in_dims)
+    if not may_loop:
+        return together
+
+    def call(*given: object) -> object:
+        try:
+            return together(*given)
+        except Exception:  # `vmap` refuses in many ways: no batching rule, writes in place, control flow by values
+            return _one_by_one(function, in_dims, given)
+
+    return call
+
+
+def _one_by_one(function: Callable, in_dims: tuple, given: tuple) -> object:
+    """Call a function at each point and stack what it returns, as `vmap` does."""
+    points = len(next(leaf for dim, one in zip(in_dims, given, strict=True) if dim == 0 for leaf in tree_leaves(one)))
+    found = [
+        function(
+            *(
+                tree_map(lambda leaf: leaf[point], one) if dim == 0 else one  # noqa: B023 (called at once)
+                for dim, one in zip(in_dims, given, strict=True)
+            )
+        )
+        for point in range(points)
+    ]
+    return tree_map(lambda *leaves: torch.stack(leaves), *found)
 
 
 def _fixed_batch(blocks: Tensor, split: str, dataset: Dataset, device: torch.device) -> Split:
@@ -143,7 +198,7 @@ def estimate(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> Sta
         return statistics_of(task.network, task.layout.split(theta), x)
 
     batches_x = (task.train.x[batch] for batch in estimation_batches(task, settings))
-    return combine(((len(x), vmap(observe, (0, None))(theta_PD, x)) for x in batches_x), settings)
+    return combine(((len(x), task.over_points(observe, (0, None))(theta_PD, x)) for x in batches_x), settings)
 
 
 def estimation_batches(task: Task, settings: BatchNormStatistics) -> Iterator[slice]:
@@ -221,7 +276,7 @@ def evaluate(
     loss = torch.zeros(len(theta_PD), dtype=torch.float64, device=split.x.device)
     hits = torch.zeros_like(loss)
     for batch in batches(len(split), size, least):
-        outputs = vmap(forward, (0, 0, None))(theta_PD, statistics, split.x[batch])
+        outputs = task.over_points(forward, (0, 0, None))(theta_PD, statistics, split.x[batch])
         losses, right = sums(task, split, batch, outputs)
         loss += losses
         hits += right

@@ -18,7 +18,7 @@ def last_bias(network: nn.Module, shape: tuple[int, ...]) -> str | None:
     """
     called: list[nn.Module] = []
     call_once(network, shape, lambda layer, output: called.append(layer))
-    bias = getattr(called[-1], "bias", None)
+    bias = getattr(called[-1], "bias", None) if called else None
     return next(
         (name for name, value in network.named_parameters() if isinstance(bias, torch.Tensor) and value is bias), None
     )

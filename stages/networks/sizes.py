@@ -6,6 +6,7 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,16 @@ class Sizes:
 def sizes(network: nn.Module, shape: tuple[int, ...]) -> Sizes:
     """Return the sizes of a network for examples of a shape; layers are modules with parameters of their own."""
     found: list[int] = []
-    call_once(network, shape, lambda layer, output: found.append(output.numel()))
+    call_once(network, shape, lambda layer, output: found.append(_numbers(output)))
     weights = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    return Sizes(weights, prod(shape) + sum(found), max(found))
+    return Sizes(weights, prod(shape) + sum(found), max(found, default=prod(shape)))
 
 
-def call_once(network: nn.Module, shape: tuple[int, ...], note: Callable[[nn.Module, Tensor], None]) -> None:
+def _numbers(output: object) -> int:
+    return sum(leaf.numel() for leaf in tree_leaves(output) if isinstance(leaf, Tensor))
+
+
+def call_once(network: nn.Module, shape: tuple[int, ...], note: Callable[[nn.Module, object], None]) -> None:
     """Call a network on one example and note what each module with parameters of its own gives, in turn.
 
     Args:

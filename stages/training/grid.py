@@ -9,6 +9,8 @@ import torch
 
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset, load_dataset
+from stages.environment import identity
+from stages.errors import UserError
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.store import Store
 from stages.training.checkpoint import checksum
@@ -22,18 +24,24 @@ EVALUATION_NUMERICS = 6
 
 
 def run_key(run: Run, dataset_sha256: str) -> str:
-    """Return the identity of a run: its configuration, its data, and the version of the training code.
+    """Return the identity of a run.
 
-    Of one that was trained elsewhere also what its files hold.
+    It holds the run's configuration, its data, the version of the training code and the environment; for a network of
+    the user's also what its factory gives, and for weights of the user's the content of their files.
     """
-    files = {"files": [checksum(Path(file)) for file in run.weights]} if run.weights else {}
-    return Store.key({"run": run.spec(), "dataset": dataset_sha256, "numerics": NUMERICS} | files)
+    content = {"run": run.spec(), "dataset": dataset_sha256, "numerics": NUMERICS}
+    if run.factory:
+        from stages.networks.factory import factory_identity  # torchvision takes seconds to import
+
+        content["factory"] = factory_identity(run.factory)
+    if run.weights:
+        content["files"] = [checksum(Path(file)) for file in run.weights]
+    return identity(content)
 
 
 def evaluation_key(run_id: str, settings: BatchNormStatistics) -> str:
     """Return the identity of the evaluation of a run's final weights."""
-    content = {"run": run_id, "batch_norm": settings.model_dump(mode="json"), "numerics": EVALUATION_NUMERICS}
-    return Store.key(content)
+    return identity({"run": run_id, "batch_norm": settings.model_dump(mode="json"), "numerics": EVALUATION_NUMERICS})
 
 
 @lru_cache(maxsize=2)
@@ -42,31 +50,38 @@ def cached_dataset(path: Path) -> Dataset:
     return load_dataset(path, verify=False)
 
 
-def train_task(places: Places, runs: Sequence[Run], settings: BatchNormStatistics) -> tuple[int, int, int]:
+def train_task(places: Places, runs: Sequence[tuple[str, Run]], settings: BatchNormStatistics) -> tuple[int, int, int]:
     """Train and evaluate what the store lacks of some runs of one stack key.
 
     Args:
         places: Where their data are, and the store to keep them in.
-        runs: The runs.
+        runs: The runs, each with its identity. The stage gives that: another machine need not have the user's files.
         settings: How final weights are evaluated.
 
     Returns:
         How many runs were trained, how many of these diverged, and how many runs there were.
+
+    Raises:
+        UserError: If the store lacks a run that was trained elsewhere.
     """
     dataset, store = cached_dataset(places.dataset), Store(places.store)
-    keys = [run_key(run, dataset.checksum) for run in runs]
-    missing = [not store.has("runs", key) for key in keys]
+    new = [(key, run) for key, run in runs if not store.has("runs", key)]
+    for key, run in new:
+        if run.weights:
+            raise UserError(
+                f"{store.path('runs', key)} is missing: the run whose weights are {run.weights[1]} was trained "
+                "elsewhere and is never trained here; run the stage again"
+            )
     diverged = 0
-    if any(missing):
-        new = [(key, run) for key, run, absent in zip(keys, runs, missing, strict=True) if absent]
+    if new:
         for (key, run), trained in zip(new, train([run for _, run in new], dataset, device()), strict=True):
             store.put("runs", key, *to_arrays(trained, {"run": run.spec(), "dataset": dataset.checksum}))
             diverged += trained.diverged
-    _evaluate(store, list(zip(keys, runs, strict=True)), dataset, settings)
-    return sum(missing), diverged, len(runs)
+    _evaluate(store, runs, dataset, settings)
+    return len(new), diverged, len(runs)
 
 
-def _evaluate(store: Store, runs: list[tuple[str, Run]], dataset: Dataset, settings: BatchNormStatistics) -> None:
+def _evaluate(store: Store, runs: Sequence[tuple[str, Run]], dataset: Dataset, settings: BatchNormStatistics) -> None:
     for data_key in sorted({run.data_key for _, run in runs}, key=repr):
         chosen = [
             (key, run)

@@ -1,6 +1,7 @@
 """The one training loop: many runs of one architecture, a leading dimension a run."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from math import prod
@@ -103,7 +104,12 @@ class Stack:
         self.black = dataset.train_x.amin((0, 2, 3)).to(device, dtype) if self.augmented else None
         self.vocabulary = dataset.classes if dataset.evaluation is not None else None
         self.masks = {run.order: generator("masks", run.order) for run in runs}
-        if runs[0].dropout:
+        self.custom = runs[0].network == "custom"
+        if self.custom:
+            from stages.networks.custom import training_mode  # torchvision takes seconds to import
+
+            training_mode(self.network)
+        elif runs[0].dropout:
             self.network.train()
         self.step_seeds = generator("dropout", runs[0].order)
         least = SMALLEST_NORMALISED if batch_norms(self.network) else 1
@@ -249,16 +255,16 @@ class Stack:
     def _alone(self, leaves: list[Tensor], x: Tensor) -> Tensor:
         """Return the outputs of a stack of one."""
         leaves, x = [leaf[0] for leaf in leaves], x[0]
-        if x.dim() == 4:  # convolutions of many channels are faster with channels side by side in memory
+        if x.dim() == 4 and not self.custom:  # faster, but a network of the user's may want another layout of memory
             x = x.contiguous(memory_format=torch.channels_last)
-        if not self.runs[0].dropout:
+        if not self.network.training:
             return self._output(leaves, x)[None]
         with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
             torch.manual_seed(int(torch.randint(2**62, (), generator=self.step_seeds)))
             return self._output(leaves, x)[None]
 
     def _step(self, x: Tensor, target: Tensor, lr_R1: Tensor) -> Tensor:
-        with StackLayers():
+        with nullcontext() if self.custom else StackLayers():
             outputs = self._outputs(self.leaves, x)
         losses = example_losses(self.runs[0].loss, outputs.flatten(0, 1), target.flatten(0, 1))
         losses_R = losses.view(len(self.runs), -1).mean(1)

@@ -8,16 +8,19 @@ whose worker is lost is done again by another.
 import hashlib
 import logging
 import shlex
+import ssl
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from stages.environment import environment
 from stages.errors import UserError
 from stages.files import write_bytes
 from stages.workers.local import jobs
@@ -26,6 +29,8 @@ from stages.workers.tasks import Places, Task
 
 QUEUES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", "lsf": "LSFCluster"}
 CONNECT_SECONDS = 10
+ENCRYPTED = ("tls", "wss")
+TLS_VARIABLE = "DASK_DISTRIBUTED__COMM__TLS__"
 
 
 @lru_cache
@@ -33,14 +38,14 @@ def client(scheduler: str):
     """Connect to a scheduler, or start one whose workers are jobs of a batch system.
 
     Args:
-        scheduler: An address, such as tcp://host:8786, or one of `QUEUES`, with the settings of dask-jobqueue's own
-            configuration file and MLI_JOBS jobs.
+        scheduler: An address, such as tcp://host:8786 or tls://host:8786, or one of `QUEUES`, with the settings of
+            dask-jobqueue's own configuration file and MLI_JOBS jobs.
 
     Returns:
         The `distributed.Client`.
 
     Raises:
-        UserError: If Dask is not installed, nobody answers, or the name is none.
+        UserError: If Dask is not installed, nobody answers or accepts the connection, or the name is none.
     """
     try:
         import distributed
@@ -57,12 +62,80 @@ def client(scheduler: str):
         raise UserError(
             f"MLI_SCHEDULER: got {scheduler!r}, expected an address (tcp://host:8786) or {', '.join(QUEUES)}"
         )
+    security = _security(scheduler)
     try:
-        return distributed.Client(scheduler, timeout=CONNECT_SECONDS)
+        return distributed.Client(scheduler, timeout=CONNECT_SECONDS, security=security)
     except (OSError, ValueError) as error:
+        raise UserError(f"MLI_SCHEDULER: {_refusal(scheduler, error)}") from error
+
+
+def _security(scheduler: str):
+    """Return Dask's own security settings, from its configuration files and environment variables.
+
+    Args:
+        scheduler: The address that they are for.
+
+    Returns:
+        The `distributed.security.Security`.
+
+    Raises:
+        UserError: If the address wants certificates that are not set, not there or not readable, or the settings want
+            an encrypted address.
+    """
+    from distributed.security import Security
+
+    security, scheme = Security(), scheduler.partition("://")[0]
+    if scheme not in ENCRYPTED:
+        if security.require_encryption:
+            raise UserError(
+                f"MLI_SCHEDULER: {scheduler} is not encrypted, which Dask's distributed.comm.require-encryption "
+                "demands: name a tls:// address, or unset that"
+            )
+        return security
+    settings = {"CA_FILE": security.tls_ca_file, "CLIENT__CERT": security.tls_client_cert}
+    if security.tls_client_key:  # else the key is in the file of the certificate
+        settings["CLIENT__KEY"] = security.tls_client_key
+    for name, file in settings.items():
+        if not file:
+            raise UserError(
+                f"MLI_SCHEDULER: {scheduler} wants certificates; set {TLS_VARIABLE}{name} to a file in PEM format"
+            )
+        if "\n" not in file and not Path(file).is_file():  # Dask takes the PEM text itself too
+            raise UserError(f"{TLS_VARIABLE}{name}: {file} is no file; name one in PEM format")
+    try:
+        security.get_connection_args("client")
+    except (OSError, ValueError) as error:  # of which `ssl.SSLError` is one
         raise UserError(
-            f"MLI_SCHEDULER: no scheduler answers at {scheduler}; start one with `dask scheduler`, or unset it"
+            f"the certificates for {scheduler} cannot be used ({error}); set {TLS_VARIABLE}{', '.join(settings)} to "
+            "files in PEM format that belong together"
         ) from error
+    return security
+
+
+def _refusal(scheduler: str, error: Exception) -> str:
+    """Say why there is no connection to a scheduler, and what mends that."""
+    from distributed.comm import CommClosedError
+
+    cause = error.__cause__ or error
+    encrypted = scheduler.partition("://")[0] in ENCRYPTED
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return (
+            f"the certificate of the scheduler at {scheduler} is not trusted ({cause.verify_message}); set "
+            f"{TLS_VARIABLE}CA_FILE to the authority that signed it"
+        )
+    if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
+        return f"the scheduler at {scheduler} does not use TLS; start it with --protocol tls and certificates"
+    if isinstance(error, CommClosedError) and encrypted:
+        return (
+            f"the scheduler at {scheduler} refuses this machine's certificate; set {TLS_VARIABLE}CLIENT__CERT to one "
+            "that its authority signed"
+        )
+    if isinstance(error, CommClosedError):
+        return (
+            f"what listens at {scheduler} ends the connection, as a scheduler with TLS does; name it "
+            f"tls://{scheduler.partition('://')[2]} and set certificates"
+        )
+    return f"no scheduler answers at {scheduler}; start one with `dask scheduler`, or unset it"
 
 
 def _queue(name: str):
@@ -108,7 +181,7 @@ def run_tasks(scheduler: str, function: Callable[..., Any], places: Places, task
     dataset = connected.submit(_same, content, key=f"dataset-{digest}")
     futures = [
         connected.submit(
-            _execute, function, task.arguments, _carried(places, task), dataset, digest, fingerprint(), pure=False
+            _execute, function, task.arguments, _carried(places, task), dataset, digest, agreed(task), pure=False
         )
         for task in tasks
     ]
@@ -142,11 +215,53 @@ def run_tasks(scheduler: str, function: Callable[..., Any], places: Places, task
         connected.cancel(futures)
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """What must be the same on all machines for a task's result to be the same."""
+
+    code: str
+    """Digest of the code of the stages."""
+    environment: dict[str, str]
+    """The environment of the process that schedules the task, which the identity of its result holds."""
+    factories: dict[str, dict]
+    """Source of the networks of the user's, by factory."""
+
+
+def agreed(task: Task) -> Agreement:
+    """Return what a worker must have in common with this process to do a task."""
+    return Agreement(fingerprint(), environment(), {factory: _source(factory) for factory in task.factories})
+
+
+def disagreement(expected: Agreement) -> str | None:
+    """Say in which way this process differs from what is expected of it, and what mends that; None if it does not."""
+    if fingerprint() != expected.code:
+        return "has other code of the stages; bring its copy of the project up to date"
+    here = environment()
+    for name, value in expected.environment.items():
+        if here.get(name) != value:
+            got = here.get(name)
+            return f"computes in another environment: {name} is {got!r}, expected {value!r} as where the stage runs"
+    for factory, source in expected.factories.items():
+        try:
+            same = _source(factory) == source
+        except UserError as error:
+            return f"cannot use {factory!r} ({error}); bring its copy of the project up to date"
+        if not same:
+            return f"has other source of {factory!r}; bring its copy of your networks up to date"
+    return None
+
+
+def _source(factory: str) -> dict:
+    from stages.networks.factory import factory_source  # torchvision takes seconds to import
+
+    return factory_source(factory)
+
+
 @lru_cache
 def fingerprint() -> str:
-    """Return what must be the same on all machines for results to be: the code of the stages and PyTorch's version."""
+    """Return the digest of the code of the stages."""
     root = Path(__file__).parent.parent
-    digest = hashlib.sha256(torch.__version__.encode())
+    digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode())
         digest.update(path.read_bytes())
@@ -173,14 +288,14 @@ def _execute(
     carried: dict[str, bytes],
     dataset: bytes,
     digest: str,
-    expected: str,
+    expected: Agreement,
 ) -> tuple[Any, dict[str, bytes]]:
     """Do a task on a worker, in a folder of its own; return its result and what it left in its store."""
     from distributed import get_worker
 
     worker = get_worker()
-    if fingerprint() != expected:
-        raise UserError(f"worker {worker.address} has other code of the stages or another PyTorch; bring it up to date")
+    if fault := disagreement(expected):
+        raise UserError(f"worker {worker.address} {fault}")
     if worker.state.nthreads != 1:
         raise UserError(f"worker {worker.address} has {worker.state.nthreads} threads; start it with --nthreads 1")
     torch.set_num_threads(1)

@@ -1,11 +1,12 @@
 """Tasks of a stage: in worker processes of this machine, or on the machines of a Dask cluster."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stages.config import Run
 from stages.workers import local
 
 
@@ -28,6 +29,13 @@ class Task:
     """After the places."""
     reads: tuple[Path, ...] = ()
     """Files below `Places.store` and `Places.runs` that it reads, those that exist."""
+    factories: tuple[str, ...] = ()
+    """Factories of the networks of the user's that it computes with, whose source must be the same everywhere."""
+
+
+def factories_of(runs: Iterable[Run]) -> tuple[str, ...]:
+    """Return the factories of the runs whose networks are the user's, each once."""
+    return tuple(sorted({run.factory for run in runs if run.factory}))
 
 
 def scheduler() -> str:

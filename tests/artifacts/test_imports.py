@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from stages.source import local_imports, module_files
 from tools.artifacts import imports
 from tools.artifacts.pipeline import Pipeline, Stage, read
 
@@ -49,7 +50,7 @@ def test_every_way_to_import_is_followed(tmp_path, statement, expected):
             "stages/loose/part.py": "",
         },
     )
-    found = imports.local_imports(tmp_path, imports.module_files(tmp_path, "stages.script"))
+    found = local_imports(tmp_path, module_files(tmp_path, "stages.script"))
     assert {path.as_posix() for path in found} == expected | {"stages/__init__.py", "stages/script.py"}
 
 

@@ -101,7 +101,9 @@ def test_vgg_16_written_out():
 
 def test_images_too_small_for_lenet_are_refused():
     assert network((1, 9, 9), network="lenet")(torch.zeros(2, 1, 9, 9)).shape == (2, 10)
-    with pytest.raises(UserError, match="got lenet for images of 8 x 8 pixels, expected at least 9 a side; set `image_size`"):
+    with pytest.raises(
+        UserError, match="got lenet for images of 8 x 8 pixels, expected at least 9 a side; set `image_size`"
+    ):
         network((1, 8, 8), network="lenet")
 
 

@@ -1,0 +1,89 @@
+"""Stage `inputs`: what results depend on beside parameters and this project's code -> data/inputs/**.json.
+
+DVC compares files. It sees neither the environment, nor the modules that a network of yours imports, nor images, texts
+and weights that lie anywhere. This stage runs each time and writes them down; other stages depend on what it writes.
+"""
+
+import hashlib
+from pathlib import Path
+
+from stages.command import Job, main
+from stages.config.params import ImageFolderSource, Source, TextSource
+from stages.environment import environment
+from stages.files import digest_file, replacing, write_json
+
+MISSING = "missing"
+
+
+def inputs(job: Job) -> None:
+    """Write what the environment, each dataset and each suite is made of.
+
+    Args:
+        job: The parameters and folders.
+
+    Raises:
+        UserError: If the environment or a factory of the parameters is none.
+    """
+    with replacing(job.inputs_folder) as folder:
+        write_json(folder / "environment.json", environment())
+        for name, source in job.params.datasets.items():
+            write_json(folder / "datasets" / f"{name}.json", files_of(source))
+        for name in job.params.suites:
+            write_json(folder / "suites" / f"{name}.json", networks_of(job, name))
+
+
+def files_of(source: Source) -> dict[str, str]:
+    """Return the digests of a source's own files; none where it is bundled or a published set.
+
+    Args:
+        source: One of the `datasets` of the parameters.
+
+    Returns:
+        By path: one digest of a text, one of a folder of images, or `missing`, which stage `download` refuses.
+    """
+    if isinstance(source, TextSource):
+        return {source.file: _digest(Path(source.file).expanduser())}
+    if isinstance(source, ImageFolderSource):
+        return {folder: _digest(Path(folder).expanduser()) for folder in (source.train, source.test)}
+    return {}
+
+
+def networks_of(job: Job, suite: str) -> dict[str, object]:
+    """Return what identifies the networks and weights of the user's in a suite; nothing where it has none.
+
+    Args:
+        job: The parameters.
+        suite: The suite's name.
+
+    Returns:
+        The identity of each factory and the digest of each file of weights, by name.
+    """
+    runs = job.params.runs(suite)
+    found: dict[str, object] = {}
+    for factory in sorted({run.factory for run in runs if run.factory}):
+        from stages.networks.factory import factory_identity  # torch and torchvision take seconds to import
+
+        found[factory] = factory_identity(factory)
+    for file in sorted({file for run in runs for file in run.weights or ()}):
+        found[file] = _digest(Path(file))
+    return found
+
+
+def _digest(path: Path) -> str:
+    """Return a digest of a file, or of the names and contents of all files in a folder."""
+    try:
+        if not path.is_dir():
+            return digest_file(path)
+        digest = hashlib.sha256()
+        for file in sorted(path.rglob("*")):
+            if file.is_file():
+                digest.update(
+                    f"{file.relative_to(path).as_posix()}:{digest_file(file)};".encode(errors="surrogateescape")
+                )
+        return digest.hexdigest()
+    except OSError:  # the stage that reads it says what is wrong
+        return MISSING
+
+
+if __name__ == "__main__":
+    main(inputs, "Write down what results depend on beside parameters and code.")

@@ -1,0 +1,195 @@
+"""A factory of the user's: the function that gives a network, and the identity of what it gives."""
+
+import hashlib
+import importlib
+import re
+import sys
+import sysconfig
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedTensorMixin
+
+# Before the user's module, which may import torchvision.
+from stages.datasets import torchvision_operators  # noqa: F401
+from stages.environment import PACKAGES
+from stages.errors import UserError
+from stages.source import imported_names, module_files
+
+OWN_PACKAGE = "stages"
+"""This project's code is not part of a factory's source: versions beside the code stand for it."""
+SETTINGS = {
+    "default dtype": torch.get_default_dtype,
+    "precision of products": torch.get_float32_matmul_precision,
+    "grad mode": torch.is_grad_enabled,
+    "deterministic algorithms": torch.are_deterministic_algorithms_enabled,
+    "number of threads": torch.get_num_threads,
+}
+"""PyTorch's process-wide settings, which a network of the user's must leave alone."""
+
+
+def call_factory(factory: str) -> nn.Module:
+    """Import and call a function that gives a network.
+
+    Args:
+        factory: `package.module:function`, importable from the project's root; it is called without arguments.
+
+    Returns:
+        The network that it gives, freed from the wrappers of `torch.compile` and `torch.nn.DataParallel`.
+
+    Raises:
+        UserError: If there is no such function, it fails, gives no network, or changes a setting of PyTorch.
+    """
+    module, _, name = factory.partition(":")
+    before = {setting: read() for setting, read in SETTINGS.items()}
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"factory: cannot import {factory!r} ({error}), expected package.module:function") from error
+    except (Exception, SystemExit) as error:  # whatever the user's code does, a syntax error included
+        raise UserError(f"factory: cannot import {factory!r} ({_said(error)}); mend {module}") from error
+    try:
+        network = function()
+    except (Exception, SystemExit) as error:
+        raise UserError(f"factory: {factory!r} failed ({_said(error)}); mend it") from error
+    for setting, read in SETTINGS.items():
+        if read() != before[setting]:
+            raise UserError(
+                f"factory: {factory!r} changes PyTorch's {setting} from {before[setting]} to {read()}, which would "
+                "change every other result too; have it leave that alone"
+            )
+    if isinstance(network, torch.jit.ScriptModule):
+        raise UserError(f"factory: {factory!r} gave a TorchScript module, expected the torch.nn.Module it was made of")
+    while isinstance(network, nn.Module) and (inner := _wrapped(network)) is not None:
+        network = inner
+    if not isinstance(network, nn.Module):
+        raise UserError(f"factory: {factory!r} gave {type(network).__name__}, expected a torch.nn.Module")
+    return network
+
+
+def _wrapped(network: nn.Module) -> nn.Module | None:
+    if isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return network.module
+    return getattr(network, "_orig_mod", None)  # of torch.compile
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+@lru_cache
+def factory_identity(factory: str) -> dict:
+    """Return what identifies the networks of a factory.
+
+    It holds the source of the factory's module and of every local module that it imports, the versions of the
+    installed packages that these import (those of PyTorch and its like are in `stages.environment`), and the network
+    that it gives for one seed: its structure and the values of its parameters and buffers, which may come from files.
+
+    Args:
+        factory: The factory, as `call_factory` takes it.
+
+    Returns:
+        Plain JSON values.
+
+    Raises:
+        UserError: If the factory is none, or gives other weights for the same seed of PyTorch.
+    """
+    first, second = (_network_digest(factory) for _ in range(2))
+    if first != second:
+        raise UserError(
+            f"factory: {factory!r} gives other weights each time it is called with the same seed of PyTorch; draw all "
+            "random numbers by torch, so that a run can be repeated"
+        )
+    source = factory_source(factory)
+    return {"source": source["source"], "packages": source["packages"], "network": first}
+
+
+@lru_cache
+def factory_source(factory: str) -> dict:
+    """Return the digest of a factory's source, and the versions of the packages that the source imports.
+
+    Modules whose names are put together while the code runs (`importlib.import_module(...)`) are not seen.
+
+    Args:
+        factory: The factory, as `call_factory` takes it.
+
+    Returns:
+        `source`, in hexadecimal digits, and `packages`, versions by name.
+
+    Raises:
+        UserError: If its module is neither a file below a folder of Python's path nor an installed package.
+    """
+    module = factory.partition(":")[0]
+    names, files, waiting = set(), set(), {module}
+    while waiting:
+        name = waiting.pop()
+        names.add(name)
+        if name.partition(".")[0] == OWN_PACKAGE:
+            continue
+        for root in _roots():
+            for file in module_files(root, name) - {known for place, known in files if place == root}:
+                files.add((root, file))
+                waiting |= set(imported_names(root, file)) - names
+    owners = packages_distributions()
+    packages = {owner for name in names for owner in owners.get(name.partition(".")[0], ())}
+    if not files and not packages:
+        raise UserError(f"factory: cannot import {factory!r}, expected package.module:function with a source file")
+    digest = hashlib.sha256()
+    for root, file in sorted(files, key=lambda pair: (pair[1].as_posix(), str(pair[0]))):
+        content = (root / file).read_bytes()
+        digest.update(f"{file.as_posix()}:{len(content)};".encode())
+        digest.update(content)
+    return {"source": digest.hexdigest(), "packages": {name: version(name) for name in sorted(packages - {*PACKAGES})}}
+
+
+def _roots() -> list[Path]:
+    """Return the folders of Python's path that hold neither installed packages nor the standard library."""
+    installed = {Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
+    folders = dict.fromkeys(Path(entry or ".").resolve() for entry in sys.path)
+    return [
+        folder
+        for folder in folders
+        if folder.is_dir() and not any(place == folder or place in folder.parents for place in installed)
+    ]
+
+
+def _network_digest(factory: str) -> str:
+    with seeded(0), one_thread():
+        network = call_factory(factory)
+    digest = hashlib.sha256(re.sub(r"0x[0-9a-f]+", "", repr(network)).encode())
+    named = [*network.named_parameters(), *network.named_buffers()]
+    for name, value in named:
+        if isinstance(value, UninitializedTensorMixin):
+            continue
+        moves = isinstance(value, nn.Parameter) and value.requires_grad
+        digest.update(f"{name}:{value.dtype}:{tuple(value.shape)}:{moves};".encode())
+        digest.update(_bytes(value))
+    return digest.hexdigest()
+
+
+def _bytes(value: Tensor) -> bytes:
+    return value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+
+
+@contextmanager
+def seeded(seed: int) -> Generator[None, None, None]:
+    """Seed PyTorch's random numbers while entered; its global random state is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def one_thread() -> Generator[None, None, None]:
+    """Compute with one thread while entered, since some initialisations round by the number of threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

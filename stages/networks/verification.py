@@ -1,0 +1,377 @@
+"""Whether a network of the user's, made ready for training and lines, is still the function that PyTorch computes."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils._pytree import tree_leaves
+
+from stages.config import Run
+from stages.datasets.dataset import Dataset
+from stages.errors import UserError
+from stages.networks.batch_norm import batch_norms, given_statistics, statistic_buffers, statistics_of
+from stages.networks.custom import call_on_example, custom, logits, training_mode
+from stages.networks.evaluation import over_points
+from stages.networks.factory import call_factory, seeded
+from stages.networks.layout import Layout
+
+VERSION = 1
+"""Version of the checks: raise it when one is added, so that networks that passed before are checked again."""
+EXAMPLES = 8
+NOISE = 0.1
+"""Standard deviation of what is added to parameters, relative to their root mean square: zeros hide differences."""
+TOLERANCES = {torch.float64: 1e-5, torch.float32: 1e-3}
+"""Largest difference that counts as rounding, relative to the largest output, by precision."""
+
+Outputs = Mapping[str, Tensor]
+
+
+class _CannotComputeError(Exception):
+    """The untouched network does not compute in a precision."""
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """The untouched network and the prepared one with the same state, in one precision."""
+
+    factory: str
+    plain: nn.Module
+    prepared: nn.Module
+    parameters: dict[str, Tensor]
+    x: Tensor
+    tolerance: float
+
+    def statistics(self) -> dict[str, Tensor]:
+        """Return the running statistics of the untouched network under the names of `batch_norm.Statistics`."""
+        found = {}
+        for name in batch_norms(self.prepared):
+            layer = self.plain.get_submodule(name)
+            if layer.running_mean is not None:
+                found[f"{name}.mean"], found[f"{name}.variance"] = layer.running_mean, layer.running_var
+        return found
+
+    def compare(self, how: str, plain: Callable[[], Tensor], prepared: Callable[[], Tensor]) -> None:
+        """Refuse the network if two ways to compute its outputs differ by more than rounding.
+
+        Args:
+            how: How they are computed, for the message.
+            plain: Computes them by the untouched network.
+            prepared: Computes them by the prepared one.
+
+        Raises:
+            UserError: If they differ; it names the first module whose output does.
+        """
+        with _recorded(self.plain) as expected:
+            reference = plain()
+        with _recorded(self.prepared) as found:
+            ours = prepared()
+        if (gap := _difference(ours, reference)) <= self.tolerance:
+            return
+        for (name, theirs), (other, mine) in zip(expected, found, strict=False):
+            if name != other or any(_difference(*pair) > self.tolerance for pair in zip(mine, theirs, strict=False)):
+                module = self.plain.get_submodule(name)
+                break
+        else:
+            name, module = "", self.plain
+        raise UserError(
+            f"factory: {self.factory!r} {how} would be computed otherwise here than by PyTorch: from module "
+            f"{name or 'at the root'} ({type(module).__name__}) on, outputs differ by {gap:.2g} of the largest; write "
+            "that module with layers of torch.nn, with all that it computes with in parameters and buffers"
+        )
+
+
+def verify(run: Run, dataset: Dataset, states: Sequence[Mapping[str, Tensor]], trains: bool) -> None:
+    """Hold a run's network, as it is prepared here, to the untouched network.
+
+    Args:
+        run: A run of network custom; all runs of its factory in a suite pass or fail together.
+        dataset: Its data, of which the first few training examples are used.
+        states: State dicts of files, fitted to the network.
+        trains: Whether such networks are trained here too, so that training mode matters.
+
+    Raises:
+        UserError: If they differ, or the network does what neither lines nor stacks can see: it draws at random in
+            evaluation mode, writes into its input, parameters or buffers, depends on other examples of a batch or on
+            something that is neither parameter nor buffer.
+    """
+    factory, x = run.factory, dataset.train_x[:EXAMPLES]
+    plain = _plain(factory, dataset.shape)
+    if bool(batch_norms(custom(factory, dataset.shape))) != run.batch_norm:
+        has = "has" if not run.batch_norm else "has no"
+        raise UserError(f"batch_norm: got {run.batch_norm}, but {factory!r} {has} batch norm; say so")
+    outputs = logits(call_on_example(plain, factory, dataset.shape), factory)
+    if tuple(outputs.shape) != (2, dataset.classes) or not outputs.is_floating_point():
+        raise UserError(
+            f"factory: {factory!r} gives outputs of shape {tuple(outputs.shape)} and type {outputs.dtype} for two "
+            f"examples of {run.dataset}, expected real numbers of shape {(2, dataset.classes)}"
+        )
+    with torch.no_grad():
+        _add_noise(plain, batch_norms(custom(factory, dataset.shape)))
+        _check_effects(plain, factory, x, "in evaluation mode")
+        _check_state(factory, dataset.shape, x)
+    for state in ({}, *states):
+        _in_best_precision(lambda dtype, state=state: _compare(factory, dataset.shape, x, state, trains, dtype))
+
+
+def _in_best_precision(check: Callable[[torch.dtype], None]) -> None:
+    """Run a check in double precision, or in single where a network insists on that."""
+    for dtype in TOLERANCES:
+        try:
+            with default_dtype(dtype):  # of tensors that the network makes itself
+                check(dtype)
+        except _CannotComputeError:
+            continue
+        return
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Generator[None, None, None]:
+    """Make tensors of a type by default while entered."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _plain(factory: str, shape: tuple[int, ...], seed: int = 0) -> nn.Module:
+    """Return the untouched network of a seed in evaluation mode; lazy modules have learned their sizes."""
+    with seeded(seed):
+        network = call_factory(factory).eval()
+        call_on_example(network, factory, shape)
+    return network
+
+
+def _check_effects(network: nn.Module, factory: str, x: Tensor, when: str) -> None:
+    """Refuse a network that draws at random or writes in place."""
+    given, before = x.clone(), {name: value.clone() for name, value in network.state_dict().items()}
+    first, second = (logits(network(given), factory) for _ in range(2))
+    if not torch.equal(given, x):
+        raise UserError(f"factory: {factory!r} writes into its input; have it copy that first (x = x.clone())")
+    if changed := _changed(before, network.state_dict()):
+        raise UserError(
+            f"factory: {factory!r} writes into {changed} when it is called {when}, so that its outputs depend on what "
+            "it was called with before; have it leave that alone"
+        )
+    if _difference(first, second) > 0:
+        raise UserError(
+            f"factory: {factory!r} gives other outputs each time it is called {when}; have it draw at random in "
+            "training mode only, as torch.nn.Dropout does"
+        )
+
+
+def _check_state(factory: str, shape: tuple[int, ...], x: Tensor) -> None:
+    """Refuse a network that computes with numbers that its state dict does not hold."""
+    one, other = _plain(factory, shape, 0), _plain(factory, shape, 1)
+    other.load_state_dict(one.state_dict())
+    if _difference(logits(other(x.clone()), factory), logits(one(x.clone()), factory)) > 0:
+        raise UserError(
+            f"factory: {factory!r} computes with random numbers that are neither parameters nor buffers, so that no "
+            "file of weights holds them; register them (nn.ModuleList in place of a list, register_buffer)"
+        )
+
+
+def _compare(
+    factory: str, shape: tuple[int, ...], x: Tensor, state: Mapping[str, Tensor], trains: bool, dtype: torch.dtype
+) -> None:
+    """Hold the prepared network to the untouched one, in evaluation mode and in training mode."""
+    probe = _probe(factory, shape, x, state, dtype)
+    plain, prepared, parameters = probe.plain, probe.prepared, probe.parameters
+
+    def call() -> Tensor:
+        return logits(plain(probe.x.clone()), factory)
+
+    with torch.no_grad():
+        try:
+            call()
+        except Exception as error:
+            if dtype == torch.float32:
+                raise
+            raise _CannotComputeError from error
+        known = probe.statistics()
+        if len(known) == 2 * len(batch_norms(prepared)):
+            probe.compare(
+                "in evaluation mode",
+                call,
+                lambda: given_statistics(prepared, parameters, known, probe.x.clone()),
+            )
+        for name in batch_norms(prepared):
+            layer = plain.get_submodule(name)
+            layer.training, layer.momentum = True, 1.0  # running statistics become those of the batch
+        probe.compare(
+            "with the batch's own statistics",
+            call,
+            lambda: functional_call(prepared, parameters, (probe.x.clone(),)),
+        )
+        if batch_norms(prepared):
+            _check_statistics(probe)
+        _check_examples(probe)
+        _check_points(probe)
+    if trains:
+        _check_training(probe)
+
+
+def _check_statistics(probe: _Probe) -> None:
+    expected = probe.statistics()
+    for name, value in statistics_of(probe.prepared, probe.parameters, probe.x.clone()).items():
+        if name in expected and (gap := _difference(value, expected[name])) > probe.tolerance:
+            raise UserError(
+                f"factory: {probe.factory!r}: the statistic {name} would be estimated otherwise here than by PyTorch, "
+                f"by {gap:.2g} of the largest; is that layer called more than once?"
+            )
+
+
+def _check_examples(probe: _Probe) -> None:
+    """Hold the outputs of some examples, normalised by given statistics, to those with other examples beside them."""
+    statistics = statistics_of(probe.prepared, probe.parameters, probe.x.clone()) if batch_norms(probe.prepared) else {}
+    half = len(probe.x) // 2
+    all_of_them, some = (
+        given_statistics(probe.prepared, probe.parameters, statistics, x.clone()) for x in (probe.x, probe.x[:half])
+    )
+    if _difference(some, all_of_them[:half]) > probe.tolerance:
+        raise UserError(
+            f"factory: {probe.factory!r} gives other outputs for an example when other examples are beside it in "
+            "evaluation mode; normalise over a batch by torch.nn.BatchNorm2d and its like only"
+        )
+
+
+def _check_points(probe: _Probe) -> None:
+    """Hold outputs at several points at once to those at each point."""
+    layout = Layout.of(probe.prepared)
+    theta = layout.join(probe.parameters)
+    points = torch.stack([theta, 0.9 * theta])
+
+    def at(point: Tensor) -> Tensor:
+        return functional_call(probe.prepared, layout.split(point), (probe.x.clone(),))
+
+    together = over_points(at, (0,), may_loop=True)(points)
+    if (gap := _difference(together, torch.stack([at(point) for point in points]))) > probe.tolerance:
+        raise UserError(
+            f"factory: {probe.factory!r} gives other outputs under torch.vmap, by {gap:.2g} of the largest; keep "
+            "nothing from one call to the next"
+        )
+
+
+def _check_training(probe: _Probe) -> None:
+    """Hold training mode to that of the untouched network, with the same random numbers."""
+    plain, prepared = probe.plain.train(), probe.prepared
+    training_mode(prepared)
+    statistics = statistic_buffers(prepared)
+    before = {name: value.clone() for name, value in plain.state_dict().items()}
+
+    def seeded_call(network: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        def call() -> Tensor:
+            with seeded(0):
+                return network()
+
+        return call
+
+    with torch.no_grad():
+        probe.compare(
+            "in training mode",
+            seeded_call(lambda: logits(plain(probe.x.clone()), probe.factory)),
+            seeded_call(lambda: functional_call(prepared, probe.parameters, (probe.x.clone(),))),
+        )
+    if changed := _changed(before, plain.state_dict(), without=statistics):
+        raise UserError(
+            f"factory: {probe.factory!r} writes into {changed} in training mode, which runs that are trained here "
+            "do not keep; use a layer that does not, or give `weights` that were trained elsewhere"
+        )
+    leaves = {name: value.detach().requires_grad_() for name, value in probe.parameters.items()}
+    with seeded(0):
+        outputs = functional_call(prepared, leaves, (probe.x.clone(),))
+    gradients = torch.autograd.grad(outputs.sum(), list(leaves.values()), allow_unused=True)
+    unused = [name for name, gradient in zip(leaves, gradients, strict=True) if gradient is None]
+    if unused:
+        raise UserError(
+            f"factory: {probe.factory!r}: its outputs do not depend on {len(unused)} parameters ({unused[0]}, ...), as "
+            "of auxiliary heads; leave them out, or freeze them by requires_grad_(False)"
+        )
+
+
+def _probe(factory: str, shape: tuple[int, ...], x: Tensor, state: Mapping[str, Tensor], dtype: torch.dtype) -> _Probe:
+    """Return both networks with the given state, or else with the factory's own state and noise."""
+    with default_dtype(torch.float32):
+        plain = _plain(factory, shape)
+        with seeded(0):
+            prepared = custom(factory, shape)
+    trained = {name for name, value in prepared.named_parameters() if value.requires_grad}
+    with torch.no_grad():
+        for module in plain.modules():
+            if type(module) is nn.SyncBatchNorm:
+                module.__class__ = _AnyBatchNorm  # the same function in one process, on a processor too
+        plain.to(dtype)
+        prepared.to(dtype)
+        if state:
+            plain.load_state_dict({name: value.to(dtype) for name, value in state.items()})
+        else:
+            _add_noise(plain, batch_norms(prepared))
+        for name, value in prepared.state_dict().items():
+            if name not in trained:  # what is trained is given in each call, and may be found nowhere else
+                value.copy_(plain.state_dict()[name])
+    parameters = {name: value.detach().clone() for name, value in plain.named_parameters() if name in trained}
+    return _Probe(factory, plain, prepared, parameters, x.to(dtype), TOLERANCES[dtype])
+
+
+def _add_noise(network: nn.Module, layers: Mapping[str, nn.Module]) -> None:
+    source = torch.Generator().manual_seed(0)
+
+    def noise(value: Tensor) -> Tensor:
+        return torch.randn(value.shape, generator=source, dtype=torch.float64).to(value)
+
+    for value in network.parameters():
+        if value.requires_grad:
+            value.add_(NOISE * noise(value) * value.square().mean().sqrt().clamp(min=NOISE))
+    for name in layers:
+        layer = network.get_submodule(name)
+        if layer.running_mean is not None:
+            layer.running_mean.add_(NOISE * noise(layer.running_mean))
+            layer.running_var.mul_((NOISE * noise(layer.running_var)).exp())
+
+
+class _AnyBatchNorm(nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 (has no public name)
+    def _check_input_dim(self, input: Tensor) -> None:
+        pass
+
+
+@contextmanager
+def _recorded(network: nn.Module) -> Generator[list[tuple[str, list[Tensor]]], None, None]:
+    """Note what each module gives while entered, in the order in which they finish."""
+    found: list[tuple[str, list[Tensor]]] = []
+
+    def keep(name: str) -> Callable:
+        def hook(module: nn.Module, given: tuple, output: object) -> None:
+            found.append((name, [leaf.clone() for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]))
+
+        return hook
+
+    handles = [module.register_forward_hook(keep(name)) for name, module in network.named_modules()]
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _difference(one: Tensor, other: Tensor) -> float:
+    """Return the largest difference of two tensors relative to the largest number in the second; NaN equals NaN."""
+    if one.shape != other.shape:
+        return float("inf")
+    one, other = one.double(), other.double()
+    same = (one == other) | (one.isnan() & other.isnan())
+    if bool(same.all()):
+        return 0.0
+    gap = (one - other).abs()[~same].max()
+    scale = other[other.isfinite()].abs().max() if bool(other.isfinite().any()) else torch.tensor(0.0)
+    return float("inf") if bool(gap.isnan()) else float(gap / scale.clamp(min=1e-30))
+
+
+def _changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor], without: Sequence[str] = ()) -> str | None:
+    """Return the name of the first tensor that differs; None if none does."""
+    return next(
+        (name for name, value in before.items() if name not in without and _difference(after[name], value) > 0), None
+    )

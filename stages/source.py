@@ -1,0 +1,79 @@
+"""Which source files a module runs when it is imported: itself and every local module below it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from stages.errors import UserError
+
+
+def local_imports(root: Path, files: set[Path], without: tuple[str, ...] = ()) -> set[Path]:
+    """Return `files` and all modules below `root` that they import, directly or not, at any depth of the code.
+
+    Args:
+        root: The folder that top-level modules lie in.
+        files: Python files, relative to the root.
+        without: Top-level packages that are not followed.
+
+    Returns:
+        Python files, relative to the root. The `__init__.py` of a package counts, since importing a module runs it.
+    """
+    found: set[Path] = set()
+    waiting = set(files)
+    while waiting:
+        file = waiting.pop()
+        found.add(file)
+        for name in imported_names(root, file):
+            if name.partition(".")[0] not in without:
+                waiting |= module_files(root, name) - found
+    return found
+
+
+def module_files(root: Path, name: str) -> set[Path]:
+    """Return the files that `import name` runs, from the outermost package down to the last part that is a module.
+
+    Args:
+        root: The folder that top-level modules lie in.
+        name: The dotted name; what follows the module may be a name in it.
+
+    Returns:
+        Files relative to the root; none where `name` is not local.
+    """
+    files: set[Path] = set()
+    place = Path()
+    for part in name.split("."):
+        place /= part
+        module, package = place.with_suffix(".py"), place / "__init__.py"
+        if (root / package).is_file():
+            files.add(package)
+        elif (root / module).is_file():
+            return files | {module}
+        elif not (root / place).is_dir():
+            break
+    return files
+
+
+def imported_names(root: Path, file: Path) -> Iterator[str]:
+    """Yield the dotted names that a module imports; for `from a import b` it is a.b, which may be a module.
+
+    Args:
+        root: The folder that top-level modules lie in.
+        file: The module, relative to the root.
+
+    Yields:
+        Absolute names, those in functions included.
+
+    Raises:
+        UserError: If the file is not Python.
+    """
+    try:
+        tree = ast.parse((root / file).read_bytes(), filename=str(file))
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"{file}: cannot be imported ({type(error).__name__}: {error}); mend it") from error
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = file.parts[: len(file.parts) - node.level] if node.level else ()
+            base = [*package, *([node.module] if node.module else [])]
+            yield from (".".join([*base, alias.name]) for alias in node.names)
