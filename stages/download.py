@@ -21,6 +21,8 @@ def download(job: Job) -> None:
         raise UserError(f"datasets.{name}: no such dataset, expected one of {', '.join(job.params.datasets)}")
     splits = load_source(name, job.params.datasets[name])
     checksum = save_dataset(job.dataset_file(name), name, splits)
+    for remark in splits.remarks:
+        print(f"download {name}: {remark}")
     shape = "x".join(str(side) for side in splits.train_x.shape[1:])
     kinds = f"{shape}, {splits.classes} classes"
     if splits.evaluation is not None:

@@ -38,6 +38,8 @@ class Splits:
     """Of text."""
     tokenizer: bytes = b""
     """Of text: the tokenizer as the JSON of Hugging Face's library, kept in the file."""
+    remarks: tuple[str, ...] = ()
+    """Lines that stage `download` prints: what of the source's files was not read. No part of the dataset."""
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,14 @@ import http.client
 import os
 import tarfile
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from stages.config.params import ImageFolderSource, TorchvisionSource
 from stages.datasets.dataset import Splits
+from stages.datasets.image_files import image_folder, left_out, read_images
 from stages.datasets.raw_files import DamagedSetError, check_raw_files, label_file, raw_files
 from stages.datasets.torchvision_operators import torchvision
 from stages.errors import UserError
@@ -26,7 +25,6 @@ SETS = {  # source: name in torchvision, shape (H, W, C) of an image, number of 
     "cifar100": ("CIFAR100", (32, 32, 3), 100),
 }
 DOWNLOAD_FAULTS = (RuntimeError, OSError, EOFError, http.client.HTTPException, tarfile.TarError, zlib.error)
-WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L")  # of Pillow, with more than 8 bits a channel
 
 
 def load_torchvision(name: str, source: TorchvisionSource) -> Splits:
@@ -72,28 +70,32 @@ def load_image_folder(name: str, source: ImageFolderSource) -> Splits:
 
     Returns:
         Images of shape (N, 3, size, size); classes are numbered in alphabetical order. Training images are in one
-        mixed order, so that the first ones, and each batch, stand for all.
+        mixed order, so that the first ones, and each batch, stand for all. Remarks count the files that are left out.
 
     Raises:
         UserError: If a folder is missing or has a class without images, the two differ in classes, or an image cannot
             be read.
     """
     _check_channels(name, source, 3)
-    train = _folder(f"datasets.{name}.train", source.train)
-    test = _folder(f"datasets.{name}.test", source.test)
+    train = image_folder(f"datasets.{name}.train", source.train)
+    test = image_folder(f"datasets.{name}.test", source.test)
     if train.classes != test.classes:
         only = ", ".join(sorted(set(train.classes) ^ set(test.classes)))
         raise UserError(
             f"datasets.{name}: {source.train} and {source.test} differ in the class folders {only}; "
             "give both the same class folders"
         )
-    arrays = []
+    arrays, remarks = [], []
     mixed = torch.randperm(len(train.samples), generator=generator("stored order", 0)).tolist()
     for folder, order in ((train, mixed), (test, range(len(test.samples)))):
         samples = [folder.samples[index] for index in order]
-        pixels = _read_images([path for path, _ in samples], source.image_size)
+        pixels, several = read_images([path for path, _ in samples], source.image_size)
         arrays += [_normalised(pixels, source), np.array([label for _, label in samples])]
-    return Splits(*arrays, classes=len(train.classes))
+        remarks += [left_out(folder)]
+        remarks += (
+            [f"files of several frames, of which the first is read, in {folder.root}: {several}"] if several else []
+        )
+    return Splits(*arrays, classes=len(train.classes), remarks=tuple(filter(None, remarks)))
 
 
 def _check_channels(name: str, source: TorchvisionSource | ImageFolderSource, channels: int) -> None:
@@ -135,42 +137,3 @@ def _root(name: str, source: TorchvisionSource, vision_set: type) -> Path:
             f"into {raw_files(own, vision_set)[0].parent}, or set {ROOT_VARIABLE} to a folder in torchvision's layout"
         ) from error
     return own
-
-
-def _folder(key: str, path: str) -> "torchvision.datasets.ImageFolder":
-    try:
-        return torchvision.datasets.ImageFolder(str(Path(path).expanduser()))
-    except OSError as error:  # missing, no folder, no class in it, or a class without images
-        reason = error.strerror or " ".join(str(error).split())
-        raise UserError(f"{key}: {path} is no folder of one folder of images a class ({reason}); mend it") from error
-
-
-def _read_images(paths: list[str], size: int) -> np.ndarray:
-    """Return images as RGB bytes of shape (N, size, size, 3), in the order of `paths`."""
-    pixels_NHWC = np.empty((len(paths), size, size, 3), dtype=np.uint8)
-
-    def read(index: int) -> None:
-        pixels_NHWC[index] = _read_image(paths[index], size)
-
-    with ThreadPoolExecutor() as pool:  # Pillow decodes outside the interpreter's lock
-        for _ in pool.map(read, range(len(paths))):
-            pass
-    return pixels_NHWC
-
-
-def _read_image(path: str, size: int) -> np.ndarray:
-    """Return one image as RGB bytes of shape (size, size, 3), resized by Pillow's antialiased bilinear filter.
-
-    Raises:
-        UserError: If it cannot be read, or has more than 8 bits a channel, which Pillow would clip.
-    """
-    try:
-        with Image.open(path) as image:
-            if image.mode in WIDE_MODES:
-                raise UserError(f"{path} has more than 8 bits a channel; convert it to 8 bits")
-            image = image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} is no readable image ({error}); replace or remove it") from error
-    if image.size != (size, size):
-        image = image.resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(image)

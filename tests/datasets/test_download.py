@@ -47,6 +47,21 @@ def test_an_image_folder_is_written(tmp_path):
     np.testing.assert_array_equal(dataset.train_x[:, :, 0, 0], [[1, 0, 0], [1, 0, 0]])
 
 
+def test_files_that_are_left_out_are_told_before_the_dataset(tmp_path, capsys):
+    for split in ("train", "test"):
+        (tmp_path / split / "a").mkdir(parents=True)
+        Image.new("RGB", (4, 4), (255, 0, 0)).save(tmp_path / split / "a/0.png")
+    (tmp_path / "test/a/1.heic").write_bytes(b"")
+    source = ImageFolderSource(
+        source="image_folder", train=str(tmp_path / "train"), test=str(tmp_path / "test"), image_size=4
+    )
+    download(job(tmp_path, "mine", mine=source))
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == f"download mine: left out of {tmp_path / 'test'}: 1 .heic"
+    assert told[1].startswith("download mine: 1 training and 1 test examples")
+    assert len(told) == 2
+
+
 def test_a_set_of_torchvision_is_asked_for_by_its_source(tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise OSError("no network")

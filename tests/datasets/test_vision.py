@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from stages.config.params import ImageFolderSource, TorchvisionSource
+from stages.datasets.image_files import ENDINGS
 from stages.datasets.torchvision_operators import torchvision
 from stages.datasets.vision import load_image_folder, load_torchvision
 from stages.errors import UserError
@@ -332,3 +333,69 @@ def test_an_empty_or_missing_folder_is_named(images):
     for name in ("empty", "missing", "train/cat/0.png"):
         with pytest.raises(UserError, match=rf"datasets\.mine\.train: .*{name} is no folder of one folder"):
             folder(images, train=str(images / name))
+
+
+FORMATS = {
+    ".apng": "PNG",
+    ".jfif": "JPEG",
+    ".j2k": "JPEG2000",
+    ".jpe": "JPEG",
+    ".pbm": "PPM",
+    ".pnm": "PPM",
+    ".tif": "TIFF",
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_every_ending_of_an_example_is_read(images, ending):
+    picture = Image.new({".pbm": "1", ".pgm": "L"}.get(ending, "RGB"), (16, 16), "white")  # which every format keeps
+    picture.save(images / "test/cat" / f"white{ending.upper()}", FORMATS.get(ending))
+    split = folder(images)
+    assert split.test_y.tolist() == [0, 1, 1]
+    np.testing.assert_allclose(split.test_x[2], 1.0, atol=0.02)
+    assert split.remarks == ()
+
+
+def test_the_first_frame_of_an_animation_is_read_and_told(images):
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ((255, 0, 0), (0, 255, 0))]
+    frames[0].save(images / "train/cat/moving.gif", save_all=True, append_images=frames[1:])
+    split = folder(images)
+    assert split.remarks == (f"files of several frames, of which the first is read, in {images / 'train'}: 1",)
+    last = split.train_x[torch.randperm(6, generator=generator("stored order", 0)).tolist().index(5)]  # cat/moving.gif
+    np.testing.assert_allclose(last[:, 0, 0], [1, 0, 0], atol=0.02)
+
+
+def test_files_that_are_left_out_are_counted_by_their_endings(images):
+    for name in ("a.heic", "b.HEIC", "notes.txt", "deep/c.svg", "LICENSE"):
+        (images / "train/cat" / name).parent.mkdir(exist_ok=True)
+        (images / "train/cat" / name).write_bytes(b"")
+    (images / "train/0.png").write_bytes(b"")
+    (images / "test/labels.csv").write_bytes(b"")
+    train, test = images / "train", images / "test"
+    assert folder(images).remarks == (
+        f"left out of {train}: 2 .heic, 1 .svg, 1 .txt, 1 without ending; 1 .png outside of the class folders",
+        f"left out of {test}: 1 .csv outside of the class folders",
+    )
+
+
+def test_hidden_files_and_those_of_the_system_are_not_told(images):
+    (images / "train/cat/.cache").mkdir()
+    for name in (
+        ".DS_Store",
+        "cat/.DS_Store",
+        "cat/._0.heic",
+        "bird/Thumbs.db",
+        "bird/desktop.ini",
+        "cat/.cache/a.bin",
+    ):
+        (images / "train" / name).write_bytes(b"")
+    assert folder(images).remarks == ()
+
+
+@pytest.mark.parametrize(("ending", "how"), [(".gif", 25), (".qoi", 20), (".avif", 200)])
+def test_a_damaged_image_of_any_format_is_named(images, ending, how):
+    path = images / "test/cat" / f"0{ending}"
+    Image.effect_noise((16, 16), 50).convert("RGB").save(path)
+    path.write_bytes(path.read_bytes()[:how])
+    with pytest.raises(UserError, match=rf"test/cat/0\{ending} is no readable image \(.+\); replace or remove it"):
+        folder(images)
