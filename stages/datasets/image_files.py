@@ -14,7 +14,8 @@ from stages.errors import UserError
 
 ENDINGS = (
     *torchvision.datasets.folder.IMG_EXTENSIONS,
-    *".apng .avif .dib .gif .ico .j2k .jfif .jp2 .jpe .pbm .pcx .pnm .qoi .tga".split(),
+    *(".apng", ".avif", ".dib", ".gif", ".ico", ".j2k", ".jfif"),
+    *(".jp2", ".jpe", ".pbm", ".pcx", ".pnm", ".qoi", ".tga"),
 )
 """Endings of the files that are examples: torchvision's, and other formats of still images that Pillow reads."""
 SYSTEM_FILES = ("desktop.ini", "thumbs.db")  # Windows makes them in folders of images

@@ -32,14 +32,14 @@ def raw_files(root: Path, vision_set: type) -> list[Path]:
     Returns:
         Their paths, whether they are there or not.
     """
-    if _is_idx(vision_set):
+    if is_idx(vision_set):
         return [_idx_file(root, vision_set, train, kind) for train in (True, False) for kind in IDX_MAGIC]
     return [path for path, _ in _batches(root, vision_set)]
 
 
 def label_file(root: Path, vision_set: type, train: bool) -> Path:
     """Return the (first) file with the labels of a split."""
-    if _is_idx(vision_set):
+    if is_idx(vision_set):
         return _idx_file(root, vision_set, train, "labels")
     return root / vision_set.base_folder / (vision_set.train_list if train else vision_set.test_list)[0][0]
 
@@ -54,7 +54,7 @@ def check_raw_files(root: Path, vision_set: type) -> None:
     Raises:
         DamagedSetError: If a file is damaged, or there are not as many labels as images.
     """
-    if _is_idx(vision_set):
+    if is_idx(vision_set):
         for train in (True, False):
             images = _idx_count(_idx_file(root, vision_set, train, "images"), vision_set, "images")
             path = _idx_file(root, vision_set, train, "labels")
@@ -67,7 +67,8 @@ def check_raw_files(root: Path, vision_set: type) -> None:
             raise DamagedSetError(path, vision_set, f"its MD5 is not {md5}")
 
 
-def _is_idx(vision_set: type) -> bool:
+def is_idx(vision_set: type) -> bool:
+    """Return whether the set's files are in the IDX format: MNIST and its relatives, not the CIFAR family."""
     return issubclass(vision_set, torchvision.datasets.MNIST)
 
 

@@ -12,6 +12,7 @@ import torch
 from stages.config.params import ImageFolderSource, TorchvisionSource
 from stages.datasets.dataset import Splits
 from stages.datasets.image_files import image_folder, left_out, read_images
+from stages.datasets.misplaced_files import misplaced_files, right_root
 from stages.datasets.raw_files import DamagedSetError, check_raw_files, label_file, raw_files
 from stages.datasets.torchvision_operators import torchvision
 from stages.errors import UserError
@@ -121,12 +122,18 @@ def _normalised(pixels_NHWC: np.ndarray, source: TorchvisionSource | ImageFolder
 
 
 def _root(name: str, source: TorchvisionSource, vision_set: type) -> Path:
-    """Return the first root that holds every file of the set; download it to the source's own if none does."""
+    """Return the first root that holds every file of the set; download it to the source's own if none does.
+
+    Raises:
+        UserError: If the root of the environment has the set's files in another layout, or the download fails.
+    """
     own = Path(source.root).expanduser()
     given = os.environ.get(ROOT_VARIABLE)
     for root in [Path(given).expanduser(), own] if given else [own]:
         if all(file.is_file() for file in raw_files(root, vision_set)):
             return root
+    if given:
+        _refuse_misplaced(name, Path(given).expanduser(), vision_set)
     try:
         vision_set(str(own), train=True, download=True)
     except DOWNLOAD_FAULTS as error:
@@ -137,3 +144,18 @@ def _root(name: str, source: TorchvisionSource, vision_set: type) -> Path:
             f"into {raw_files(own, vision_set)[0].parent}, or set {ROOT_VARIABLE} to a folder in torchvision's layout"
         ) from error
     return own
+
+
+def _refuse_misplaced(name: str, root: Path, vision_set: type) -> None:
+    """Raise a UserError if a root that lacks the set in torchvision's layout has files of it elsewhere."""
+    found = misplaced_files(root, vision_set)
+    if not found:
+        return
+    right = right_root(found, vision_set)
+    remedy = f"set it to {right}" if right else "put them there, unpacked, or unset it to download the set"
+    missing = [str(path.relative_to(root)) for path in raw_files(root, vision_set) if not path.is_file()]
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    raise UserError(
+        f"datasets.{name}: {ROOT_VARIABLE} is {root}, which has files of {vision_set.__name__} ({found[0]}{more}), but "
+        f"torchvision reads {', '.join(missing)} in it; {remedy}"
+    )

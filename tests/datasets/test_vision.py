@@ -2,6 +2,8 @@ import gzip
 import hashlib
 import io
 import pickle
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -153,6 +155,104 @@ def test_a_root_of_the_environment_without_the_set_is_passed_over(tmp_path, monk
     (tmp_path / "given/MNIST/raw/t10k-labels-idx1-ubyte").unlink()
     monkeypatch.setenv("MLI_DATA_ROOT", str(tmp_path / "given"))
     assert len(mnist(tmp_path / "own").train_x) == TRAIN
+
+
+def idx_names(change):
+    """Move each file of the set that `write_mnist` writes into `given` to where `change` says."""
+
+    def move(given):
+        write_mnist(given)
+        for path in sorted((given / "MNIST/raw").iterdir()):
+            target = given / change(path.name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            content = path.read_bytes()
+            path.unlink()
+            target.write_bytes(gzip.compress(content) if target.suffix == ".gz" else content)
+
+    return move
+
+
+def incomplete(given):
+    write_mnist(given)
+    (given / "MNIST/raw/t10k-labels-idx1-ubyte").unlink()
+
+
+MISPLACED = {  # how the files lie, MLI_DATA_ROOT below them, what the message has to say
+    "the folder of the files": (write_mnist, "MNIST/raw", "t10k-images-idx3-ubyte and 3 more.*; set it to {given}$"),
+    "the folder above them": (write_mnist, "MNIST", "in it; set it to {given}$"),
+    "two folders too high": (lambda given: write_mnist(given / "a/b"), ".", "in it; set it to {given}/a/b$"),
+    "other names": (
+        idx_names(lambda name: f"MNIST/raw/{name.replace('-idx', '.idx')}"),
+        ".",
+        "raw/t10k-images.idx3-ubyte and 3 more.*; put them there, unpacked, or unset it to download",
+    ),
+    "compressed": (
+        idx_names(lambda name: f"MNIST/raw/{name}.gz"),
+        ".",
+        "t10k-images-idx3-ubyte.gz and 3 more.*unpacked",
+    ),
+    "no folders": (idx_names(lambda name: name), ".", "given/t10k-images-idx3-ubyte and 3 more"),
+    "incomplete": (incomplete, ".", "torchvision reads MNIST/raw/t10k-labels-idx1-ubyte in it"),
+}
+
+
+@pytest.mark.parametrize("case", MISPLACED)
+@pytest.mark.usefixtures("no_download")
+def test_idx_files_in_another_layout_are_named_with_the_remedy(tmp_path, monkeypatch, case):
+    write, below, words = MISPLACED[case]
+    given = tmp_path / "given"
+    write(given)
+    monkeypatch.setenv("MLI_DATA_ROOT", str(given / below))
+    before = sorted(given.rglob("*"))
+    with pytest.raises(UserError) as caught:
+        mnist(tmp_path / "own")
+    message = str(caught.value)
+    assert message.startswith(f"datasets.mine: MLI_DATA_ROOT is {given / below}, which has files of MNIST (")
+    assert re.search(words.format(given=re.escape(str(given))), message), message
+    assert "MNIST/raw/t10k-labels-idx1-ubyte" in message
+    assert sorted(given.rglob("*")) == before
+
+
+@pytest.mark.parametrize("folder", ["FashionMNIST", "fashion-mnist", "EMNIST", "kmnist"])
+def test_files_of_a_relative_are_no_reason_to_refuse(tmp_path, monkeypatch, folder):
+    write_mnist(tmp_path / "given", folder)
+    monkeypatch.setenv("MLI_DATA_ROOT", str(tmp_path / "given"))
+    with pytest.raises(UserError, match="cannot be downloaded"):
+        mnist(tmp_path / "own")
+
+
+CIFAR = torchvision.datasets.CIFAR10
+CIFAR_CASES = {
+    "the folder of the files": ("cifar-10-batches-py", None, "first and 3 more.*; set it to {given}$"),
+    "other folder": (".", ("cifar-10-batches-py", "cifar10"), "cifar10/first and 3 more.*; put them there"),
+    "incomplete": (".", ("cifar-10-batches-py/test", "test"), "torchvision reads cifar-10-batches-py/test in it"),
+    "compressed": (".", ("cifar-10-batches-py", "cifar-10-python.tar.gz"), "cifar-10-python.tar.gz.*unpacked"),
+}
+
+
+@pytest.mark.parametrize("case", CIFAR_CASES)
+@pytest.mark.usefixtures("no_download")
+def test_cifar_batches_in_another_layout_are_named_with_the_remedy(tmp_path, monkeypatch, case):
+    below, move, words = CIFAR_CASES[case]
+    given = tmp_path / "given"
+    write_cifar(given, monkeypatch, CIFAR, "labels", 10)
+    if case == "compressed":
+        shutil.rmtree(given / move[0])
+        (given / move[1]).write_bytes(b"")
+    elif move:
+        (given / move[0]).rename(given / move[1])
+    monkeypatch.setenv("MLI_DATA_ROOT", str(given / below))
+    with pytest.raises(UserError, match=rf"MLI_DATA_ROOT is .*files of CIFAR10 .*{words}".format(given=given)):
+        load_torchvision("mine", TorchvisionSource(source="cifar10", root=str(tmp_path / "own")))
+
+
+@pytest.mark.parametrize("name", ["CIFAR10-jpeg/train.tar.xz", "cifar-100-python.tar.gz", "elsewhere/test_batch"])
+def test_what_is_no_file_of_the_set_is_no_reason_to_refuse(tmp_path, monkeypatch, name):
+    (tmp_path / "given" / name).parent.mkdir(parents=True)
+    (tmp_path / "given" / name).write_bytes(b"")
+    monkeypatch.setenv("MLI_DATA_ROOT", str(tmp_path / "given"))
+    with pytest.raises(UserError, match="cannot be downloaded"):
+        load_torchvision("mine", TorchvisionSource(source="cifar10", root=str(tmp_path / "own")))
 
 
 def test_a_missing_set_is_downloaded_to_its_own_root(tmp_path, monkeypatch):
