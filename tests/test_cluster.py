@@ -82,18 +82,25 @@ def wait(condition, seconds: float = 60):
 
 
 class Cluster:
-    def __init__(self, folder: Path, threads: int = 1, **more: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        threads: int = 1,
+        protocol: str = "tcp",
+        workers: tuple[str, ...] = ("first", "second"),
+        **more: str,
+    ) -> None:
         file = folder / "scheduler.json"
         self.processes = [
             start(
                 *("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"),
-                *("--no-show", "--scheduler-file", str(file)),
+                *("--no-show", "--scheduler-file", str(file), "--protocol", protocol),
                 **more,
             )
         ]
         wait(lambda: file.exists() and file.read_text())
         self.address = json.loads(file.read_text())["address"]
-        for name in ("first", "second"):
+        for name in workers:
             self.processes.append(
                 start(
                     *("distributed.cli.dask_worker", self.address, "--nthreads", str(threads), "--no-nanny"),

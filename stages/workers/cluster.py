@@ -8,6 +8,7 @@ whose worker is lost is done again by another.
 import hashlib
 import logging
 import shlex
+import socket
 import ssl
 import sys
 import tempfile
@@ -65,8 +66,15 @@ def client(scheduler: str):
     security = _security(scheduler)
     try:
         return distributed.Client(scheduler, timeout=CONNECT_SECONDS, security=security)
+    except distributed.comm.CommClosedError as error:
+        raise UserError(
+            f"MLI_SCHEDULER: what listens at {scheduler} ends the connection, as a scheduler with TLS does; name it "
+            f"tls://{scheduler.partition('://')[2]} and set certificates"
+        ) from error
     except (OSError, ValueError) as error:
-        raise UserError(f"MLI_SCHEDULER: {_refusal(scheduler, error)}") from error
+        raise UserError(
+            f"MLI_SCHEDULER: no scheduler answers at {scheduler}; start one with `dask scheduler`, or unset it"
+        ) from error
 
 
 def _security(scheduler: str):
@@ -103,39 +111,46 @@ def _security(scheduler: str):
         if "\n" not in file and not Path(file).is_file():  # Dask takes the PEM text itself too
             raise UserError(f"{TLS_VARIABLE}{name}: {file} is no file; name one in PEM format")
     try:
-        security.get_connection_args("client")
+        context = security.get_connection_args("client")["ssl_context"]
     except (OSError, ValueError) as error:  # of which `ssl.SSLError` is one
         raise UserError(
             f"the certificates for {scheduler} cannot be used ({error}); set {TLS_VARIABLE}{', '.join(settings)} to "
             "files in PEM format that belong together"
         ) from error
+    _shake_hands(scheduler, context)
     return security
 
 
-def _refusal(scheduler: str, error: Exception) -> str:
-    """Say why there is no connection to a scheduler, and what mends that."""
-    from distributed.comm import CommClosedError
+def _shake_hands(scheduler: str, context: ssl.SSLContext) -> None:
+    """Refuse a scheduler with which TLS fails, before Dask's client meets it, which may tell or hang by chance."""
+    from distributed.comm import get_address_host_port
 
-    cause = error.__cause__ or error
-    encrypted = scheduler.partition("://")[0] in ENCRYPTED
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return (
-            f"the certificate of the scheduler at {scheduler} is not trusted ({cause.verify_message}); set "
-            f"{TLS_VARIABLE}CA_FILE to the authority that signed it"
-        )
-    if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
-        return f"the scheduler at {scheduler} does not use TLS; start it with --protocol tls and certificates"
-    if isinstance(error, CommClosedError) and encrypted:
-        return (
-            f"the scheduler at {scheduler} refuses this machine's certificate; set {TLS_VARIABLE}CLIENT__CERT to one "
-            "that its authority signed"
-        )
-    if isinstance(error, CommClosedError):
-        return (
-            f"what listens at {scheduler} ends the connection, as a scheduler with TLS does; name it "
-            f"tls://{scheduler.partition('://')[2]} and set certificates"
-        )
-    return f"no scheduler answers at {scheduler}; start one with `dask scheduler`, or unset it"
+    try:
+        plain = socket.create_connection(get_address_host_port(scheduler), CONNECT_SECONDS)
+    except (OSError, ValueError):
+        return  # Dask's client waits for a scheduler that is about to start
+    try:
+        with plain, context.wrap_socket(plain) as encrypted:
+            # A scheduler of Dask speaks first, but for websockets; one that refuses a certificate by TLS 1.3 does not.
+            if scheduler.startswith("tls:") and not encrypted.recv(1):
+                raise ConnectionAbortedError
+    except TimeoutError:
+        return
+    except ssl.SSLCertVerificationError as error:
+        raise UserError(
+            f"MLI_SCHEDULER: the certificate of the scheduler at {scheduler} is not trusted ({error.verify_message}); "
+            f"set {TLS_VARIABLE}CA_FILE to the authority that signed it"
+        ) from error
+    except OSError as error:
+        if getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":
+            raise UserError(
+                f"MLI_SCHEDULER: the scheduler at {scheduler} does not use TLS; start it with --protocol tls and "
+                "certificates"
+            ) from error
+        raise UserError(
+            f"MLI_SCHEDULER: the scheduler at {scheduler} refuses this machine's certificate; set "
+            f"{TLS_VARIABLE}CLIENT__CERT to one that its authority signed"
+        ) from error
 
 
 def _queue(name: str):
