@@ -6,6 +6,7 @@
 #   make test          tests, but for the long ones; `make test-all` with them
 #   make check         whether what is committed belongs together
 #   make compare       what the metrics of these files differ in from those of BASE, by default the last commit
+#   make digests       record anew what small results are, after a version of the numerics was raised
 #   make lint          ruff, and mypy where types stay quiet
 #   make bench         measure this project against the usual ways, into BENCHMARKS.md (minutes; wants a quiet machine)
 #   make bench-gpu     training on a GPU by the size of the stack, into BENCHMARKS_GPU.md (with MLI_DEVICE=cuda)
@@ -23,7 +24,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # DVC walks sets: without this, a dvc.lock written from nothing has its stages in another order each time.
 export PYTHONHASHSEED := 0
 
-.PHONY: repro paper paper-report test test-all check compare lint bench bench-gpu install
+.PHONY: repro paper paper-report test test-all check compare digests lint bench bench-gpu install
 .DEFAULT_GOAL := repro
 
 repro: install
@@ -58,6 +59,9 @@ bench: install
 
 bench-gpu: install
 	@python -m benchmarks.gpu
+
+digests: install
+	@python -m tools.digests
 
 lint: install
 	@python -m ruff check

@@ -34,8 +34,9 @@ class Project:
         more = {"PATH": path, "MLI_JOBS": str(jobs), "HOME": str(self.folder.parent), "PYTHONHASHSEED": "0"}
         return kept | author | more | {"PYTHONDONTWRITEBYTECODE": "1"}
 
-    def run(self, *command: str, jobs: int = 2) -> subprocess.CompletedProcess:
-        return subprocess.run(command, cwd=self.folder, env=self.environment(jobs), capture_output=True, text=True)
+    def run(self, *command: str, jobs: int = 2, **variables: str) -> subprocess.CompletedProcess:
+        environment = self.environment(jobs) | variables
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
 
     def stage(self, name: str) -> subprocess.CompletedProcess:
         return self.run(sys.executable, "-m", *STAGES[name])

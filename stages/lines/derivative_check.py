@@ -55,8 +55,8 @@ def check_derivatives(run: Run, dataset: Dataset, settings: BatchNormStatistics)
             raise UserError(
                 f"factory: {run.factory!r}: the {wrong} derivative of its outputs along a line is not what finite "
                 f"differences give (they differ by {max(first, second):.2g} of the largest); something in it "
-                "hides from differentiation (detach, .data, torch.no_grad, rounding, an autograd.Function) or is differentiated "
-                "wrongly by PyTorch: replace that, or set the suite's gauss_examples to 0"
+                "hides from differentiation (detach, .data, torch.no_grad, rounding, an autograd.Function) or is "
+                "differentiated wrongly by PyTorch: replace that, or set the suite's gauss_examples to 0"
             )
         return
     raise UserError(
