@@ -297,10 +297,11 @@ def test_a_change_of_any_leaf_runs_the_stages_that_declare_it(tmp_path, monkeypa
     project = Project(tmp_path, values)
     every = declared([stage for stage in project.stages() if not stage.always_changed])
     assert project.reproduce() == set(every)
-    wrong = {}
+    wrong, before = {}, set()
     for path in paths:
         project.write(changed(values, path))
         ran, expected = project.reproduce(), {stage for stage, keys in every.items() if covers(keys, path)}
-        if ran != expected:
+        if not expected <= ran <= expected | before:  # DVC may run a stage again to go back from the change before
             wrong[path] = ran ^ expected
+        before = expected
     assert not wrong
