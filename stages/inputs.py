@@ -5,6 +5,7 @@ and weights that lie anywhere. This stage runs each time and writes them down; o
 """
 
 import hashlib
+import json
 from pathlib import Path
 
 from stages.command import Job, main
@@ -28,8 +29,28 @@ def inputs(job: Job) -> None:
         write_json(folder / "environment.json", environment())
         for name, source in job.params.datasets.items():
             write_json(folder / "datasets" / f"{name}.json", files_of(source))
-        for name in job.params.suites:
-            write_json(folder / "suites" / f"{name}.json", networks_of(job, name))
+        for name, suite in job.params.suites.items():
+            order = {"order": order_of(suite.model_dump(mode="json"))}
+            write_json(folder / "suites" / f"{name}.json", order | networks_of(job, name))
+        write_json(folder / "order.json", order_of(job.params.model_dump(mode="json")))
+
+
+def order_of(values: object) -> str:
+    """Return a digest of the order of all keys, which DVC does not compare: rows, and the points of a plane, follow it.
+
+    Args:
+        values: Parameters as plain values.
+
+    Returns:
+        The digest, in hexadecimal digits.
+    """
+    return hashlib.sha256(json.dumps(_keys(values)).encode()).hexdigest()
+
+
+def _keys(values: object) -> object:
+    if isinstance(values, dict):
+        return [[key, _keys(value)] for key, value in values.items()]
+    return [_keys(value) for value in values] if isinstance(values, list) else None
 
 
 def files_of(source: Source) -> dict[str, str]:

@@ -99,9 +99,10 @@ def verify_networks(store: Store, runs: Mapping[str, Run], dataset: Dataset) -> 
         own = [(key, run) for key, run in runs.items() if run.factory == factory]
         key, run = next(((key, run) for key, run in own if run.weights), own[0])
         trains = any(not run.weights for _, run in own)
-        passed = identity({"run": key, "trains": trains, "version": VERSION})
+        several_seeds = len({run.seed for _, run in own if not run.weights}) > 1
+        passed = identity({"run": key, "trains": trains, "several_seeds": several_seeds, "version": VERSION})
         if not store.has("verifications", passed):
-            verify(run, dataset, states_of(run, dataset) if run.weights else [], trains)
+            verify(run, dataset, states_of(run, dataset) if run.weights else [], trains, several_seeds)
             store.put("verifications", passed, {}, {"factory": factory})
 
 

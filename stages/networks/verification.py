@@ -83,7 +83,9 @@ class _Probe:
         )
 
 
-def verify(run: Run, dataset: Dataset, states: Sequence[Mapping[str, Tensor]], trains: bool) -> None:
+def verify(
+    run: Run, dataset: Dataset, states: Sequence[Mapping[str, Tensor]], trains: bool, several_seeds: bool = False
+) -> None:
     """Hold a run's network, as it is prepared here, to the untouched network.
 
     Args:
@@ -91,6 +93,7 @@ def verify(run: Run, dataset: Dataset, states: Sequence[Mapping[str, Tensor]], t
         dataset: Its data, of which the first few training examples are used.
         states: State dicts of files, fitted to the network.
         trains: Whether such networks are trained here too, so that training mode matters.
+        several_seeds: Whether they are drawn by several seeds, so that lines may lead from one to another.
 
     Raises:
         UserError: If they differ, or the network does what neither lines nor stacks can see: it draws at random in
@@ -111,7 +114,7 @@ def verify(run: Run, dataset: Dataset, states: Sequence[Mapping[str, Tensor]], t
     with torch.no_grad():
         _add_noise(plain, batch_norms(custom(factory, dataset.shape)))
         _check_effects(plain, factory, x, "in evaluation mode")
-        _check_state(factory, dataset.shape, x)
+        _check_state(factory, dataset.shape, x, several_seeds)
     for state in ({}, *states):
         _in_best_precision(lambda dtype, state=state: _compare(factory, dataset.shape, x, state, trains, dtype))
 
@@ -164,9 +167,16 @@ def _check_effects(network: nn.Module, factory: str, x: Tensor, when: str) -> No
         )
 
 
-def _check_state(factory: str, shape: tuple[int, ...], x: Tensor) -> None:
-    """Refuse a network that computes with numbers that its state dict does not hold."""
+def _check_state(factory: str, shape: tuple[int, ...], x: Tensor, several_seeds: bool) -> None:
+    """Refuse a network that computes with numbers that neither its state dict nor a line between two seeds holds."""
     one, other = _plain(factory, shape, 0), _plain(factory, shape, 1)
+    prepared = custom(factory, shape)
+    moves = {name for name, value in prepared.named_parameters() if value.requires_grad} | statistic_buffers(prepared)
+    if several_seeds and (fixed := _changed(one.state_dict(), other.state_dict(), without=moves)):
+        raise UserError(
+            f"factory: {factory!r}: {fixed} is not trained and differs between seeds, so that no line leads from one "
+            "run to another; have the factory set it, the same for all seeds"
+        )
     other.load_state_dict(one.state_dict())
     if _difference(logits(other(x.clone()), factory), logits(one(x.clone()), factory)) > 0:
         raise UserError(

@@ -1,12 +1,10 @@
 """Checkpoints that were trained elsewhere: state dicts read from files and fitted to a network's own names."""
 
-import hashlib
 import json
 import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from pathlib import Path
 
 import safetensors.torch
@@ -14,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from stages.errors import UserError
+from stages.files import digest_file
 
 WRAPPERS = ("module.", "_orig_mod.", "model.", "net.", "network.")
 """Prefixes that DataParallel, `torch.compile` and usual Lightning modules put before every name."""
@@ -51,19 +50,9 @@ def checksum(path: Path) -> str:
     """
     _refuse_folder(path)
     try:
-        about = path.stat()
-        return _checksum(path, about.st_mtime_ns, about.st_size)
+        return digest_file(path)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; `weights` of a run names this file") from error
-
-
-@lru_cache(maxsize=1024)
-def _checksum(path: Path, changed: int, size: int) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def read_state(path: Path) -> dict[str, object]:

@@ -183,6 +183,21 @@ def test_what_a_line_does_not_move_has_to_be_as_the_factory_gives_it(files, tmp_
         given(run_of(weights=(str(first), str(tmp_path / "other.pt"))), toy())
 
 
+def tracked():
+    return nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.InstanceNorm2d(2, track_running_stats=True), nn.Flatten(), nn.Linear(2, 3)
+    )
+
+
+def test_running_statistics_of_no_batch_norm_are_not_passed_over(tmp_path):
+    network = tracked()
+    torch.save(network.state_dict(), tmp_path / "a.pt")
+    torch.save(network.state_dict() | {"1.running_mean": torch.ones(2)}, tmp_path / "b.pt")
+    run = run_of("tracked", False, weights=(str(tmp_path / "a.pt"), str(tmp_path / "b.pt")))
+    with pytest.raises(UserError, match=r"1\.running_mean is neither trained nor a statistic of batch norm"):
+        given(run, toy())
+
+
 def test_a_pickle_is_refused_and_never_run(tmp_path):
     class Harm:
         def __reduce__(self):

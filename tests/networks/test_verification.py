@@ -11,6 +11,7 @@ from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
 from stages.errors import UserError
 from stages.lines.derivative_check import check_derivatives
+from stages.lines.sweep import walk
 from stages.networks.batch_norm import batch_norms, statistic_buffers
 from stages.networks.build import build, initial_parameters
 from stages.networks.custom import custom, logits
@@ -77,6 +78,7 @@ WRONG = {
     "other_default_dtype": "changes PyTorch's default dtype",
     "scripted": "gave a TorchScript module",
     "unused_head": "do not depend on 2 parameters .aux.weight",
+    "auxiliary_heads": "do not depend on 4 parameters .aux.0.weight.* as of auxiliary heads",
 }
 UNDIFFERENTIABLE = {
     "detached": "first derivative .* is not what finite differences give",
@@ -215,8 +217,29 @@ def test_a_factory_that_cannot_be_repeated_is_refused():
 
 
 def test_what_is_only_of_training_matters_only_there(data):
-    for name in ("tracked_instance_norm", "spectral", "unused_head"):
+    for name in ("tracked_instance_norm", "spectral", "unused_head", "auxiliary_heads"):
         verify(run_of(name), data, [], trains=False)
+
+
+def test_layers_of_batch_norm_that_are_not_called_have_no_statistics(data):
+    run = run_of("auxiliary_heads")
+    task = task_of(run, data, torch.device("cpu"))
+    theta = initial_parameters(run, SHAPE, CLASSES)[2]
+    with torch.no_grad():
+        found = walk(task, theta, 0.5 * theta, torch.tensor([0.0, 1.0]), WHOLE, 4, 0)
+    network, norms = plain_of("auxiliary_heads", task.layout.split(theta))
+    norms[0].training, norms[0].momentum = True, 1.0
+    with torch.no_grad():
+        network(data.train_x)
+        expected = F.cross_entropy(network.eval()(data.train_x), data.train_y)
+    assert found.loss_train[0] == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_frozen_part_that_depends_on_the_seed_is_refused_where_there_are_several(data):
+    verify(run_of("frozen_backbone"), data, [], trains=True)
+    with pytest.raises(UserError, match="0.weight is not trained and differs between seeds"):
+        verify(run_of("frozen_backbone"), data, [], trains=True, several_seeds=True)
+    verify(run_of("batch_norm_with_activation"), data, [], trains=True, several_seeds=True)
 
 
 def test_the_statistics_of_files_are_read(data):

@@ -206,6 +206,26 @@ def mapping():
     return Root(lambda logits: {"logits": logits, "loss": None})
 
 
+class Auxiliary(nn.Module):
+    """A network with a second head that is used in training only, as GoogLeNet has two."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.norm = nn.Sequential(nn.Flatten(), nn.Linear(64, 16)), nn.BatchNorm1d(16)
+        self.head, self.aux = nn.Linear(16, CLASSES), plain_head()
+
+    def forward(self, x):
+        h = self.norm(self.body(x)).tanh()
+        return Heads(self.head(h), self.aux(h)) if self.training else self.head(h)
+
+
+def plain_head():
+    return nn.Sequential(nn.BatchNorm1d(16), nn.Linear(16, CLASSES))
+
+
+auxiliary_heads = Auxiliary
+
+
 class Root(nn.Module):
     def __init__(self, give):
         super().__init__()

@@ -13,7 +13,7 @@ from small_project import Project, new_project
 from stages.command import Job
 from stages.config import load
 from stages.environment import environment
-from stages.inputs import inputs
+from stages.inputs import inputs, order_of
 
 PARAMS = HEADER.replace(
     "datasets: {digits: {source: digits, test_fraction: 0.2, split_seed: 0}}",
@@ -136,10 +136,11 @@ def test_what_a_stage_depends_on_is_written_down(sources, tmp_path, monkeypatch)
         return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in files.items()}
 
     first = written()
-    assert set(first) == {"environment.json", "datasets/digits.json", "datasets/words.json", "suites/own.json"}
+    datasets = {"datasets/digits.json", "datasets/words.json"}
+    assert set(first) == {"environment.json", "order.json", "suites/own.json"} | datasets
     assert first["environment.json"] == environment()
     assert first["datasets/digits.json"] == {}
-    assert set(first["suites/own.json"]) == {"nets.mine:network", "weights/a.pt", "weights/b.pt"}
+    assert set(first["suites/own.json"]) == {"order", "nets.mine:network", "weights/a.pt", "weights/b.pt"}
     assert written() == first
     changes = {
         "datasets/words.json": lambda: write(project, "words.txt", "alia\n" * 60),
@@ -153,6 +154,13 @@ def test_what_a_stage_depends_on_is_written_down(sources, tmp_path, monkeypatch)
         first = now
     Path("weights/a.pt").unlink()
     assert written()["suites/own.json"]["weights/a.pt"] == "missing"
+
+
+def test_the_order_of_keys_counts_since_rows_and_planes_follow_it():
+    first = {"planes": {"one": {"points": {"a": 1, "b": 2}}}, "lr": [0.1, 0.2]}
+    turned = {"planes": {"one": {"points": {"b": 2, "a": 1}}}, "lr": [0.1, 0.2]}
+    assert order_of(first) != order_of(turned)
+    assert order_of(first) == order_of({"planes": {"one": {"points": {"a": 3, "b": 2}}}, "lr": [0.3, 0.2]})
 
 
 @pytest.mark.long

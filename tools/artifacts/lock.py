@@ -8,6 +8,9 @@ from pathlib import Path
 
 from tools.artifacts.pipeline import Pipeline, Stage, is_in
 
+ALWAYS = "always changed"
+"""What DVC says of a stage that it runs each time, whether anything changed or not."""
+
 
 def missing(pipeline: Pipeline) -> Iterator[str]:
     """Find stages that the lock does not know.
@@ -63,6 +66,8 @@ def orphans(pipeline: Pipeline) -> Iterator[str]:
 def _changes(entries: list, data: list[Path]) -> Iterator[str]:
     """Say what of a stage's status concerns committed files."""
     for entry in entries:
+        if entry == ALWAYS:
+            continue
         if isinstance(entry, str):
             yield f"{entry.removeprefix('changed ')} changed" if entry.startswith("changed ") else entry
             continue
