@@ -43,6 +43,7 @@ RIGHT = (
     "synchronised_batch_norm",
     "zero_initialised_scale",
     "pretrained",
+    "norm_after_norm",
     "hooks",
     "parametrized",
     "old_weight_norm",
@@ -248,6 +249,12 @@ def test_the_statistics_of_files_are_read(data):
         network = call_factory("zoo:pretrained")
     network.train()(data.train_x)
     verify(run_of("pretrained"), data, [network.state_dict()], trains=True)
+
+
+def test_rounding_of_numbers_that_are_zero_is_no_difference(data):
+    with seeded(3):
+        fresh = call_factory("zoo:norm_after_norm").state_dict()
+    verify(run_of("norm_after_norm"), data, [fresh], trains=True)
 
 
 def test_dropout_draws_in_training_and_not_in_evaluation(data):
