@@ -112,7 +112,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
 
 
 def lstm(*args: object, **kwargs: object) -> tuple[Tensor, ...]:
-    """As `torch.lstm`, without oneDNN's layer in one call, which has no forward-mode derivative."""
+    """Compute `torch.lstm` without oneDNN's layer in one call, which has no forward-mode derivative."""
     before, torch.backends.mkldnn.enabled = torch.backends.mkldnn.enabled, False
     try:
         return torch.lstm(*args, **kwargs)
@@ -121,7 +121,7 @@ def lstm(*args: object, **kwargs: object) -> tuple[Tensor, ...]:
 
 
 def weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
-    """As `torch._weight_norm`, of which `torch.nn.utils.weight_norm` is made."""
+    """Compute `torch._weight_norm`, of which `torch.nn.utils.weight_norm` is made."""
     over = [axis for axis in range(v.dim()) if axis != dim % v.dim()] if dim != -1 else list(range(v.dim()))
     return v * (g / v.square().sum(over, keepdim=True).sqrt())
 

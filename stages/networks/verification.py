@@ -25,8 +25,10 @@ NOISE = 0.1
 """Standard deviation of what is added to parameters, relative to their root mean square: zeros hide differences."""
 TOLERANCES = {torch.float64: 1e-5, torch.float32: 1e-3}
 """Largest difference that counts as rounding, relative to the largest output, by precision."""
-
-Outputs = Mapping[str, Tensor]
+SMALLEST_VARIANCE = 1e-5
+"""Variance below which differences do not matter: batch norm adds about as much to it."""
+SMALLEST_OUTPUT = 1e-3
+"""Output, in nats, below which differences do not matter."""
 
 
 class _CannotComputeError(Exception):
@@ -226,12 +228,17 @@ def _compare(
 
 
 def _check_statistics(probe: _Probe) -> None:
+    """Hold estimated statistics to running ones, means in units of a standard deviation."""
     expected = probe.statistics()
-    for name, value in statistics_of(probe.prepared, probe.parameters, probe.x.clone()).items():
-        if name in expected and (gap := _difference(value, expected[name])) > probe.tolerance:
+    found = statistics_of(probe.prepared, probe.parameters, probe.x.clone())
+    for name in {name.rpartition(".")[0] for name in found.keys() & expected.keys()}:
+        mean, variance = f"{name}.mean", f"{name}.variance"
+        largest = expected[variance].max().clamp(min=SMALLEST_VARIANCE)
+        gaps = (found[mean] - expected[mean]) / largest.sqrt(), (found[variance] - expected[variance]) / largest
+        if (gap := max(float(values.abs().max()) for values in gaps)) > probe.tolerance:
             raise UserError(
-                f"factory: {probe.factory!r}: the statistic {name} would be estimated otherwise here than by PyTorch, "
-                f"by {gap:.2g} of the largest; is that layer called more than once?"
+                f"factory: {probe.factory!r}: the statistics of batch norm {name} would be estimated otherwise here "
+                f"than by PyTorch, by {gap:.2g} of a standard deviation; is that layer called more than once?"
             )
 
 
@@ -368,7 +375,7 @@ def _recorded(network: nn.Module) -> Generator[list[tuple[str, list[Tensor]]], N
 
 
 def _difference(one: Tensor, other: Tensor) -> float:
-    """Return the largest difference of two tensors relative to the largest number in the second; NaN equals NaN."""
+    """Return the largest difference of two tensors relative to the largest in the second; NaN equals NaN."""
     if one.shape != other.shape:
         return float("inf")
     one, other = one.double(), other.double()
@@ -377,7 +384,7 @@ def _difference(one: Tensor, other: Tensor) -> float:
         return 0.0
     gap = (one - other).abs()[~same].max()
     scale = other[other.isfinite()].abs().max() if bool(other.isfinite().any()) else torch.tensor(0.0)
-    return float("inf") if bool(gap.isnan()) else float(gap / scale.clamp(min=1e-30))
+    return float("inf") if bool(gap.isnan()) else float(gap / scale.clamp(min=SMALLEST_OUTPUT))
 
 
 def _changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor], without: Sequence[str] = ()) -> str | None:
