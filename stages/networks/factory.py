@@ -15,8 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedTensorMixin
 
-# Before the user's module, which may import torchvision.
-from stages.datasets import torchvision_operators  # noqa: F401
 from stages.environment import PACKAGES
 from stages.errors import UserError
 from stages.source import imported_names, module_files
@@ -45,6 +43,9 @@ def call_factory(factory: str) -> nn.Module:
     Raises:
         UserError: If there is no such function, it fails, gives no network, or changes a setting of PyTorch.
     """
+    # Before the user's module, which may import torchvision, and only here: most suites have no factory.
+    from stages.datasets import torchvision_operators  # noqa: F401
+
     module, _, name = factory.partition(":")
     before = {setting: read() for setting, read in SETTINGS.items()}
     try:
