@@ -32,7 +32,7 @@ def augment(x: Tensor, padding: int, black: Tensor, chosen: Draw) -> Tensor:
         x: Images, shape (B, C, H, W).
         padding: Pixels around each image.
         black: What padding holds, a number a channel, shape (C,).
-        chosen: The crops, on the CPU.
+        chosen: The crops, on the device of the images.
 
     Returns:
         Images of the same shape, as torchvision's RandomCrop with padding and RandomHorizontalFlip give them.
@@ -40,10 +40,9 @@ def augment(x: Tensor, padding: int, black: Tensor, chosen: Draw) -> Tensor:
     count, channels, height, width = x.shape
     padded = black[:, None, None].expand(channels, height + 2 * padding, width + 2 * padding).repeat(count, 1, 1, 1)
     padded[:, :, padding : padding + height, padding : padding + width] = x
-    rows = chosen.top[:, None] + torch.arange(height)
-    columns = chosen.left[:, None] + torch.where(
-        chosen.mirrored[:, None], torch.arange(width - 1, -1, -1), torch.arange(width)
-    )
-    image = torch.arange(count)[:, None, None, None].to(x.device)
-    channel = torch.arange(channels)[:, None, None].to(x.device)
-    return padded[image, channel, rows[:, None, :, None].to(x.device), columns[:, None, None, :].to(x.device)]
+    rows = chosen.top[:, None] + torch.arange(height, device=x.device)
+    forward = torch.arange(width, device=x.device)
+    columns = chosen.left[:, None] + torch.where(chosen.mirrored[:, None], forward.flip(0), forward)
+    image = torch.arange(count, device=x.device)[:, None, None, None]
+    channel = torch.arange(channels, device=x.device)[:, None, None]
+    return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]

@@ -31,19 +31,26 @@ class Grafted(Optimizer):
             optimizer(plain, [torch.zeros_like(part) for part in theta], lr_factors)
             for optimizer in (direction, magnitude)
         ]
+        self.rate_columns = sum(optimizer.rate_columns for optimizer in self.both)
 
-    def step(self, gradients: Sequence[Tensor], lr_R1: Tensor) -> None:
-        """Take one step in place; the gradients, each of shape (R, P), are overwritten."""
+    def rates(self, lr_SR1: Tensor) -> Tensor:
+        """Return the numbers of both optimizers for the next S steps, shape (S, R, K): the direction's first."""
+        return torch.cat([optimizer.rates(lr_SR1) for optimizer in self.both], 2)
+
+    def step(self, gradients: Sequence[Tensor], rates_RK: Tensor) -> None:
+        """Take one step in place, as `Optimizer.step` does."""
         if self.decays:
             for theta, gradient in zip(self.theta, gradients, strict=True):
                 gradient.add_(theta * self.weight_decay)
-        for optimizer, given in zip(self.both, ([gradient.clone() for gradient in gradients], gradients), strict=True):
+        copies = [gradient.clone() for gradient in gradients]
+        rates = rates_RK.split([optimizer.rate_columns for optimizer in self.both], dim=1)
+        for optimizer, given, own_rates in zip(self.both, (copies, gradients), rates, strict=True):
             for part in optimizer.theta:
                 part.zero_()
-            optimizer.step(given, lr_R1)
+            optimizer.step(given, own_rates)
         direction, magnitude = (_norm(optimizer.theta) for optimizer in self.both)
         # Without a direction there is no step, as at a gradient of zero.
-        scale = torch.where(direction > 0, magnitude / direction, 0.0).to(lr_R1.dtype)
+        scale = torch.where(direction > 0, magnitude / direction, 0.0).to(rates_RK.dtype)
         for theta, step in zip(self.theta, self.both[0].theta, strict=True):
             theta.add_(step.mul_(scale))
 

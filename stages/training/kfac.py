@@ -35,6 +35,7 @@ class Kfac(Optimizer):
         self.clip = self.column(torch.inf if run.kl_clip is None else run.kl_clip for run in runs)
         self.factor_interval, self.inverse_interval = runs[0].factor_interval, runs[0].inverse_interval
         self.velocity = torch.zeros_like(torch.cat(list(theta), 1))
+        self.steps = 0
         self.estimates = 0
         self.factors: list[tuple[Tensor, Tensor]] = []
         self.inverses: list[tuple[Tensor, ...]] = []
@@ -59,8 +60,9 @@ class Kfac(Optimizer):
             for kept, pair in zip(self.factors, factors, strict=True)
         ]
 
-    def step(self, gradients: Sequence[Tensor], lr_R1: Tensor) -> None:
-        """Take one step in place; the gradients, each of shape (R, P), are overwritten."""
+    def step(self, gradients: Sequence[Tensor], rates_RK: Tensor) -> None:
+        """Take one step in place, as `Optimizer.step` does, but it cannot be captured: it counts its steps."""
+        lr_R1 = rates_RK
         if self.steps % self.inverse_interval == 0:
             self.inverses = [(*_eigen(a), *_eigen(g)) for a, g in self.factors]
         self.steps += 1

@@ -23,6 +23,8 @@ class Optimizer:
     """
 
     state_names: tuple[str, ...] = ()
+    rate_columns = 1
+    """Numbers a run that differ between steps but not between parameters: K of `rates`."""
     wants_curvature = False
     """Whether the next step is to be preceded by `observe`."""
 
@@ -34,7 +36,6 @@ class Optimizer:
             theta: Their parameters, each of shape (R, P).
             lr_factors: What the learning rate of each parameter is multiplied by, shape (P,); None for 1.
         """
-        self.steps = 0
         self.theta = list(theta)
         self.lr_factors = list(lr_factors or [None] * len(self.theta))
         self.weight_decay = self.column(run.weight_decay for run in runs)
@@ -45,10 +46,16 @@ class Optimizer:
         """Return one number a run as a column, shape (R, 1)."""
         return torch.tensor(list(values), dtype=self.theta[0].dtype, device=self.theta[0].device)[:, None]
 
-    def step(self, gradients: Sequence[Tensor], lr_R1: Tensor) -> None:
-        """Take one step in place; the gradients, each of shape (R, P), are overwritten."""
-        self.steps += 1
-        rates = self.rates(lr_R1)
+    def step(self, gradients: Sequence[Tensor], rates_RK: Tensor) -> None:
+        """Take one step in place.
+
+        It reads nothing but tensors that stay where they are, so that it can be captured as a CUDA graph.
+
+        Args:
+            gradients: The gradient of each parameter, shape (R, P); they are overwritten.
+            rates_RK: The row of `rates` that belongs to this step, on the device of the parameters.
+        """
+        rates = rates_RK.split(1, dim=1)
         each = zip(self.theta, gradients, self.state, self.lr_factors, strict=True)
         for theta, gradient, state, factor in each:
             if self.decays:
@@ -59,9 +66,16 @@ class Optimizer:
         """Take in the curvature of a batch, as `kronecker_factors` gives it; for those who want it."""
         raise NotImplementedError
 
-    def rates(self, lr_R1: Tensor) -> tuple[Tensor, ...]:
-        """Return what is the same for all parameters in a step, the rate first."""
-        return (lr_R1,)
+    def rates(self, lr_SR1: Tensor) -> Tensor:
+        """Return the numbers that the next S steps take for all parameters alike, and count these steps as taken.
+
+        Args:
+            lr_SR1: The learning rates of the next S steps, on the CPU.
+
+        Returns:
+            Shape (S, R, K), on the CPU; the learning rate is the first of the K.
+        """
+        return lr_SR1
 
     def update(self, theta: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: tuple[Tensor, ...]) -> None:
         """Apply the rule of the optimizer to one parameter."""
@@ -71,7 +85,7 @@ class Optimizer:
         """Go on with the given rows only, whose parameters now are `theta`."""
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
-                setattr(self, name, value[rows])
+                setattr(self, name, value[rows.to(value.device)])
         self.state = [tuple(part[rows] for part in parts) for parts in self.state]
         self.theta = list(theta)
 
@@ -99,21 +113,26 @@ class Adam(Optimizer):
     """Adam (Kingma and Ba 2014) with bias correction."""
 
     state_names = ("first", "second")
+    rate_columns = 2
 
     def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor], lr_factors: Factors = None) -> None:
         """Read each run's betas and epsilon."""
         super().__init__(runs, theta, lr_factors)
         self.beta1 = self.column(run.betas[0] for run in runs)
         self.beta2 = self.column(run.betas[1] for run in runs)
-        self.exact_betas = torch.tensor([run.betas for run in runs], dtype=torch.float64, device=theta[0].device)
+        self.exact_betas = torch.tensor([run.betas for run in runs], dtype=torch.float64)
+        self.steps = 0
         self.rest1 = self.column(1 - run.betas[0] for run in runs)
         self.rest2 = self.column(1 - run.betas[1] for run in runs)
         self.epsilon = self.column(run.epsilon for run in runs)
 
-    def rates(self, lr_R1: Tensor) -> tuple[Tensor, ...]:
-        """Return lr / (1 - b1^t) and sqrt(1 - b2^t)."""
-        unbias = 1 - self.exact_betas**self.steps  # in double precision: near 1 the rounding of a beta shows
-        return (lr_R1 / unbias[:, :1]).to(lr_R1.dtype), square_root(unbias[:, 1:]).to(lr_R1.dtype)
+    def rates(self, lr_SR1: Tensor) -> Tensor:
+        """Return lr / (1 - b1^t) and sqrt(1 - b2^t) of the next S steps, shape (S, R, 2)."""
+        steps = range(self.steps + 1, self.steps + len(lr_SR1) + 1)
+        self.steps += len(lr_SR1)
+        # In double precision: near 1 the rounding of a beta shows.
+        unbias = 1 - torch.stack([self.exact_betas**step for step in steps])
+        return torch.cat([lr_SR1 / unbias[..., :1], square_root(unbias[..., 1:])], 2).to(lr_SR1.dtype)
 
     def update(self, theta: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: tuple[Tensor, ...]) -> None:
         """Apply m <- b1 m + (1-b1) g; s <- b2 s + (1-b2) g^2; theta <- theta - lr m^ / (sqrt(s^) + eps)."""

@@ -22,7 +22,7 @@ from stages.networks.losses import example_losses, targets
 from stages.networks.masking import mask
 from stages.networks.residual import scalar_names
 from stages.seeds import generator
-from stages.training.augmentation import augment, draw
+from stages.training.augmentation import Draw, augment, draw
 from stages.training.capacity import capacity
 from stages.training.curvature import kronecker_factors, linear_layers
 from stages.training.layers import StackLayers
@@ -68,7 +68,8 @@ def stack_key(run: Run) -> tuple:
     return (*shared, run.initialization == "fixup")
 
 
-# Shape letters: R = runs in the stack, D = parameters, B = examples of a step, N = training examples.
+# Shape letters: R = runs in the stack, D = parameters, B = examples of a step, N = training examples, V = views of the
+# data, S = steps of an epoch, K = columns of an optimizer's `rates`.
 class Stack:
     """Runs that are trained together. A run's row holds its weights; its numbers depend on no other row."""
 
@@ -135,13 +136,18 @@ class Stack:
     def _share(self) -> None:
         """Set up what follows from the rows: leaves that are views of theta, and views of the data.
 
-        Runs with the same data in the same order share a view: its batches are gathered once.
+        Runs with the same data in the same order share a view: its batches are gathered once. Adjacent views of the
+        same data form a span, whose batches are gathered by one call.
         """
         self.leaves = [view.detach().requires_grad_() for view in self.layout.split(self.theta).values()]
         keys = [(run.data_key, run.order) for run in self.runs]
         distinct = list(dict.fromkeys(keys))
         self.views = [(self.data[data_key], order) for data_key, order in distinct]
         self.view_R = torch.tensor([distinct.index(key) for key in keys], device=self.theta.device)
+        places = range(len(distinct))
+        adjacent = [list(some) for _, some in groupby(places, lambda place: distinct[place][0])]
+        self.spans = [(self.views[some[0]][0], slice(some[0], some[-1] + 1)) for some in adjacent]
+        self.total = torch.zeros(len(self.runs), dtype=torch.float64, device=self.theta.device)
 
     def _parameters(self, rows: slice) -> list[Tensor]:
         """Return views of the parameters of adjacent rows, a group of parameters each, shape (R, P)."""
@@ -203,39 +209,68 @@ class Stack:
         """
         if number == self.runs[0].switch_after:
             self.optimizers = self._optimizers(number)
-        rates = torch.tensor([learning_rate(run, number) for run in self.runs], dtype=torch.float64)
-        lr_R1 = rates[:, None].to(self.theta.device, self.theta.dtype)
+        batches = self.batches if self.runs[0].steps is None else self.batches[: self.steps - self.done]
+        order_VN, crops_V3N = self._examples(batches)
+        rates_SRK = self._rates(number, len(batches))
+        self.total.zero_()
+        for batch, rates_RK in zip(batches, rates_SRK, strict=True):
+            self._advance(order_VN[:, batch], crops_V3N[..., batch], rates_RK)
+        self.done += len(batches)
+        return (self.total / sum(batch.stop - batch.start for batch in batches)).cpu()
+
+    def _examples(self, batches: Sequence[slice]) -> tuple[Tensor, Tensor]:
+        """Draw the order of the examples in an epoch, and how they are augmented.
+
+        Args:
+            batches: The batches of the epoch.
+
+        Returns:
+            Indices into the data of each view, shape (V, N), and the fields of `Draw`, shape (V, 3, N); the latter are
+            empty, (V, 3, 0), without augmentation.
+        """
         count = len(self.views[0][0][0])
         permutations = {seed: torch.randperm(count, generator=order) for seed, order in self.orders.items()}
-        order_VN = torch.stack([permutations[order] for _, order in self.views]).to(self.theta.device)
-        total = torch.zeros(len(self.runs), dtype=torch.float64, device=self.theta.device)
-        seen = 0
-        for batch in self.batches if self.runs[0].steps is None else self.batches[: self.steps - self.done]:
-            index_VB = order_VN[:, batch]
-            if self.runs[0].schedule == "linear":
-                now = rates * (1 - self.done / self.steps)
-                lr_R1 = now[:, None].to(self.theta.device, self.theta.dtype)
-            total += self._step(*self._batch(index_VB), lr_R1).double() * index_VB.shape[1]
-            seen += index_VB.shape[1]
-            self.done += 1
-        return (total / seen).cpu()
+        crops = {seed: torch.empty(3, 0, dtype=torch.int64) for seed in self.orders}
+        if self.augmented:
+            padding, flip = self.runs[0].crop_padding, self.runs[0].flip
+            for seed, source in self.crops.items():
+                draws = [draw(batch.stop - batch.start, padding, flip, source) for batch in batches]
+                crops[seed] = torch.cat([torch.stack([one.top, one.left, one.mirrored.long()]) for one in draws], 1)
+        pairs = [(permutations[order], crops[order]) for _, order in self.views]
+        order_VN, crops_V3N = (torch.stack(parts).to(self.theta.device) for parts in zip(*pairs, strict=True))
+        return order_VN, crops_V3N
 
-    def _batch(self, index_VB: Tensor) -> list[Tensor]:
-        """Return the examples and targets of a step, shape (R, B, ...), from indices into each view of the data."""
+    def _rates(self, epoch: int, steps: int) -> Tensor:
+        """Return the rates of all optimizers in the steps of an epoch, shape (S, R, K); an optimizer's come first."""
+        rates_R = torch.tensor([learning_rate(run, epoch) for run in self.runs], dtype=torch.float64)
+        factors = [1.0] * steps
+        if self.runs[0].schedule == "linear":
+            factors = [1 - (self.done + step) / self.steps for step in range(steps)]
+        lr_SR1 = torch.stack([rates_R * factor for factor in factors])[..., None].to(self.theta.dtype)
+        columns = max(optimizer.rate_columns for _, optimizer in self.optimizers)
+        rates_SRK = lr_SR1.new_zeros(steps, len(self.runs), columns)
+        for rows, optimizer in self.optimizers:
+            rates_SRK[:, rows, : optimizer.rate_columns] = optimizer.rates(lr_SR1[:, rows])
+        return rates_SRK.to(self.theta.device)
+
+    def _advance(self, index_VB: Tensor, crops_V3B: Tensor, rates_RK: Tensor) -> None:
+        """Take one step and add its losses, summed over the examples, to `total`."""
+        self.total += self._step(*self._batch(index_VB, crops_V3B), rates_RK).double() * index_VB.shape[1]
+
+    def _batch(self, index_VB: Tensor, crops_V3B: Tensor) -> list[Tensor]:
+        """Return the examples and targets of a step, shape (R, B, ...), from what `_examples` says of them."""
         if self.vocabulary is not None:
             return self._blocks(index_VB)
         found = []
-        padding, flip = self.runs[0].crop_padding, self.runs[0].flip
-        crops = {}
-        if self.augmented:
-            crops = {order: draw(index_VB.shape[1], padding, flip, source) for order, source in self.crops.items()}
         for part in (0, 1):
             first = self.views[0][0][part]
             chosen = first.new_empty((*index_VB.shape, *first.shape[1:]))
-            for (data, order), index, place in zip(self.views, index_VB, chosen, strict=True):
-                torch.index_select(data[part], 0, index, out=place)
-                if part == 0 and self.augmented:
-                    place.copy_(augment(place, padding, self.black, crops[order]))
+            for data, span in self.spans:
+                torch.index_select(data[part], 0, index_VB[span].flatten(), out=chosen[span].flatten(0, 1))
+            if part == 0 and self.augmented:
+                for place, (top, left, mirrored) in zip(chosen, crops_V3B, strict=True):
+                    crop = Draw(top, left, mirrored.bool())
+                    place.copy_(augment(place, self.runs[0].crop_padding, self.black, crop))
             if len(self.views) < len(self.runs):
                 chosen = chosen.expand(len(self.runs), *chosen.shape[1:]) if len(chosen) == 1 else chosen[self.view_R]
             found.append(chosen)
@@ -263,7 +298,7 @@ class Stack:
             torch.manual_seed(int(torch.randint(2**62, (), generator=self.step_seeds)))
             return self._output(leaves, x)[None]
 
-    def _step(self, x: Tensor, target: Tensor, lr_R1: Tensor) -> Tensor:
+    def _step(self, x: Tensor, target: Tensor, rates_RK: Tensor) -> Tensor:
         with nullcontext() if self.custom else StackLayers():
             outputs = self._outputs(self.leaves, x)
         losses = example_losses(self.runs[0].loss, outputs.flatten(0, 1), target.flatten(0, 1))
@@ -272,7 +307,8 @@ class Stack:
         for rows, optimizer in self.optimizers:
             if optimizer.wants_curvature:
                 optimizer.observe(self._curvature(rows, x[rows]))
-            optimizer.step([gradient[rows] for gradient in gradients], lr_R1[rows])
+            rates = rates_RK[rows, : optimizer.rate_columns]
+            optimizer.step([gradient[rows] for gradient in gradients], rates)
         return losses_R.detach()
 
     def _curvature(self, rows: slice, x: Tensor) -> list[tuple[Tensor, Tensor]]:
