@@ -24,6 +24,7 @@ from stages.networks.residual import scalar_names
 from stages.seeds import generator
 from stages.training.augmentation import Draw, augment, draw
 from stages.training.capacity import capacity
+from stages.training.capture import CapturedStep, recorder_for
 from stages.training.curvature import kronecker_factors, linear_layers
 from stages.training.layers import StackLayers
 from stages.training.optimizers import Optimizer
@@ -118,6 +119,7 @@ class Stack:
         self.batches = list(batches(count, runs[0].batch_size, least))
         self.steps = min(runs[0].steps or len(self.batches) * runs[0].epochs, len(self.batches) * runs[0].epochs)
         self.done = 0
+        self.recorder = recorder_for(runs, device)
         self._outputs = vmap(self._output) if len(runs) > 1 else self._alone
         self._share()
 
@@ -147,6 +149,7 @@ class Stack:
         places = range(len(distinct))
         adjacent = [list(some) for _, some in groupby(places, lambda place: distinct[place][0])]
         self.spans = [(self.views[some[0]][0], slice(some[0], some[-1] + 1)) for some in adjacent]
+        self.captured: dict[int, CapturedStep] = {}  # by the size of the batch
         self.total = torch.zeros(len(self.runs), dtype=torch.float64, device=self.theta.device)
 
     def _parameters(self, rows: slice) -> list[Tensor]:
@@ -209,6 +212,7 @@ class Stack:
         """
         if number == self.runs[0].switch_after:
             self.optimizers = self._optimizers(number)
+            self.captured.clear()
         batches = self.batches if self.runs[0].steps is None else self.batches[: self.steps - self.done]
         order_VN, crops_V3N = self._examples(batches)
         rates_SRK = self._rates(number, len(batches))
@@ -253,7 +257,17 @@ class Stack:
             rates_SRK[:, rows, : optimizer.rate_columns] = optimizer.rates(lr_SR1[:, rows])
         return rates_SRK.to(self.theta.device)
 
-    def _advance(self, index_VB: Tensor, crops_V3B: Tensor, rates_RK: Tensor) -> None:
+    def _advance(self, *examples_and_rates: Tensor) -> None:
+        """Take one step as `_add_step` does, captured where that is possible."""
+        if self.recorder is None:
+            self._add_step(*examples_and_rates)
+            return
+        size = examples_and_rates[0].shape[1]
+        if size not in self.captured:
+            self.captured[size] = CapturedStep(self._add_step, examples_and_rates, self.recorder)
+        self.captured[size](*examples_and_rates)
+
+    def _add_step(self, index_VB: Tensor, crops_V3B: Tensor, rates_RK: Tensor) -> None:
         """Take one step and add its losses, summed over the examples, to `total`."""
         self.total += self._step(*self._batch(index_VB, crops_V3B), rates_RK).double() * index_VB.shape[1]
 
