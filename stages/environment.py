@@ -6,6 +6,7 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from stages.errors import UserError
 from stages.store import Store
 
 PACKAGES = ("torch", "torchvision", "transformers", "numpy", "scipy")
@@ -17,6 +18,27 @@ PORTABLE_PRODUCTS = "COMPATIBLE"
 TF32_OVERRIDES = ("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE")
 """Variables by which NVIDIA's libraries and PyTorch round products on a GPU to TF32."""
 
+TRAINING_PRECISION = "MLI_TRAINING_PRECISION"
+"""Variable that lets the products of training on a GPU, and of nothing else, round to TF32."""
+CHOICES_ON_A_GPU = (TRAINING_PRECISION, "MLI_FUSED_UPDATES")
+
+
+def training_precision(kind: str) -> str:
+    """Return the precision of the products of training, `float32` or `tf32`.
+
+    Args:
+        kind: Of device, `cpu` or `cuda`.
+
+    Raises:
+        UserError: If MLI_TRAINING_PRECISION is neither unset nor `tf32`, or the device is a CPU, which has no TF32.
+    """
+    value = os.environ.get(TRAINING_PRECISION, "")
+    if value not in ("", "tf32"):
+        raise UserError(f"{TRAINING_PRECISION}: got {value!r}, expected tf32, or nothing for single precision")
+    if value and kind != "cuda":
+        raise UserError(f"{TRAINING_PRECISION}: got 'tf32', which only a GPU computes; unset it, or set MLI_DEVICE")
+    return value or "float32"
+
 
 def environment() -> dict[str, str]:
     """Describe the environment of this process by what a result computed in it depends on.
@@ -25,12 +47,14 @@ def environment() -> dict[str, str]:
 
     Returns:
         Plain values by name: package versions, the device (`cpu`, or the name of the card with its CUDA version), the
-        instruction set and the variables that choose products on a processor, and the precision of products.
+        instruction set and the variables that choose products on a processor, and the precision of products; on a GPU
+        also the precision of products in training, and whether updates of optimizers are fused.
 
     Raises:
-        UserError: If MLI_DEVICE is no device of this machine.
+        UserError: If MLI_DEVICE is no device of this machine, or another variable has a value that it does not take.
     """
-    return dict(_described(*(os.environ.get(name, "") for name in ("MLI_DEVICE", *PRODUCTS, *TF32_OVERRIDES))))
+    variables = ("MLI_DEVICE", *PRODUCTS, *TF32_OVERRIDES, *CHOICES_ON_A_GPU)
+    return dict(_described(*(os.environ.get(name, "") for name in variables)))
 
 
 @lru_cache
@@ -41,15 +65,22 @@ def _described(*variables: str) -> tuple[tuple[str, str], ...]:
     if found["MKL_CBWR"] != PORTABLE_PRODUCTS:
         found["maker"] = _cpu_information("vendor_id")
     found |= {"device": "cpu", "precision": "float32"}
+    kind = "cpu"
     if (os.environ.get("MLI_DEVICE") or "cpu") != "cpu":
         import torch
 
+        from stages.workers.compiler import fuses_updates
         from stages.workers.device import device
 
-        if device().type == "cuda":
+        kind = device().type
+        if kind == "cuda":
             found["device"] = f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
             if any(os.environ.get(name, "0") not in ("", "0") for name in TF32_OVERRIDES):
                 found["precision"] = "tf32"
+            found["updates"] = "fused" if fuses_updates() else "unfused"
+    in_training = training_precision(kind)
+    if kind == "cuda":
+        found["training_precision"] = in_training
     return tuple(found.items())
 
 

@@ -27,6 +27,7 @@ from stages.networks.evaluation import (
 from stages.networks.layout import Layout
 from stages.networks.losses import example_losses
 from stages.seeds import generator
+from stages.workers.memory import memory_factor
 
 NUMERICS = 7
 """Version of what a sweep computes: raise it with any change that moves a curve, so that no old line is reused."""
@@ -334,7 +335,8 @@ def _blocks(task: Task, parts: Sequence[slice]) -> Iterator[list[slice]]:
     So the weights at an alpha are put together once a block, not once a batch.
     """
     x = task.train.x
-    rows = BLOCK_BYTES[x.device.type] // (2 * task.width * x.element_size())
+    block_bytes = int(BLOCK_BYTES[x.device.type] * memory_factor(x.device.type))
+    rows = block_bytes // (2 * task.width * x.element_size())
     block: list[slice] = []
     for part in parts:
         if block and part.stop - block[0].start > rows:

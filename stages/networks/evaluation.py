@@ -20,9 +20,11 @@ from stages.networks.losses import correct, example_losses, targets
 from stages.networks.masking import mask
 from stages.networks.sizes import sizes
 from stages.seeds import generator
+from stages.workers.memory import memory_factor
 
 SMALLEST_NORMALISED = 2  # examples that batch norm needs: one alone has no variance
-# How much is evaluated at once, by kind of device: a CPU's caches want little, a GPU's cores much.
+# How much is evaluated at once, by kind of device: a CPU's caches want little, a GPU's cores much. Where a process has
+# little of a GPU's memory, these are multiplied by `memory_factor`.
 ACTIVATION_BYTES = {"cpu": 2**23, "cuda": 2**29}  # of one layer at all points and examples of a chunk
 WEIGHT_BYTES = {"cpu": 2**25, "cuda": 2**30}  # of all points of a chunk
 POINTS_OF_A_STACK = 16
@@ -288,14 +290,16 @@ def chunk_points(task: Task, settings: BatchNormStatistics, points: int) -> int:
     size, kind = task.train.x.element_size(), task.train.x.device.type
     rows = min(len(task.train), settings.batch_size if task.normalised else FEWEST_ROWS)
     weights, activations = task.layout.size * size, rows * task.width * size
-    room = min(WEIGHT_BYTES[kind] // weights, ACTIVATION_BYTES[kind] // activations)
+    factor = memory_factor(kind)
+    room = min(int(WEIGHT_BYTES[kind] * factor) // weights, int(ACTIVATION_BYTES[kind] * factor) // activations)
     return max(1, min(points, room))
 
 
 def chunk_rows(task: Task, points: int) -> int:
     """Return how many examples to evaluate at once at that many points."""
     x = task.train.x
-    return max(FEWEST_ROWS, ACTIVATION_BYTES[x.device.type] // (points * task.width * x.element_size()))
+    activation_bytes = int(ACTIVATION_BYTES[x.device.type] * memory_factor(x.device.type))
+    return max(FEWEST_ROWS, activation_bytes // (points * task.width * x.element_size()))
 
 
 def evaluate_points(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> tuple[Evaluation, Evaluation]:

@@ -6,10 +6,13 @@ from stages.networks.build import build
 from stages.networks.layout import Layout
 from stages.networks.sizes import sizes
 from stages.training.curvature import linear_layers
+from stages.workers.memory import memory_factor
 
 LARGEST_STACK = {"cpu": 32, "cuda": 256}
 STACK_NUMBERS = {"cpu": 2**22, "cuda": 2**28}
-"""Numbers (weights, and activations of a step) of a stack, beyond which company gains nothing (16 MiB on a CPU)."""
+"""Numbers (weights, and activations of a step) of a stack, beyond which company gains nothing (16 MiB on a CPU).
+
+A GPU with little memory for a process holds fewer, see `memory_factor`."""
 
 
 def numbers(run: Run, image: tuple[int, ...], classes: int) -> int:
@@ -41,4 +44,5 @@ def capacity(run: Run, image: tuple[int, ...], classes: int, kind: str) -> int:
     """
     if run.network in OF_TEXT or run.network == "custom":
         return 1
-    return max(1, min(LARGEST_STACK[kind], STACK_NUMBERS[kind] // numbers(run, image, classes)))
+    room = int(STACK_NUMBERS[kind] * memory_factor(kind))
+    return max(1, min(LARGEST_STACK[kind], room // numbers(run, image, classes)))

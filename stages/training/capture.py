@@ -5,9 +5,7 @@ them.
 """
 
 import gc
-import sys
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Protocol
 
 import torch
@@ -15,6 +13,7 @@ from torch import Tensor
 
 from stages.config import Run
 from stages.config.run import OF_TEXT
+from stages.errors import say_once
 
 WARM_UP_STEPS = 3
 """Steps that are taken before one is captured, in which libraries choose kernels and reserve memory."""
@@ -123,9 +122,3 @@ def obstacle(runs: Sequence[Run]) -> str | None:
     if any("kfac" in run.optimizers for run in runs):
         return "kfac decides on the CPU when to estimate and to invert the curvature"
     return None
-
-
-@lru_cache
-def say_once(sentence: str) -> None:
-    """Print a sentence to stderr the first time that this process says it."""
-    print(sentence, file=sys.stderr, flush=True)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from stages.config import Run
+from stages.training.fused import fused_updates
 from stages.training.root import square_root
 
 Factors = Sequence[Tensor | None] | None
@@ -37,6 +38,7 @@ class Optimizer:
             lr_factors: What the learning rate of each parameter is multiplied by, shape (P,); None for 1.
         """
         self.theta = list(theta)
+        self.fused = fused_updates(self.theta[0].device)
         self.lr_factors = list(lr_factors or [None] * len(self.theta))
         self.weight_decay = self.column(run.weight_decay for run in runs)
         self.decays = any(run.weight_decay for run in runs)
@@ -105,6 +107,9 @@ class Sgd(Optimizer):
         if not state:
             theta.sub_(gradient.mul_(lr_R1))
             return
+        if self.fused:
+            self.fused.sgd(theta, gradient, state[0], self.momentum, lr_R1)
+            return
         velocity = state[0].mul_(self.momentum).add_(gradient)
         theta.sub_(torch.mul(velocity, lr_R1, out=gradient))
 
@@ -138,6 +143,10 @@ class Adam(Optimizer):
         """Apply m <- b1 m + (1-b1) g; s <- b2 s + (1-b2) g^2; theta <- theta - lr m^ / (sqrt(s^) + eps)."""
         first, second = state
         rate, unbias2 = rates
+        if self.fused:
+            betas, rests = (self.beta1, self.beta2), (self.rest1, self.rest2)
+            self.fused.adam(theta, gradient, first, second, betas, rests, self.epsilon, rate, unbias2)
+            return
         first.mul_(self.beta1).add_(gradient * self.rest1)
         second.mul_(self.beta2).add_(gradient.square_().mul_(self.rest2))
         scale = square_root(second, out=gradient).div_(unbias2).add_(self.epsilon)
@@ -159,5 +168,8 @@ class RmsProp(Optimizer):
     def update(self, theta: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: tuple[Tensor, ...]) -> None:
         """Apply s <- a s + (1-a) g^2; theta <- theta - lr g / (sqrt(s) + eps)."""
         (second,), (lr_R1,) = state, rates
+        if self.fused:
+            self.fused.rmsprop(theta, gradient, second, self.smoothing, self.rest, self.epsilon, lr_R1)
+            return
         second.mul_(self.smoothing).add_(gradient.square().mul_(self.rest))
         theta.sub_(gradient.div_(square_root(second).add_(self.epsilon)).mul_(lr_R1))

@@ -28,6 +28,7 @@ from stages.training.capture import CapturedStep, recorder_for
 from stages.training.curvature import kronecker_factors, linear_layers
 from stages.training.layers import StackLayers
 from stages.training.optimizers import Optimizer
+from stages.training.precision import training_products
 from stages.training.root import square_root
 from stages.training.rules import optimizer_of
 from stages.training.schedule import learning_rate, rule, stack_order
@@ -217,8 +218,9 @@ class Stack:
         order_VN, crops_V3N = self._examples(batches)
         rates_SRK = self._rates(number, len(batches))
         self.total.zero_()
-        for batch, rates_RK in zip(batches, rates_SRK, strict=True):
-            self._advance(order_VN[:, batch], crops_V3N[..., batch], rates_RK)
+        with training_products(self.theta.device):
+            for batch, rates_RK in zip(batches, rates_SRK, strict=True):
+                self._advance(order_VN[:, batch], crops_V3N[..., batch], rates_RK)
         self.done += len(batches)
         return (self.total / sum(batch.stop - batch.start for batch in batches)).cpu()
 

@@ -6,6 +6,7 @@ from test_stack import CPU, GRAFTED, KFAC, RESNET, SWITCHED, mixed, toy, variant
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from stages.errors import say_once
 from stages.training import capture
 from stages.training.stack import train
 
@@ -132,7 +133,7 @@ class Failing(TapeRecorder):
 
 
 def test_steps_that_cannot_be_captured_are_taken_all_the_same(toy, monkeypatch, capsys):  # noqa: F811
-    capture.say_once.cache_clear()
+    say_once.cache_clear()
     runs = mixed()
     expected = train(runs, toy, CPU)
     monkeypatch.setattr("stages.training.stack.recorder_for", lambda runs, device: Failing())
@@ -145,7 +146,7 @@ def test_steps_that_cannot_be_captured_are_taken_all_the_same(toy, monkeypatch, 
 
 
 def test_what_cannot_be_captured_is_said_once(capsys):
-    capture.say_once.cache_clear()
+    say_once.cache_clear()
     cuda = torch.device("cuda")
     for _ in range(2):
         assert capture.recorder_for(KFAC, cuda) is None

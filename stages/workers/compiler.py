@@ -1,0 +1,51 @@
+"""Whether updates of optimizers are fused by `torch.compile`, which is part of what a result on a GPU depends on."""
+
+import os
+from functools import lru_cache
+
+import torch
+
+from stages.errors import UserError, say_once
+
+VARIABLE = "MLI_FUSED_UPDATES"
+"""Environment variable: 1 or 0. Where it is unset, a trial sets it, so that worker processes do as their parent."""
+
+
+def fuses_updates() -> bool:
+    """Return whether updates are fused on this machine's GPU: where `torch.compile` works, unless VARIABLE forbids it.
+
+    Raises:
+        UserError: If the variable is neither 0 nor 1.
+    """
+    chosen = os.environ.get(VARIABLE, "")
+    if chosen not in ("", "0", "1"):
+        raise UserError(f"{VARIABLE}: got {chosen!r}, expected 0 or 1")
+    if not chosen:
+        chosen = os.environ[VARIABLE] = "1" if _compiler_works() else "0"
+    return chosen == "1"
+
+
+@lru_cache
+def _compiler_works() -> bool:
+    """Compile a small update for the GPU; if that fails, one sentence says so."""
+    try:
+        configure()
+        ones = torch.ones(2, 8, device="cuda")
+        torch.compile(torch.Tensor.sub_, dynamic=True)(ones, ones * 0.5)
+        if not bool((ones == 0.5).all()):
+            raise RuntimeError("it computes something else")
+    except Exception as error:  # a missing compiler, an old card, a folder that cannot be written, and more
+        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
+        say_once(f"updates of optimizers run without torch.compile, which does not work here: {reason}")
+        return False
+    return True
+
+
+def configure() -> None:
+    """Let this process compile by itself, and one function for as many layouts of its arguments as there are."""
+    import torch._dynamo  # seconds, which a process without a GPU need not spend
+    import torch._inductor.config
+
+    torch._dynamo.config.recompile_limit = 256
+    torch._dynamo.config.accumulated_recompile_limit = 4096
+    torch._inductor.config.compile_threads = 1
