@@ -1,4 +1,6 @@
-"""A proportion with its interval."""
+"""Proportions and their differences, with intervals."""
+
+from math import hypot
 
 
 def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float]:
@@ -9,3 +11,21 @@ def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float
         return float("nan"), float("nan")
     interval = binomtest(successes, trials).proportion_ci(confidence_level=confidence, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def newcombe(first: tuple[int, int], second: tuple[int, int], confidence: float) -> tuple[float, float]:
+    """Return the interval of the second proportion minus the first, by Wilson's of each (Newcombe 1998, method 10).
+
+    Args:
+        first: Successes and trials.
+        second: Successes and trials of another sample.
+        confidence: Of the interval.
+
+    Returns:
+        Its bounds, in [-1, 1]; (NaN, NaN) if a sample has no trials.
+    """
+    if not first[1] or not second[1]:
+        return float("nan"), float("nan")
+    p, q = (successes / trials for successes, trials in (first, second))
+    (p_low, p_high), (q_low, q_high) = (wilson(*sample, confidence) for sample in (first, second))
+    return q - p - hypot(q - q_low, p_high - p), q - p + hypot(q_high - q, p - p_low)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from stages.measures.proportion import wilson
+from stages.measures.proportion import newcombe, wilson
 
 Z = {0.95: 1.959963984540054, 0.9: 1.6448536269514722}
 
@@ -29,3 +29,20 @@ def test_no_success_and_no_failure_are_bounded():
 
 def test_no_trials_have_no_interval():
     assert all(math.isnan(bound) for bound in wilson(0, 0, 0.95))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [  # Newcombe (1998), table II, method 10, of the first minus the second
+        ((56, 70), (48, 80), (0.0524, 0.3339)),
+        ((9, 10), (3, 10), (0.1705, 0.8090)),
+        ((10, 10), (0, 20), (0.6791, 1.0)),
+        ((0, 10), (0, 10), (-0.2775, 0.2775)),
+    ],
+)
+def test_the_interval_of_a_difference_is_newcombes(first, second, expected):
+    assert newcombe(second, first, 0.95) == pytest.approx(expected, abs=6e-5)
+
+
+def test_a_sample_without_trials_has_no_difference():
+    assert all(math.isnan(bound) for bound in newcombe((0, 0), (1, 2), 0.95) + newcombe((1, 2), (0, 0), 0.95))
