@@ -21,17 +21,17 @@ def fuses_updates() -> bool:
     if chosen not in ("", "0", "1"):
         raise UserError(f"{VARIABLE}: got {chosen!r}, expected 0 or 1")
     if not chosen:
-        chosen = os.environ[VARIABLE] = "1" if _compiler_works() else "0"
+        chosen = os.environ[VARIABLE] = "1" if _compiler_works("cuda") else "0"
     return chosen == "1"
 
 
 @lru_cache
-def _compiler_works() -> bool:
-    """Compile a small update for the GPU; if that fails, one sentence says so."""
+def _compiler_works(kind: str) -> bool:
+    """Compile a small update for a kind of device; if that fails, one sentence says so."""
     try:
         configure()
-        ones = torch.ones(2, 8, device="cuda")
-        torch.compile(torch.Tensor.sub_, dynamic=True)(ones, ones * 0.5)
+        ones = torch.ones(2, 8, device=kind)
+        torch.compile(_halve, dynamic=True)(ones, torch.ones(2, 1, device=kind))
         if not bool((ones == 0.5).all()):
             raise RuntimeError("it computes something else")
     except Exception as error:  # a missing compiler, an old card, a folder that cannot be written, and more
@@ -39,6 +39,10 @@ def _compiler_works() -> bool:
         say_once(f"updates of optimizers run without torch.compile, which does not work here: {reason}")
         return False
     return True
+
+
+def _halve(theta: torch.Tensor, one: torch.Tensor) -> None:
+    theta.sub_(theta * one * 0.5)
 
 
 def configure() -> None:

@@ -43,7 +43,7 @@ def test_where_the_compiler_fails_one_sentence_says_so_and_workers_are_told(monk
 
 
 def test_a_parents_trial_decides(monkeypatch):
-    monkeypatch.setattr(compiler, "_compiler_works", lambda: pytest.fail("tried again"))
+    monkeypatch.setattr(compiler, "_compiler_works", lambda kind: pytest.fail("tried again"))
     for value, expected in (("0", False), ("1", True)):
         monkeypatch.setenv(compiler.VARIABLE, value)
         assert compiler.fuses_updates() is expected
