@@ -9,7 +9,8 @@
 #   make digests       record anew what small results are, after a version of the numerics was raised
 #   make lint          ruff, and mypy where types stay quiet
 #   make bench         measure this project against the usual ways, into BENCHMARKS.md (minutes; wants a quiet machine)
-#   make bench-gpu     training on a GPU by the size of the stack, into BENCHMARKS_GPU.md (with MLI_DEVICE=cuda)
+#   make bench-gpu     training and lines on a GPU, and the default suites beside a CPU, into BENCHMARKS_GPU.md (with
+#                      MLI_DEVICE=cuda; ten minutes at most)
 #
 # PYTHON=python3.12 make repro    takes another Python for a new .venv
 #

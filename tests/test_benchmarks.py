@@ -1,13 +1,17 @@
 """The sides of a benchmark compute the same thing."""
 
+import os
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from benchmarks import gpu, usual
+from benchmarks import gpu, gpu_suites, usual
 from benchmarks.run import mlp
 from benchmarks.sides import alternate
-from stages.config import BatchNormStatistics
+from stages.config import BatchNormStatistics, load
 from stages.datasets.dataset import Dataset
 from stages.lines.sweep import walk
 from stages.networks.build import initial_parameters
@@ -57,12 +61,71 @@ def test_the_line_of_loss_landscapes_is_ours():
     np.testing.assert_allclose(theirs, [ours.loss_train, ours.loss_test], rtol=1e-5)
 
 
-def test_the_table_of_stack_sizes_is_of_this_device():
-    rows = gpu.table(images(), torch.device("cpu"), (1, 3), epochs=1, matrix=64).splitlines()[-2:]
-    cells = [[float(cell) for cell in row.strip("| ").split("|")] for row in rows]
-    assert [row[0] for row in cells] == [1, 3]
-    for size, seconds, minute, _ in cells:
-        assert minute == pytest.approx(60 * size / (seconds * 200), rel=0.02)  # of three digits each
+TINY = gpu.Sizes(16, 64, 1, 6, 5, (0.01,), (2, 3), (1,), 1)
+
+
+def test_the_benchmark_on_a_gpu_is_whole(monkeypatch, capsys):
+    monkeypatch.setattr(gpu, "step_seconds", lambda runs, *_: 1e-3 * len(runs))
+    monkeypatch.setattr(gpu, "line_seconds", lambda *_: 0.5)
+    monkeypatch.setattr(gpu, "compare_suites", lambda *_: iter(["| classifiers | 1.0e-07 | 1.0e-07 | 1.0 | agrees |"]))
+    monkeypatch.setattr(gpu, "mnist_like", images)
+    monkeypatch.setattr(gpu, "SMOKE", TINY)
+    gpu.main(["--smoke"])
+    text = capsys.readouterr().out
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if "784-" in line]
+    assert [row[0] for row in rows[1:]] == ["2 x 784-5-5-10", "3 x 784-5-5-10"]
+    assert [row[1:3] for row in rows[1:]] == [["2", ""], ["3", "0.6"]]
+    minutes = (6 * 200 * 2e-3 * 2 + 2 * 6 * 2 * 0.5) / 60  # an epoch is a step; a kind with and one without batch norm
+    assert f"Table 1 (24 runs of 200 epochs, one process), trained in float32: {minutes:.3g} minutes" in text
+    monkeypatch.setattr(gpu, "compare_suites", lambda *_: iter(["| classifiers | 1 | 1 | 1.0 | DIFFERS |"]))
+    with pytest.raises(SystemExit, match="a suite differs from the CPU"):
+        gpu.main(["--smoke"])
+
+
+def test_a_step_and_its_least_work():
+    runs = gpu.grid((6, 5), (0.01, 0.1), batch_norm=True)
+    assert gpu.step_seconds(runs, images(), torch.device("cpu"), gpu.WAYS["plain"], 1) > 0
+    operations, moved = gpu.work(runs)
+    assert operations == 4 * 2 * 128 * (2 * 784 * 6 + 3 * 6 * 5 + 3 * 5 * 10)
+    assert moved == 4 * (784 * 6 + 6 * 5 + 5 * 10) * (2 * 6 + 2 * 8)
+    assert gpu.bandwidth(torch.device("cpu"), 64) > 0
+
+
+def test_a_way_is_set_by_the_environment(monkeypatch):
+    monkeypatch.setenv("MLI_FUSED_UPDATES", "0")
+    with gpu.taking(gpu.WAYS["and TF32"]):
+        assert (os.environ["MLI_FUSED_UPDATES"], os.environ["MLI_TRAINING_PRECISION"]) == ("1", "tf32")
+    assert (os.environ["MLI_FUSED_UPDATES"], os.environ["MLI_TRAINING_PRECISION"]) == ("0", "")
+    assert list(gpu.ways(torch.device("cuda"))) == list(gpu.WAYS)
+    assert not any(way.fused for way in gpu.ways(torch.device("cuda")).values())
+
+
+@pytest.fixture(scope="module")
+def params():
+    return load(Path(__file__).resolve().parents[1] / "params.yaml")
+
+
+def test_suites_are_cut_to_runs_of_two_epochs(params):
+    for name in params.suites:
+        runs = gpu_suites.some_runs(params.runs(name))
+        assert 1 <= len(runs) <= 4
+        assert all(run.epochs == 2 and run.switch_after in (None, 1) for run in runs)
+
+
+def test_a_suite_that_computes_something_else_is_seen(params, monkeypatch):
+    name = "landscape_failing"
+    place = torch.device("cpu")
+    again = list(gpu_suites.compare_suites(params, [name], place, time.monotonic() + 60))
+    assert again[0].startswith(f"| {name} | 0.0e+00 | 0.0e+00 |")
+    assert again[0].endswith("agrees |")
+    monkeypatch.setattr(gpu_suites, "difference", lambda *_: 2e-4)
+    assert next(gpu_suites.compare_suites(params, [name], place, time.monotonic() + 60)).endswith("DIFFERS |")
+    assert next(gpu_suites.compare_suites(params, [name], place, time.monotonic() - 1)).endswith("not reached |")
+
+
+def test_differences_are_relative_to_the_largest_value():
+    found, expected = np.array([1.0, -3.0, 8.2]), np.array([1.0, -2.0, 8.0])
+    assert gpu_suites.difference(found, expected) == 1 / 8
 
 
 def test_sides_are_run_in_turn():
