@@ -251,7 +251,7 @@ def suites_table(place: torch.device, sizes: Sizes, deadline: float) -> str:
     head = [
         "The largest difference from the CPU, relative to a curve's largest value, of some runs of each default suite:",
         "",
-        "| suite, two epochs | losses by epoch | losses on lines between the same weights | s | |",
+        "| suite, two epochs of 500 examples | losses by epoch | losses on lines between the same weights | s | |",
         "|---|---|---|---|---|",
     ]
     return "\n".join([*head, *compare_suites(params, names, place, deadline)])

@@ -1,4 +1,4 @@
-"""The default suites on a GPU beside a CPU: each cut to some runs of two epochs, with the lines of these."""
+"""The default suites on a GPU beside a CPU: each cut to some runs of two short epochs, with the lines of these."""
 
 import tempfile
 import time
@@ -18,6 +18,8 @@ from stages.training.stack import stack_key, train
 CPU = torch.device("cpu")
 EPOCHS = 2
 RUNS_OF_A_SUITE = 4
+EXAMPLES = 500
+"""Training examples of a run, at most: batches of 128 and a smaller one."""
 AGREES = 1e-4
 """Difference of a curve from the CPU's, relative to its largest value, that rounding may make in two epochs."""
 ROUGHLY_AGREES = 5e-2
@@ -25,8 +27,8 @@ ROUGHLY_AGREES = 5e-2
 
 
 def cut(run: Run) -> Run:
-    """Return the run with two epochs: a switch of optimizers comes after the first."""
-    changes: dict = {"epochs": EPOCHS, "snapshots": ()}
+    """Return the run with two epochs of few examples: a switch of optimizers comes after the first."""
+    changes: dict = {"epochs": EPOCHS, "snapshots": (), "train_size": min(run.train_size or EXAMPLES, EXAMPLES)}
     if run.switch_after is not None:
         changes["switch_after"] = 1
     return run.model_copy(update=changes)

@@ -109,6 +109,7 @@ def test_suites_are_cut_to_runs_of_two_epochs(params):
     for name in params.suites:
         runs = gpu_suites.some_runs(params.runs(name))
         assert 1 <= len(runs) <= 4
+        assert all(run.train_size <= 500 for run in runs)
         assert all(run.epochs == 2 and run.switch_after in (None, 1) for run in runs)
 
 
