@@ -195,9 +195,16 @@ def test_stages_import_nothing_heavy_that_most_suites_have_no_use_for(module):
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("stage", ["download", "inputs", "interpolate", "measure", "train_grid"])
+@pytest.mark.parametrize("stage", ["download", "inputs", "interpolate", "measure", "plot", "train_grid"])
 def test_a_stage_imports_pytorch_only_where_it_computes_something(stage):
     heavy = ("torch", "scipy", "matplotlib")
     code = f"import sys, stages.{stage}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("module", ["stages.report", "stages.figures.drawing"])
+def test_what_draws_and_reports_does_without_pytorch(module):
+    code = f"import sys, {module}; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
