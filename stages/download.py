@@ -2,8 +2,7 @@
 
 from stages.command import Job, main
 from stages.config.params import DigitsSource, EsperantoSource, ImageFolderSource, Source, TextSource
-from stages.datasets.dataset import Splits, save_dataset
-from stages.datasets.resize import resized
+from stages.datasets.splits import Splits, save_dataset
 from stages.errors import UserError
 
 
@@ -34,7 +33,7 @@ def download(job: Job) -> None:
 
 
 def load_source(name: str, source: Source) -> Splits:
-    """Load a source; only what it needs is imported, since torchvision takes seconds and digits do without it."""
+    """Load a source; only what it needs is imported, since PyTorch and torchvision take seconds."""
     if isinstance(source, EsperantoSource | TextSource):
         from stages.datasets.text import load_text
 
@@ -49,7 +48,11 @@ def load_source(name: str, source: Source) -> Splits:
         if isinstance(source, ImageFolderSource):
             return load_image_folder(name, source)
         splits = load_torchvision(name, source)
-    return splits if source.image_size is None else resized(splits, source.image_size)
+    if source.image_size is None:
+        return splits
+    from stages.datasets.resize import resized
+
+    return resized(splits, source.image_size)
 
 
 if __name__ == "__main__":

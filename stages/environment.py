@@ -60,7 +60,7 @@ def environment() -> dict[str, str]:
 @lru_cache
 def _described(*variables: str) -> tuple[tuple[str, str], ...]:
     """Return the environment for these values of the variables that are part of it, which key the cache."""
-    found = {package: _version(package) for package in PACKAGES} | _processor()
+    found = {package: version_of(package) for package in PACKAGES} | _processor()
     found |= {name: os.environ.get(name, "") for name in PRODUCTS}
     if found["MKL_CBWR"] != PORTABLE_PRODUCTS:
         found["maker"] = _cpu_information("vendor_id")
@@ -89,7 +89,8 @@ def identity(content: dict) -> str:
     return Store.key(content | {"environment": environment()})
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """Return the version of an installed package, without that of its build; `none` where it is not installed."""
     try:
         return version(package).partition("+")[0]  # a build (+cpu) changes nothing on a processor
     except PackageNotFoundError:

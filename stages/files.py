@@ -55,10 +55,14 @@ def write_json(path: Path, content: object) -> None:
     write_bytes(path, (json.dumps(content, indent=2, allow_nan=True) + "\n").encode())
 
 
+def csv_bytes(frame: pd.DataFrame) -> bytes:
+    """Return a tidy table as CSV: numbers to `SIGNIFICANT_DIGITS`, missing ones empty, one line end on every system."""
+    return frame.to_csv(index=False, float_format=f"%.{SIGNIFICANT_DIGITS}g", lineterminator="\n").encode()
+
+
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """Write a tidy table; numbers to `SIGNIFICANT_DIGITS`, missing ones empty, one line end on every system."""
-    text = frame.to_csv(index=False, float_format=f"%.{SIGNIFICANT_DIGITS}g", lineterminator="\n")
-    write_bytes(path, text.encode())
+    """Write a tidy table as CSV."""
+    write_bytes(path, csv_bytes(frame))
 
 
 def read_csv(path: Path) -> pd.DataFrame:

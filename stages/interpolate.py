@@ -1,27 +1,22 @@
 """Stage `interpolate`: a suite's lines, planes and trajectories -> data/{curves,landscapes}/SUITE.safetensors."""
 
-if __name__ == "__main__":
-    from stages.workers.server import start
-
-    start("stages.lines.walker")  # while this process imports the same
-
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from stages.command import Job, main
 from stages.config import BatchNormStatistics, Run
-from stages.datasets.dataset import Dataset, load_dataset
+from stages.datasets.splits import describe_dataset
 from stages.environment import environment, identity
 from stages.errors import UserError
 from stages.lines.curves import save_curves
-from stages.lines.derivative_check import VERSION, check_derivatives
 from stages.lines.landscape import Landscape, save_landscape
 from stages.lines.line import own_line
+from stages.lines.request import Request
 from stages.lines.requested import Asked, requested
-from stages.lines.suite import Request
 from stages.lines.walker import Walker, gather
 from stages.measures.table import outcomes_of, tabulate
 from stages.store import Store
-from stages.training.grid import run_key
+from stages.training.keys import run_key
 from stages.training.run_files import RunFolder
 from stages.workers.tasks import Places, factories_of
 
@@ -47,23 +42,27 @@ def check_trained(name: str, stored: RunFolder, runs: Iterable[str]) -> None:
         )
 
 
-def check_networks(store: Store, runs: Mapping[str, Run], dataset: Dataset, settings: BatchNormStatistics) -> None:
+def check_networks(store: Store, runs: Mapping[str, Run], dataset_file: Path, settings: BatchNormStatistics) -> None:
     """Hold derivatives along lines of the user's networks to finite differences, once for each factory.
 
     Args:
         store: Where it is noted which networks have passed.
         runs: The runs of a suite by their identity.
-        dataset: Their data.
+        dataset_file: Their data.
         settings: How batch-norm statistics are estimated.
 
     Raises:
         UserError: If they differ, or there are none.
     """
-    for factory in factories_of(runs.values()):
+    factories = factories_of(runs.values())
+    if factories:
+        from stages.datasets.dataset import load_dataset  # both import PyTorch, which takes seconds
+        from stages.lines.derivative_check import VERSION, check_derivatives
+    for factory in factories:
         key, run = next((key, run) for key, run in runs.items() if run.factory == factory)
         passed = identity({"run": key, "batch_norm": settings.model_dump(mode="json"), "version": VERSION})
         if not store.has("derivatives", passed):
-            check_derivatives(run, dataset, settings)
+            check_derivatives(run, load_dataset(dataset_file), settings)
             store.put("derivatives", passed, {}, {"factory": factory})
 
 
@@ -71,13 +70,13 @@ def interpolate(job: Job) -> None:
     """Evaluate what the store lacks of a suite's lines, planes and trajectories, and put all of them into two files."""
     name, wanted = job.name, job.params.suite(job.name)
     dataset_path = job.dataset_file(wanted.dataset).resolve()
-    dataset = load_dataset(dataset_path)
+    dataset = describe_dataset(dataset_path)
     runs = {run_key(run, dataset.checksum): run for run in job.params.runs(name)}
     stored = RunFolder(job.runs_folder(name).resolve())
     check_trained(name, stored, runs)
     diverged = frozenset(run_id for run_id in runs if stored.diverged(run_id))
     if wanted.gauss_examples:
-        check_networks(Store.default(), runs, dataset, job.params.interpolate.batch_norm)
+        check_networks(Store.default(), runs, dataset_path, job.params.interpolate.batch_norm)
     walker = Walker(Places(dataset_path, Store.default().folder, stored.folder), runs, stored, diverged)
     request = Request(job.params.interpolate, wanted.gauss_examples, wanted.path_examples)
     lines = [own_line(key) for key in runs]
@@ -88,7 +87,7 @@ def interpolate(job: Job) -> None:
         own = gather(lines, found, request)
         share = job.params.measure.plateau_share
         table = tabulate(name, wanted, tuple(runs.values()), outcomes, own, share)
-        asked = Asked(runs, table, dataset.shape, dataset.classes)
+        asked = Asked(runs, table, stored.shapes)
         others = requested(wanted.lines, asked)
         more, counts = walker.walk(others, request.losses(), f"{name}, others")
         print(f"interpolate {name}, other lines: {counts}")

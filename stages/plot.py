@@ -1,64 +1,113 @@
 """Stage `plot`: reports/measures.csv and data/curves/ -> reports/figures/ and reports/tables/, rebuilt as a whole."""
 
+import hashlib
+import json
+from functools import lru_cache
 from pathlib import Path
 
-import matplotlib as mpl
-
 from stages.command import Job, main
-from stages.config.params import OF_THEORY
-from stages.figures.base import Material
-from stages.figures.registry import FIGURES, TABLES, known
-from stages.figures.style import THEME, render
-from stages.files import read_csv, replacing, write_bytes, write_csv
-from stages.lines.curves import load_curves
-from stages.lines.landscape import load_landscape
-from stages.material import material_of, theory_of
+from stages.config.params import Theory
+from stages.environment import identity, version_of
+from stages.errors import UserError
+from stages.figures.names import known
+from stages.files import digest_file, replacing, write_bytes
 from stages.progress import bar
+from stages.source import local_imports
+from stages.store import Store
+from stages.workers import local, server
+
+ROOT = Path(__file__).resolve().parents[1]
+DRAWING = Path("stages/figures/drawing.py")
+PACKAGES = ("matplotlib", "seaborn", "pandas", "scikit-learn", "pillow", "contourpy", "kiwisolver")
+"""Packages that draw, beside those that `stages.environment` names; the only font comes with Matplotlib."""
 
 
 def plot(job: Job) -> None:
-    """Draw every figure and write every table that `plot` in params.yaml names."""
+    """Rebuild every figure and table that `plot` in params.yaml names, drawing those whose inputs have changed.
+
+    Args:
+        job: The job.
+    """
     wanted = {key: known(key) for key in job.params.plot}
-    measures = read_csv(job.reports / "measures.csv")
-    suites = dict.fromkeys(suite for pooled in job.params.plot.values() for suite in pooled)
-    curves = {suite: load_curves(job.curves_file(suite)) for suite in suites}
-    landscapes = {suite: load_landscape(job.landscape_file(suite)) for suite in suites}
-    epochs = {suite: read_csv(job.training_folder(suite) / "epochs.csv").assign(suite=suite) for suite in suites}
-    wanted_of_theory = any(base in OF_THEORY for base in wanted.values())
-    theory = theory_of(job) if wanted_of_theory else {}
+    store = Store.default()
+    keys = {key: figure_key(job, key) for key in wanted}
+    missing = [key for key in wanted if not store.has("figures", keys[key])]
+    with bar("plot", "figure", len(wanted), len(wanted) - len(missing)) as progress:
+        if missing:
+            server.start("stages.figures.drawing")  # while this process imports the same
+            from stages.figures.drawing import draw_task
+
+            for done in local.run_tasks(draw_task, [(job, key, store.folder, keys[key]) for key in missing]):
+                progress.update(done)
     with replacing(job.reports / "figures") as figures, replacing(job.reports / "tables") as tables:
         figures.mkdir()
         tables.mkdir()
-        progress = bar("plot", "figure", len(wanted))
         for key, base in wanted.items():
-            material = material_of(job, job.params.plot[key], measures, curves, landscapes, epochs, theory)
-            if base in FIGURES:
-                what = FIGURES[base][0]
-                write_figure(figures / key.replace(base, f"{base}_{what}"), base, material)
-            else:
-                write_table(tables / key, base, material)
-            progress.update()
-        progress.close()
-    numbers = [sum(base in registry for base in wanted.values()) for registry in (FIGURES, TABLES)]
-    print(f"plot: {numbers[0]} figures, {numbers[1]} tables in {job.reports}")
+            files, about = store.get("figures", keys[key])
+            folder = figures if base.startswith("figure") else tables
+            for ending, content in files.items():
+                write_bytes(folder / f"{about['stem']}.{ending}", content.tobytes())
+            if about["step"] > 1:
+                every = f"one alpha in {about['step']}, to stay small; the curves hold all"
+                print(f"\nplot: {about['stem']}.csv holds {every}")
+    numbers = [sum(base.startswith(kind) for base in wanted.values()) for kind in ("figure", "table")]
+    print(f"plot: {numbers[0]} figures, {numbers[1]} tables in {job.reports}; {len(missing)} drawn, the others reused")
 
 
-def write_figure(stem: Path, base: str, material: Material) -> None:
-    """Draw one figure and write it as SVG and PNG, and its data as CSV."""
-    with mpl.rc_context(THEME):
-        drawing = FIGURES[base][1](material)
-    files, step = render(drawing)
-    for ending, content in files.items():
-        write_bytes(stem.with_name(f"{stem.name}.{ending}"), content)
-    if step > 1:
-        print(f"\nplot: {stem.name}.csv holds one alpha in {step}, to stay small; the curves hold all")
+def figure_key(job: Job, key: str) -> str:
+    """Return the identity of a figure or table.
+
+    It holds the source of the drawing code, the versions of the packages that draw, the files and rows that the figure
+    is made from, and the parameters of its suites with the order of their keys.
+
+    Args:
+        job: The job.
+        key: The key of `plot` in the parameters.
+
+    Returns:
+        The key of its files in the store.
+
+    Raises:
+        UserError: If a file is missing.
+    """
+    pooled = job.params.plot[key]
+    files = [job.theory_file(model) for model in Theory.model_fields] if not pooled else []
+    for suite in pooled:
+        files += [job.curves_file(suite), job.landscape_file(suite), job.training_folder(suite) / "epochs.csv"]
+    try:
+        digests = [digest_file(file) for file in files]
+        rows = _rows(job.reports / "measures.csv", digest_file(job.reports / "measures.csv"), pooled)
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename} is missing; run the stage that makes it (`dvc repro`)") from error
+    settings = [job.params.measure, *(job.params.suite(suite) for suite in pooled)]
+    content = {
+        "key": key,
+        "suites": pooled,
+        "files": digests,
+        "rows": rows,
+        "settings": [json.dumps(one.model_dump(mode="json")) for one in settings],
+        "source": drawing_source(),
+        "packages": {package: version_of(package) for package in PACKAGES},
+    }
+    return identity(content)
 
 
-def write_table(stem: Path, base: str, material: Material) -> None:
-    """Make one table and write it as CSV and Markdown."""
-    table = TABLES[base][1](material)
-    write_csv(stem.with_name(f"{stem.name}.csv"), table.data)
-    write_bytes(stem.with_name(f"{stem.name}.md"), table.markdown.encode())
+@lru_cache(maxsize=256)
+def _rows(path: Path, digest: str, pooled: tuple[str, ...]) -> str:
+    """Return a digest of the rows of some suites, whose name is in the first column, and of the header."""
+    with path.open("rb") as file:
+        header, *rows = file
+    chosen = [row for row in rows if row.partition(b",")[0].decode() in pooled]
+    return hashlib.sha256(b"".join([header, *chosen])).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def drawing_source() -> str:
+    """Return a digest of the source of all modules that draw."""
+    digest = hashlib.sha256()
+    for file in sorted(local_imports(ROOT, {DRAWING})):
+        digest.update(f"{file.as_posix()}:{digest_file(ROOT / file)};".encode())
+    return digest.hexdigest()
 
 
 if __name__ == "__main__":

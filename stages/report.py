@@ -10,7 +10,8 @@ from stages.claims.finding import ENOUGH, MOST, RARE
 from stages.claims.registry import CLAIMS
 from stages.command import Job, main
 from stages.config import OWN_LINE, Params
-from stages.figures.registry import FIGURES, TABLES, known
+from stages.figures.names import known
+from stages.figures.registry import FIGURES, TABLES
 from stages.files import read_csv, write_bytes, write_json
 from stages.lines.curves import load_curves
 from stages.lines.landscape import Landscape

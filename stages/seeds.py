@@ -1,8 +1,10 @@
 """Integer seeds for each purpose, so that no two uses of one seed share a random stream."""
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 def derive(purpose: str, seed: int) -> int:
@@ -10,6 +12,8 @@ def derive(purpose: str, seed: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{purpose}:{seed}".encode()).digest()[:8], "big") >> 1
 
 
-def generator(purpose: str, seed: int) -> torch.Generator:
+def generator(purpose: str, seed: int) -> "torch.Generator":
     """Return a random generator on the CPU for one purpose."""
+    import torch  # takes seconds to import, and `derive` does without it
+
     return torch.Generator().manual_seed(derive(purpose, seed))

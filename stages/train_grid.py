@@ -1,13 +1,8 @@
 """Stage `train_grid`: the runs of a suite -> data/runs/SUITE/*.safetensors, data/training/SUITE/{runs,epochs}.csv."""
 
-if __name__ == "__main__":
-    from stages.workers.server import start
-
-    start("stages.training.grid")  # while this process imports the same
-
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +10,15 @@ import pandas as pd
 
 from stages.command import Job, main
 from stages.config import Run
-from stages.datasets.dataset import Dataset, load_dataset
-from stages.environment import identity
+from stages.datasets.splits import describe_dataset
 from stages.errors import UserError
 from stages.files import replacing, write_csv
 from stages.progress import bar
 from stages.store import Store
-from stages.training.given import given, states_of
-from stages.training.grid import evaluation_key, run_key, train_task
-from stages.training.plan import stacks
-from stages.training.run_files import to_arrays
-from stages.workers.device import device
+from stages.training.keys import evaluation_key, run_key
+from stages.workers import server
 from stages.workers.local import jobs
-from stages.workers.tasks import Places, Task, factories_of, room, run_tasks
+from stages.workers.tasks import Places, factories_of, run_tasks
 
 EVALUATED = ("final_train_loss", "train_accuracy", "final_test_loss", "test_accuracy")
 
@@ -82,57 +73,31 @@ def check_sizes(name: str, runs: Sequence[Run], examples: int) -> None:
             )
 
 
-def verify_networks(store: Store, runs: Mapping[str, Run], dataset: Dataset) -> None:
-    """Hold each network of the user's to the untouched one, once for each factory and the files of its first run.
-
-    Args:
-        store: Where it is noted which networks have passed.
-        runs: The runs of a suite by their identity.
-        dataset: Their data.
-
-    Raises:
-        UserError: If a network would be computed otherwise here than by PyTorch.
-    """
-    for factory in factories_of(runs.values()):
-        from stages.networks.verification import VERSION, verify  # torchvision takes seconds to import
-
-        own = [(key, run) for key, run in runs.items() if run.factory == factory]
-        key, run = next(((key, run) for key, run in own if run.weights), own[0])
-        trains = any(not run.weights for _, run in own)
-        several_seeds = len({run.seed for _, run in own if not run.weights}) > 1
-        passed = identity({"run": key, "trains": trains, "several_seeds": several_seeds, "version": VERSION})
-        if not store.has("verifications", passed):
-            verify(run, dataset, states_of(run, dataset) if run.weights else [], trains, several_seeds)
-            store.put("verifications", passed, {}, {"factory": factory})
-
-
 def train_grid(job: Job) -> None:
     """Train what the store lacks of a suite, and rebuild the suite's outputs from the store."""
-    suite, kind = job.params.suite(job.name), device().type
+    suite = job.params.suite(job.name)
     jobs()  # what is wrong in the environment is refused before anything is written
     dataset_path = job.dataset_file(suite.dataset).resolve()
-    dataset = load_dataset(dataset_path)
+    description = describe_dataset(dataset_path)
     settings = job.params.interpolate.batch_norm
-    check_sizes(job.name, job.params.runs(job.name), len(dataset.train_x))
+    check_sizes(job.name, job.params.runs(job.name), description.examples)
     store = Store.default()
-    runs = {run_key(run, dataset.checksum): run for run in job.params.runs(job.name)}
+    runs = {run_key(run, description.checksum): run for run in job.params.runs(job.name)}
     evaluations = {key: evaluation_key(key, settings) for key in runs}
-    verify_networks(store, runs, dataset)
-    elsewhere = {key: run for key, run in runs.items() if run.weights and not store.has("runs", key)}
-    for key, run in elsewhere.items():
-        store.put("runs", key, *to_arrays(given(run, dataset), {"run": run.spec(), "dataset": dataset.checksum}))
-    missing = {key for key in runs if not store.has("runs", key)}
-    todo = [run for key, run in runs.items() if key in missing or not store.has("evaluations", evaluations[key])]
-    divided = stacks(todo, dataset.shape, dataset.classes, room(), kind) if todo else []
-    key_of = {run: key for key, run in runs.items()}
-    work = [
-        Task(
-            ([(key_of[run], run) for run in stack], settings),
-            tuple(store.path("runs", key_of[run]) for run in stack if key_of[run] not in missing),
-            factories_of(stack),
-        )
-        for stack in divided
-    ]
+    absent = {key for key in runs if not store.has("runs", key)}
+    elsewhere = {key: run for key, run in runs.items() if run.weights and key in absent}
+    missing = absent - elsewhere.keys()
+    todo = [(key, run) for key, run in runs.items() if key in absent or not store.has("evaluations", evaluations[key])]
+    work, train_task = [], None
+    if todo or factories_of(runs.values()):
+        server.start("stages.training.grid")  # while this process imports the same
+        from stages.datasets.dataset import load_dataset
+        from stages.training.work import keep_given, tasks_of, train_task, verify_networks
+
+        dataset = load_dataset(dataset_path, verify=False)
+        verify_networks(store, runs, dataset)
+        keep_given(store, elsewhere, dataset)
+        work = tasks_of(todo, runs.keys() - missing, store, dataset, settings)
     with bar(f"train_grid {job.name}", "run", len(runs), len(runs) - len(todo)) as progress:
         trained, diverged = 0, sum(store.about("runs", key)["diverged"] for key in runs if key not in missing)
         progress.set_postfix(reused=len(runs) - len(missing), trained=trained, diverged=diverged)

@@ -18,7 +18,7 @@ from stages.networks.evaluation import evaluate_points, task_of
 from stages.seeds import derive
 from stages.store import Store
 from stages.train_grid import train_grid
-from stages.training.grid import evaluation_key, run_key
+from stages.training.keys import evaluation_key, run_key
 from stages.training.run_files import RunFolder
 
 PARAMS = (

@@ -37,7 +37,7 @@ def test_digests_of_moved_results_are_not_written_until_the_version_is_raised(tm
     digests.main()
     now["lines"] = {"a": "2", "new": "3"}
     with pytest.raises(
-        SystemExit, match="1 results of lines moved .a, ....: raise the version in stages/lines/sweep.py"
+        SystemExit, match="1 results of lines moved .a, ....: raise the version in stages/lines/request.py"
     ):
         digests.main()
     file, version = digests.VERSIONS["lines"]

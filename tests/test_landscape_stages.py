@@ -16,7 +16,7 @@ from stages.lines.landscape import load_landscape
 from stages.measure import measures
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.train_grid import train_grid
-from stages.training.grid import run_key
+from stages.training.keys import run_key
 from stages.training.run_files import RunFolder
 
 PARAMS = (

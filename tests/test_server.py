@@ -14,8 +14,9 @@ from unittest.mock import Mock
 
 import pytest
 
-from stages import interpolate, train_grid
+from stages import train_grid
 from stages.errors import UserError
+from stages.lines import walker
 from stages.workers import server
 from stages.workers.local import run_tasks
 
@@ -176,22 +177,34 @@ def test_there_is_no_server_where_nothing_is_forked(monkeypatch, variables):
 
 
 @pytest.mark.parametrize(
-    ("stage", "tasks"),
-    [(train_grid, ["train_task"]), (interpolate, ["line_task", "plane_task", "trajectory_task"])],
+    ("starts", "tasks"),
+    [(train_grid, ["train_task"]), (walker, ["line_task", "plane_task", "trajectory_task"])],
 )
-def test_a_stage_has_the_modules_of_its_tasks_imported(stage, tasks):
+def test_a_stage_has_the_modules_of_its_tasks_imported(starts, tasks):
     """A name that is none would go unnoticed: the server passes over what it cannot import."""
-    [named] = re.findall(r"^    start\(\"([\w.]+)\"\)", Path(stage.__file__).read_text(encoding="utf-8"), re.MULTILINE)
+    [named] = re.findall(r"server\.start\(\"([\w.]+)\"\)", Path(starts.__file__).read_text(encoding="utf-8"))
     module = import_module(named)
     assert all(callable(getattr(module, task)) for task in tasks)
-    assert named in sys.modules
 
 
-@pytest.mark.parametrize(
-    "module", ["stages.training.grid", "stages.lines.walker", "stages.train_grid", "stages.interpolate"]
-)
+@pytest.mark.parametrize("module", ["stages.training.grid", "stages.training.work", "stages.lines.tasks"])
 def test_stages_import_nothing_heavy_that_most_suites_have_no_use_for(module):
     heavy = ("torchvision", "transformers", "scipy.stats")
     code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("stage", ["download", "inputs", "interpolate", "measure", "plot", "train_grid"])
+def test_a_stage_imports_pytorch_only_where_it_computes_something(stage):
+    heavy = ("torch", "scipy", "matplotlib")
+    code = f"import sys, stages.{stage}; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("module", ["stages.report", "stages.figures.drawing"])
+def test_what_draws_and_reports_does_without_pytorch(module):
+    code = f"import sys, {module}; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

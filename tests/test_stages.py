@@ -1,5 +1,9 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,8 +20,9 @@ from stages.measure import measures
 from stages.plot import plot
 from stages.report import report
 from stages.train_grid import train_grid
-from stages.training.grid import run_key
+from stages.training.keys import run_key
 
+ROOT = Path(__file__).parents[1]
 SUITES = ("tiny", "small_autoencoders")
 
 
@@ -166,6 +171,27 @@ def test_a_second_time_everything_is_reused_and_the_same_bytes(finished, capsys)
     assert "train_grid small_autoencoders: 2 runs, 2 reused, 0 trained; 1 converged, 0 above threshold, 1 div" in told
     assert "interpolate tiny: 4 lines, 4 reused, 0 evaluated, 0 of diverged runs left out" in told
     assert "interpolate small_autoencoders: 2 lines, 1 reused, 0 evaluated, 1 of diverged runs left out" in told
+
+
+@pytest.mark.parametrize("stage", ["train_grid", "interpolate"])
+def test_where_everything_is_reused_pytorch_is_not_imported_and_no_server_started(finished, stage):
+    code = f"""
+import sys
+from pathlib import Path
+
+import stages.{stage} as module
+from stages.command import Job, load
+from stages.workers import server
+
+job = Job(load(Path("params.yaml")), "tiny", Path("data"), Path("reports"))
+getattr(module, "{stage}")(job)
+print([name for name in ("torch", "scipy", "matplotlib") if name in sys.modules], server._started)
+"""
+    environment = {"PYTHONPATH": str(ROOT), "MLI_STORE": str(finished / ".cells"), "MLI_JOBS": "2", "MLI_DEVICE": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=finished, env=os.environ | environment, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1] == "[] False", done.stderr
 
 
 def test_without_the_store_all_is_made_again_as_the_same_bytes(finished, capsys):

@@ -17,11 +17,12 @@ import torch
 
 from stages.config import BatchNormStatistics, DigitsSource, Refinement, Run
 from stages.config.params import EsperantoSource
-from stages.datasets.dataset import Dataset, load_dataset, save_dataset
+from stages.datasets.dataset import Dataset, load_dataset
+from stages.datasets.splits import save_dataset
 from stages.download import load_source
 from stages.environment import environment
 from stages.files import write_arrays, write_json
-from stages.lines import sweep
+from stages.lines import request, sweep
 from stages.lines.line import Endpoint, Exchanged, Matched, Permuted
 from stages.lines.parts import blocks, layers
 from stages.lines.points import Points
@@ -29,15 +30,16 @@ from stages.measures.projection import basis, progress
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.networks.factory import one_thread
-from stages.training import grid, stack
-from stages.training.run_files import RunFolder, to_arrays
+from stages.training import keys
+from stages.training.run_files import RunFolder
 from stages.training.stack import Trained, train
+from stages.training.trained_arrays import to_arrays
 
 FILE = Path(__file__).resolve().parents[1] / "tests" / "digests.json"
 VERSIONS = {
-    "training": ("stages/training/stack.py", stack.NUMERICS),
-    "evaluation": ("stages/training/grid.py", grid.EVALUATION_NUMERICS),
-    "lines": ("stages/lines/sweep.py", sweep.NUMERICS),
+    "training": ("stages/training/keys.py", keys.NUMERICS),
+    "evaluation": ("stages/training/keys.py", keys.EVALUATION_NUMERICS),
+    "lines": ("stages/lines/request.py", request.NUMERICS),
 }
 """For each group of digests the file with its version, and the version."""
 FOLLOWS = {"training": ("training",), "evaluation": ("training", "evaluation"), "lines": tuple(VERSIONS)}
@@ -174,7 +176,7 @@ def _endpoints(
         task = task_of(run, datasets[run.dataset], CPU)
         points = Points(run, datasets[run.dataset], task, stored)
         layout = initial_parameters(run, datasets[run.dataset].shape, datasets[run.dataset].classes)[1]
-        part = (layers(layout) if name == "mlp" else blocks(layout)).popitem()[1]
+        part = (layers if name == "mlp" else blocks)(layout.named_shapes()).popitem()[1]
         changes = {
             "fresh": Endpoint(name, "fresh_standard_0"),
             "noise": Endpoint(name, "noise_0"),

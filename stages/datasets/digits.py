@@ -5,7 +5,7 @@ import sklearn.datasets
 from sklearn.model_selection import train_test_split
 
 from stages.config.params import DigitsSource
-from stages.datasets.dataset import Splits
+from stages.datasets.splits import Splits
 from stages.errors import UserError
 
 BRIGHTEST = 16  # of the bundled pixels, whole numbers from 0

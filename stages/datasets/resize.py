@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from stages.datasets.dataset import Splits
+from stages.datasets.splits import Splits
 
 
 def resized(splits: Splits, size: int) -> Splits:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from stages.config.params import EsperantoSource, TextSource
-from stages.datasets.dataset import Evaluation, Splits
 from stages.datasets.esperanto import sentences
+from stages.datasets.splits import Evaluation, Splits
 from stages.errors import UserError
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from stages.config.params import ImageFolderSource, TorchvisionSource
-from stages.datasets.dataset import Splits
 from stages.datasets.image_files import image_folder, left_out, read_images
 from stages.datasets.misplaced_files import misplaced_files, right_root
 from stages.datasets.raw_files import DamagedSetError, check_raw_files, label_file, raw_files
+from stages.datasets.splits import Splits
 from stages.datasets.torchvision_operators import torchvision
 from stages.errors import UserError
 from stages.seeds import generator

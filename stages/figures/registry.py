@@ -5,7 +5,6 @@ from typing import TypeVar
 
 import pandas as pd
 
-from stages.errors import UserError
 from stages.figures.base import Drawing, Material, Table
 from stages.figures.bundles import all_lines, lines_by_architecture, lines_by_optimizer, train_and_test
 from stages.figures.difficulty import dataset_sizes, label_corruption
@@ -95,15 +94,3 @@ TABLES: dict[str, tuple[str, Callable[[Material], Table]]] = {
     "table_7": ("grafting", grafting),
     "table_8": ("two_layer_linear", _of_theory("two_layer_linear", two_layer_linear_table)),
 }
-
-
-def known(key: str) -> str:
-    """Return the registered name that a key of `plot` stands for: `figure_05_mine` is `figure_05`.
-
-    Raises:
-        UserError: If there is no such figure or table.
-    """
-    base = "_".join(key.split("_")[:2])
-    if base not in FIGURES | TABLES:
-        raise UserError(f"plot.{key}: no such figure or table, expected one of {', '.join([*FIGURES, *TABLES])}")
-    return base

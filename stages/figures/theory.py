@@ -21,7 +21,7 @@ from stages.figures.style import (
 from stages.figures.tables import markdown
 from stages.measures.proportion import wilson
 from stages.theory import noisy_quadratic as quadratic
-from stages.theory import two_layer_linear as linear
+from stages.theory import two_layer_linear_summary as linear
 
 BINS = 50  # of every histogram
 ACROSS = 3  # panels in a row

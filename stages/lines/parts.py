@@ -1,33 +1,32 @@
 """The layers and blocks of a network, as groups of its parameters."""
 
 import re
-
-from stages.networks.layout import Layout
+from collections.abc import Mapping
 
 BLOCK = re.compile(r"^(.*?(?:blocks|layer\d*)\.\d+)\.")
 
 
-def layers(layout: Layout) -> dict[str, tuple[str, ...]]:
+def layers(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[str, ...]]:
     """Return the layers: a tensor of weights with the biases, scales and shifts that follow it.
 
     Args:
-        layout: Of a network's parameters.
+        shapes: The shape of each parameter by its name, in the order of the network.
 
     Returns:
         Names of parameters by the name of the module whose weights they begin with.
     """
     found: dict[str, list[str]] = {}
-    for name, shape in zip(layout.names, layout.shapes, strict=True):
+    for name, shape in shapes.items():
         if len(shape) > 1 or not found:
             found[name.rsplit(".", 1)[0]] = []
         found[next(reversed(found))].append(name)
     return {layer: tuple(names) for layer, names in found.items()}
 
 
-def blocks(layout: Layout) -> dict[str, tuple[str, ...]]:
+def blocks(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[str, ...]]:
     """Return the blocks of a network that has some, and the layers outside of them; as `layers` does."""
     found: dict[str, list[str]] = {}
-    for layer, names in layers(layout).items():
+    for layer, names in layers(shapes).items():
         for name in names:
             within = BLOCK.match(name)
             found.setdefault(within[1] if within else layer, []).append(name)

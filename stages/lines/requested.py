@@ -1,6 +1,6 @@
 """The lines that a suite asks for beside the runs' own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
@@ -21,7 +21,6 @@ from stages.config import (
 from stages.lines.line import Endpoint, Exchanged, Line, Matched, Permuted
 from stages.lines.parts import blocks, layers
 from stages.measures.contrast import contrast
-from stages.networks.build import initial_parameters
 
 
 @dataclass(frozen=True)
@@ -32,9 +31,8 @@ class Asked:
     """The runs of the suite."""
     table: pd.DataFrame
     """The measures of the runs' own lines."""
-    image: tuple[int, ...]
-    """Shape of an example."""
-    classes: int
+    shapes: Callable[[str], Mapping[str, tuple[int, ...]]]
+    """Returns the shape of each parameter of a run by its name, in the order of the network."""
 
 
 def requested(wanted: Mapping[str, Lines], asked: Asked) -> list[Line]:
@@ -93,9 +91,8 @@ def _zero(name: str, entry: ZeroLines, chosen: dict[str, Run], asked: Asked) -> 
 
 def _layers(name: str, entry: LayerLines, chosen: dict[str, Run], asked: Asked) -> Iterator[Line]:
     divide = layers if entry.of == "layer" else blocks
-    for key, run in chosen.items():
-        layout = initial_parameters(run, asked.image, asked.classes)[1]
-        for part, parameters in divide(layout).items():
+    for key in chosen:
+        for part, parameters in divide(asked.shapes(key)).items():
             rest = Endpoint(key, entry.rest)
             moved = "initial" if entry.rest == "final" else "final"
             other = Endpoint(key, entry.rest, Exchanged(parameters, moved))

@@ -1,16 +1,15 @@
 """Evaluating lines of a suite that the store lacks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from stages.config import Interpolate, Run
-from stages.environment import identity
+from stages.config import Run
 from stages.lines.line import Line
 from stages.lines.points import Points
-from stages.lines.sweep import NO_CARE, NUMERICS, Care, walk
+from stages.lines.request import Request
+from stages.lines.sweep import Care, walk
 from stages.measures.bias_gap import bias_gap
 from stages.measures.distance import distance, norm
 from stages.networks.evaluation import task_of
@@ -20,31 +19,6 @@ from stages.training.grid import cached_dataset
 from stages.training.run_files import RunFolder
 from stages.workers.device import device
 from stages.workers.tasks import Places
-
-
-@dataclass(frozen=True)
-class Request:
-    """How the lines of a suite are evaluated."""
-
-    interpolate: Interpolate
-    gauss_examples: int
-    path_examples: int
-
-    def losses(self) -> "Request":
-        """Return the same without all that is asked of a run's own line only."""
-        none = {"refinement": NO_CARE.refinement, "repeats": NO_CARE.repeats}
-        return Request(self.interpolate.model_copy(update=none), 0, 0)
-
-    def alphas(self) -> np.ndarray:
-        """Return the grid of alpha, both ends exact."""
-        grid = self.interpolate.alphas
-        return np.linspace(grid.start, grid.stop, grid.points)
-
-    def key(self, line: Line) -> str:
-        """Return the identity of a line so evaluated; its runs' identities hold their weights and data."""
-        content = {"interpolate": self.interpolate.model_dump(mode="json"), "numerics": NUMERICS}
-        content |= {"gauss_examples": self.gauss_examples, "path_examples": self.path_examples}
-        return identity(line.content() | content)
 
 
 def line_task(places: Places, lines: Sequence[tuple[Line, Run]], request: Request) -> int:

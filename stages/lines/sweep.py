@@ -29,9 +29,6 @@ from stages.networks.losses import example_losses
 from stages.seeds import generator
 from stages.workers.memory import memory_factor
 
-NUMERICS = 7
-"""Version of what a sweep computes: raise it with any change that moves a curve, so that no old line is reused."""
-
 BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**32}  # of a layer's products with both ends of a line
 GAUSS_NUMBERS = 2**20  # of tangents that become Gauss lengths at once, in double precision and several copies
 

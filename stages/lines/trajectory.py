@@ -1,37 +1,15 @@
 """Evaluating the points that a training passed, by its snapshots."""
 
-import numpy as np
 import torch
 
 from stages.config import BatchNormStatistics, Run
-from stages.environment import identity
+from stages.lines.passed import points_passed, trajectory_key
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.store import Store
-from stages.training.grid import EVALUATION_NUMERICS, cached_dataset
+from stages.training.grid import cached_dataset
 from stages.training.run_files import RunFolder
 from stages.workers.device import device
 from stages.workers.tasks import Places
-
-
-def passed(run: Run) -> tuple[int, ...]:
-    """Return the epochs after which a run's weights are known: 0, its snapshots, and the last."""
-    return tuple(sorted({0, *run.snapshots, run.epochs}))
-
-
-def point(run: Run, epoch: int) -> str:
-    """Return the name of the point after an epoch of `passed`, as a run's file has it."""
-    return {0: "initial", run.epochs: "final"}.get(epoch, f"epoch_{epoch}")
-
-
-def points_passed(run_id: str, run: Run, stored: RunFolder) -> np.ndarray:
-    """Return the weights after each epoch of `passed`, shape (P, D)."""
-    return np.stack([stored.weights(run_id, point(run, epoch)) for epoch in passed(run)])
-
-
-def trajectory_key(run_id: str, run: Run, settings: BatchNormStatistics) -> str:
-    """Return the identity of the evaluation of what a run passed."""
-    content = {"run": run_id, "epochs": passed(run), "batch_norm": settings.model_dump(mode="json")}
-    return identity(content | {"numerics": EVALUATION_NUMERICS})
 
 
 def trajectory_task(places: Places, run_id: str, run: Run, settings: BatchNormStatistics) -> int:

@@ -1,6 +1,6 @@
 """Evaluating what a suite has beside its runs: lines, trajectories and planes, reused from the store where they are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,13 +10,14 @@ from stages.config import BatchNormStatistics, Run, of_runs
 from stages.lines.curves import OF_EXAMPLES, Curves
 from stages.lines.landscape import Surface, Trajectory
 from stages.lines.line import Endpoint, Line
-from stages.lines.plane import VALUES, Section, plane_task, section
-from stages.lines.suite import Request, line_task
-from stages.lines.trajectory import passed, points_passed, trajectory_key, trajectory_task
+from stages.lines.passed import passed, points_passed, trajectory_key
+from stages.lines.request import Request
+from stages.lines.section import VALUES, Section, section
 from stages.measures.projection import basis, progress
 from stages.progress import bar
 from stages.store import Store
 from stages.training.run_files import RunFolder
+from stages.workers import server
 from stages.workers.tasks import Places, Task, factories_of, run_tasks
 
 ROWS = 4
@@ -94,7 +95,7 @@ class Walker:
         reused = sum(key not in todo for key in walked)
         with bar(f"interpolate {title}", "line", len(lines), len(lines) - len(todo)) as progress:
             progress.set_postfix(reused=reused, diverged=len(lines) - len(walked))
-            for done in run_tasks(line_task, self.places, work):
+            for done in self._run("line_task", work):
                 progress.update(done)
         found = [None if key is None else store.get("lines", key)[0] for key in keys]
         counts = f"{len(lines)} lines, {reused} reused, {len(walked) - reused} evaluated"
@@ -123,7 +124,7 @@ class Walker:
         ]
         if keys:
             with bar(f"interpolate {title}", "trajectory", len(keys), len(keys) - len(todo)) as counted:
-                for done in run_tasks(trajectory_task, self.places, work):
+                for done in self._run("trajectory_task", work):
                     counted.update(done)
         found = {}
         for run_id, key in keys.items():
@@ -157,7 +158,7 @@ class Walker:
         todo = sum(len(task.arguments[1]) for task in work)
         if wanted:
             with bar(f"interpolate {title}, planes", "row", rows, rows - todo) as counted:
-                for done in run_tasks(plane_task, self.places, work):
+                for done in self._run("plane_task", work):
                     counted.update(done)
             lost = len(wanted) - len(drawn)
             print(f"interpolate {title}: {len(drawn)} planes, {todo} of {rows} rows evaluated, {lost} of diverged runs")
@@ -207,6 +208,14 @@ class Walker:
                 lengths=np.array([len(path) for path in paths.values()], dtype=np.int64),
             ),
         )
+
+    def _run(self, name: str, work: Sequence[Task]) -> Iterator[int]:
+        """Run tasks by the function `name` of `stages.lines.tasks`, which is imported only if there are some."""
+        if work:
+            server.start("stages.lines.tasks")  # while this process imports the same
+            from stages.lines import tasks
+
+            yield from run_tasks(getattr(tasks, name), self.places, work)
 
     def _task(self, arguments: tuple, reads: Sequence[str], run: Run) -> Task:
         """Return a task that reads the files of some runs and computes with the network of one."""

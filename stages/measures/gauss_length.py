@@ -73,11 +73,6 @@ def turning(tangents_AGO: np.ndarray) -> np.ndarray:
     return np.where(finite, total, np.nan)
 
 
-def fraction_below_half_pi(lengths: np.ndarray) -> float:
-    """Return the proportion of examples with a Gauss length below pi/2, the limit of theorem 3; NaN if any is NaN."""
-    return float(np.mean(lengths < np.pi / 2)) if lengths.size and np.isfinite(lengths).all() else float("nan")
-
-
 def _half_angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return half the angle between unit vectors; PyTorch's arc tangent asks no processor for its bits."""
     chord, middle = np.linalg.norm(a - b, axis=1), np.linalg.norm(a + b, axis=1)

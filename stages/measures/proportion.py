@@ -2,6 +2,8 @@
 
 from math import hypot
 
+import numpy as np
+
 
 def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float]:
     """Return the Wilson score interval of a proportion; (NaN, NaN) for no trials."""
@@ -29,3 +31,8 @@ def newcombe(first: tuple[int, int], second: tuple[int, int], confidence: float)
     p, q = (successes / trials for successes, trials in (first, second))
     (p_low, p_high), (q_low, q_high) = (wilson(*sample, confidence) for sample in (first, second))
     return q - p - hypot(q - q_low, p_high - p), q - p + hypot(q_high - q, p - p_low)
+
+
+def fraction_below_half_pi(lengths: np.ndarray) -> float:
+    """Return the proportion of examples with a Gauss length below pi/2, the limit of theorem 3; NaN if any is NaN."""
+    return float(np.mean(lengths < np.pi / 2)) if lengths.size and np.isfinite(lengths).all() else float("nan")

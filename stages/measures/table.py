@@ -10,12 +10,11 @@ from stages.errors import UserError
 from stages.files import read_csv
 from stages.measures.chord import excess_over_chord
 from stages.measures.convexity import global_convexity, local_convexity
-from stages.measures.gauss_length import fraction_below_half_pi
 from stages.measures.monotonicity import barrier, largest_bump, min_delta, relative_delta
 from stages.measures.noise import noise_floor
 from stages.measures.plateau import plateau_length
 from stages.measures.power_law import fit
-from stages.measures.proportion import wilson
+from stages.measures.proportion import fraction_below_half_pi, wilson
 from stages.measures.refinement import refined_min_delta
 from stages.store import Store
 

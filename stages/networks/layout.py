@@ -28,6 +28,10 @@ class Layout:
         """D, the number of trainable parameters."""
         return sum(prod(shape) for shape in self.shapes)
 
+    def named_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each parameter by its name, in their order."""
+        return dict(zip(self.names, self.shapes, strict=True))
+
     def split(self, theta: Tensor) -> dict[str, Tensor]:
         """Return named views of theta, shape (..., D); each keeps the leading dimensions."""
         parts = theta.split([prod(shape) for shape in self.shapes], dim=-1)

@@ -9,39 +9,15 @@ import torch
 
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset, load_dataset
-from stages.environment import identity
 from stages.errors import UserError
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.store import Store
-from stages.training.checkpoint import checksum
-from stages.training.run_files import to_arrays, vector
-from stages.training.stack import NUMERICS, train
+from stages.training.keys import evaluation_key
+from stages.training.run_files import vector
+from stages.training.stack import train
+from stages.training.trained_arrays import to_arrays
 from stages.workers.device import device
 from stages.workers.tasks import Places
-
-EVALUATION_NUMERICS = 6
-"""Version of how final weights are evaluated: raise it with any change that moves a loss or accuracy."""
-
-
-def run_key(run: Run, dataset_sha256: str) -> str:
-    """Return the identity of a run.
-
-    It holds the run's configuration, its data, the version of the training code and the environment; for a network of
-    the user's also what its factory gives, and for weights of the user's the content of their files.
-    """
-    content = {"run": run.spec(), "dataset": dataset_sha256, "numerics": NUMERICS}
-    if run.factory:
-        from stages.networks.factory import factory_identity  # torchvision takes seconds to import
-
-        content["factory"] = factory_identity(run.factory)
-    if run.weights:
-        content["files"] = [checksum(Path(file)) for file in run.weights]
-    return identity(content)
-
-
-def evaluation_key(run_id: str, settings: BatchNormStatistics) -> str:
-    """Return the identity of the evaluation of a run's final weights."""
-    return identity({"run": run_id, "batch_norm": settings.model_dump(mode="json"), "numerics": EVALUATION_NUMERICS})
 
 
 @lru_cache(maxsize=2)

@@ -7,20 +7,6 @@ import numpy as np
 
 from stages.errors import UserError
 from stages.files import read_about, read_arrays
-from stages.training.stack import Trained
-
-
-def to_arrays(trained: Trained, about: dict) -> tuple[dict[str, np.ndarray], dict]:
-    """Return a run as named arrays, `initial.`, `final.` and `epoch_N.` before each parameter's name, and a header."""
-    points = {"initial": trained.initial, "final": trained.final}
-    points |= {f"epoch_{done}": theta for done, theta in trained.snapshots.items()}
-    arrays = {
-        f"{point}.{name}": value.numpy()
-        for point, theta in points.items()
-        for name, value in trained.layout.split(theta).items()
-    }
-    arrays |= {"epoch_loss": trained.epoch_loss.numpy(), "epoch_distance": trained.epoch_distance.numpy()}
-    return arrays, about | {"parameters": list(trained.layout.names), "diverged": trained.diverged}
 
 
 def vector(arrays: dict[str, np.ndarray], about: dict, point: str) -> np.ndarray:
@@ -44,6 +30,11 @@ class RunFolder:
             return read_about(self.path(run_id))["diverged"]
         except KeyError as error:
             raise UserError(f"{self.path(run_id)} holds no run; delete it and run `dvc repro`") from error
+
+    def shapes(self, run_id: str) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each parameter of a run by its name, in the order of the network."""
+        arrays, about = read_arrays(self.path(run_id))
+        return {name: arrays[f"initial.{name}"].shape for name in about["parameters"]}
 
     def weights(self, run_id: str, point: str) -> np.ndarray:
         """Return the weights of a run at a point as a vector.

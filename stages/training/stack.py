@@ -33,9 +33,6 @@ from stages.training.root import square_root
 from stages.training.rules import optimizer_of
 from stages.training.schedule import learning_rate, rule, stack_order
 
-NUMERICS = 5
-"""Version of what training computes: raise it with any change that moves a weight, so that no old run is reused."""
-
 OF_A_ROW = {"label_corruption", "data_seed", "optimizer", "lr", "milestones", "decay", "weight_decay", "magnitude"}
 OF_A_ROW |= {"switch_optimizer", "switch_lr", "snapshots", "seed", "order_seed", "initialization"}
 OF_A_ROW |= set().union(*OPTIMIZER_OPTIONS.values()) - {"factor_interval", "inverse_interval"}

@@ -4,16 +4,15 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-import torch
-
 from stages.errors import UserError
-from stages.workers.device import device
+from stages.workers.device_type import device_type
 from stages.workers.server import context, environment
 
 
@@ -25,7 +24,7 @@ def jobs() -> int:
     """
     text = os.environ.get("MLI_JOBS", "")
     if not text:
-        return 1 if device().type == "cuda" else _cores()
+        return 1 if device_type() == "cuda" else _cores()
     if not text.isdecimal():
         raise UserError(f"MLI_JOBS: got {text!r}, expected a whole number from 0")
     return int(text)
@@ -54,7 +53,7 @@ def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple]) -> Iterator[
     if not tasks:
         return
     if jobs() == 0:
-        torch.set_num_threads(1)
+        _use_one_thread()
         for task in tasks:
             yield function(*task)
         return
@@ -84,12 +83,18 @@ def _submit(pool: ProcessPoolExecutor, function: Callable[..., Any], tasks: Sequ
         raise BrokenProcessPool from error
 
 
+def _use_one_thread() -> None:
+    """Have PyTorch compute with one thread; where it is not imported yet, `server.ENVIRONMENT` says the same."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
 def _start() -> None:
     """Make a worker compute with one thread, leave interrupts to its parent, and end when that is gone."""
     gc.freeze()  # what is imported stays
     gc.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
+    _use_one_thread()
     parent = multiprocessing.parent_process()
 
     def follow() -> None:

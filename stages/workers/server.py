@@ -1,6 +1,6 @@
 """A fork server: it imports what tasks need beside the stage's own imports; workers are forked from it in no time.
 
-This module is imported before everything that takes long to import.
+A stage starts it as soon as the store lacks something, before it imports PyTorch itself.
 """
 
 import multiprocessing
@@ -40,7 +40,7 @@ def environment() -> Generator[None, None, None]:
 
 
 def start(*modules: str) -> None:
-    """Start the server of this process, if workers of this machine can be forked.
+    """Start the server of this process unless it has one, if workers of this machine can be forked.
 
     They cannot where they may use a GPU, which does not survive a fork, nor on systems other than Linux: macOS has
     libraries of that kind too, and Windows does not fork.
@@ -49,6 +49,8 @@ def start(*modules: str) -> None:
         modules: What it imports.
     """
     global _started
+    if _started:
+        return
     here = os.environ.get("MLI_JOBS") != "0" and not os.environ.get("MLI_SCHEDULER")
     if sys.platform == "linux" and here and (os.environ.get("MLI_DEVICE") or "cpu") == "cpu":
         multiprocessing.set_forkserver_preload(["stages.workers.bound", *modules])

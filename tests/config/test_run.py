@@ -6,8 +6,7 @@ from pydantic import ValidationError
 
 from stages.config import Run
 from stages.store import Store
-from stages.training.grid import run_key
-from stages.training.stack import NUMERICS
+from stages.training.keys import NUMERICS, run_key
 
 MINIMAL = {
     "dataset": "digits",
@@ -192,7 +191,7 @@ def test_a_spec_is_the_run_again():
 # Results are kept under these keys, together with the environment. Where one changes, every result there is has lost
 # its name: give a new field a default without effect, or, if the numbers move, raise NUMERICS and write the keys here.
 def test_the_keys_under_which_results_are_kept_are_these(monkeypatch):
-    monkeypatch.setattr("stages.training.grid.identity", Store.key)
+    monkeypatch.setattr("stages.training.keys.identity", Store.key)
     pinned = run(
         hidden=(64, 64),
         batch_norm=True,

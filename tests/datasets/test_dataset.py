@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from stages.datasets.dataset import Splits, load_dataset, save_dataset
+from stages.datasets.dataset import load_dataset
+from stages.datasets.splits import Splits, save_dataset
 from stages.errors import UserError
 from stages.files import write_arrays
 

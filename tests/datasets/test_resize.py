@@ -1,8 +1,8 @@
 import numpy as np
 from PIL import Image
 
-from stages.datasets.dataset import Splits
 from stages.datasets.resize import resized
+from stages.datasets.splits import Splits
 
 
 def splits(x: np.ndarray) -> Splits:

@@ -10,8 +10,9 @@ import pytest
 from tokenizers import Tokenizer
 
 from stages.config.params import EsperantoSource, TextSource
-from stages.datasets.dataset import Evaluation, Splits, load_dataset, save_dataset
+from stages.datasets.dataset import load_dataset
 from stages.datasets.esperanto import sentences
+from stages.datasets.splits import Evaluation, Splits, save_dataset
 from stages.datasets.text import END, SPECIAL, load_text, train_tokenizer
 from stages.errors import UserError
 from stages.files import read_arrays

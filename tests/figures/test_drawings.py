@@ -10,7 +10,8 @@ from figures_material import CLASSIFIERS, classifiers_with, ended, material, ren
 
 from stages.errors import UserError
 from stages.figures.base import admitted
-from stages.figures.registry import FIGURES, known
+from stages.figures.names import known
+from stages.figures.registry import FIGURES
 from stages.figures.style import LARGEST, render, thinned
 from stages.measures.table import OWN_LINE
 

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from stages.config.params import DRAWN
 from stages.errors import UserError
 from stages.figures.registry import FIGURES, TABLES
 from stages.files import write_csv
-from stages.lines.curves import save_curves
+from stages.lines.curves import load_curves, save_curves
 from stages.lines.landscape import save_landscape
 from stages.plot import plot
 from stages.theory import noisy_quadratic
@@ -20,8 +21,10 @@ MODEL = {"dimension": 5, "learning_rates": (0.1,), "steps": 10, "samples": 20, "
 
 
 @pytest.fixture
-def job(tmp_path):
+def job(tmp_path, monkeypatch):
     """Return a job over three suites, its inputs on disk, and a function that sets what to plot."""
+    monkeypatch.setenv("MLI_STORE", str(tmp_path / ".cells"))
+    monkeypatch.setenv("MLI_JOBS", "0")
     made = material(("classifiers", "autoencoders", "residual"))
     job = Job(None, None, tmp_path / "data", tmp_path / "reports")
     for name, curves in made.curves.items():
@@ -53,7 +56,7 @@ def test_files_are_named_for_what_they_show_and_those_of_removed_keys_go(job, ca
     plot(first)
     names = {f"figures/figure_10_test_accuracy{end}.{kind}" for end in ("", "_mine") for kind in ("svg", "png", "csv")}
     assert set(files(first)) == names | {"tables/table_1_mine.csv", "tables/table_1_mine.md"}
-    assert capsys.readouterr().out == f"plot: 2 figures, 1 tables in {first.reports}\n"
+    assert capsys.readouterr().out == f"plot: 2 figures, 1 tables in {first.reports}; 3 drawn, the others reused\n"
     second = job(table_1=("classifiers",))
     plot(second)
     assert set(files(second)) == {"tables/table_1.csv", "tables/table_1.md"}
@@ -67,6 +70,58 @@ def test_the_stage_writes_the_same_bytes_again(job):
     plot(asked)
     assert files(asked) == first
     assert len(first) == 5
+
+
+def drawn(job, capsys):
+    """Return how many figures and tables the stage draws."""
+    capsys.readouterr()
+    plot(job)
+    return int(re.search(r"(\d+) drawn", capsys.readouterr().out)[1])
+
+
+def test_only_what_has_changed_is_drawn_again(job, capsys, monkeypatch):
+    asked = job(figure_10=("classifiers",), table_1=("classifiers",), figure_10_both=("classifiers", "autoencoders"))
+    assert drawn(asked, capsys) == 3
+    assert drawn(asked, capsys) == 0
+    before = files(asked)
+    curves = load_curves(asked.curves_file("autoencoders"))
+    save_curves(asked.curves_file("autoencoders"), replace(curves, distance=2 * curves.distance))
+    assert drawn(asked, capsys) == 1
+    measures = asked.reports / "measures.csv"
+    measures.write_text(measures.read_text().replace("\nautoencoders,", "\nothers,", 1))
+    assert drawn(asked, capsys) == 1
+    changed = {name for name, content in files(asked).items() if content != before[name]}
+    assert {name.partition(".")[0] for name in changed} == {"figures/figure_10_test_accuracy_both"}
+    suites = SUITES | {"classifiers": SUITES["classifiers"].model_copy(update={"tolerance": 1.0})}
+    asked.params.suite = suites.__getitem__
+    assert drawn(asked, capsys) == 3
+    asked.params.measure = MEASURE.model_copy(update={"confidence": 0.5})
+    assert drawn(asked, capsys) == 3
+    monkeypatch.setattr("stages.plot.drawing_source", lambda: "another")
+    assert drawn(asked, capsys) == 3
+    monkeypatch.setattr("stages.plot.version_of", lambda package: "another")
+    assert drawn(asked, capsys) == 3
+
+
+def test_workers_draw_the_same_bytes(job, capsys, monkeypatch, tmp_path):
+    asked = job(figure_10=("classifiers",), table_1=("classifiers",))
+    plot(asked)
+    before = files(asked)
+    monkeypatch.setenv("MLI_STORE", str(tmp_path / "empty"))
+    monkeypatch.setenv("MLI_JOBS", "2")
+    assert drawn(asked, capsys) == 2
+    assert files(asked) == before
+
+
+def test_a_damaged_figure_of_the_store_is_drawn_again(job, capsys, tmp_path):
+    asked = job(figure_10=("classifiers",))
+    plot(asked)
+    before = files(asked)
+    [kept] = (tmp_path / ".cells" / "figures").rglob("*.safetensors")
+    kept.chmod(0o644)
+    kept.write_bytes(kept.read_bytes()[:-1])
+    assert drawn(asked, capsys) == 1
+    assert files(asked) == before
 
 
 def test_a_key_without_a_function_is_named_and_nothing_is_touched(job):

@@ -12,6 +12,7 @@ from stages.figures import theory
 from stages.figures.style import LARGEST, THEME, render
 from stages.measures.proportion import wilson
 from stages.theory import noisy_quadratic, two_layer_linear
+from stages.theory.two_layer_linear_summary import summary
 
 RATES = (0.02, 0.3, 1.0)
 SIZES = {"inputs": 3, "outputs": 3, "hidden": 2, "examples": 6}
@@ -141,7 +142,7 @@ def test_a_setting_in_which_no_network_converged_says_so():
 
 def test_the_table_holds_the_summary():
     table = theory.two_layer_linear_table(networks(), 0.9)
-    assert table.data.equals(two_layer_linear.summary(networks(), 0.9))
+    assert table.data.equals(summary(networks(), 0.9))
     head, _, *rows = [line.strip("| ").split(" | ") for line in table.markdown.splitlines() if line.startswith("|")]
     assert len(rows) == 6
     at = {name: place for place, name in enumerate(head)}

@@ -7,20 +7,24 @@ import pytest
 import torch
 
 from stages.config import BatchNormStatistics, Run
-from stages.datasets.dataset import Splits, load_dataset, save_dataset
+from stages.datasets.dataset import load_dataset
+from stages.datasets.splits import Splits, save_dataset
 from stages.files import write_arrays
 from stages.lines.landscape import Landscape, Surface, Trajectory, load_landscape, save_landscape
 from stages.lines.line import Endpoint
-from stages.lines.plane import VALUES, Section, plane_task, section
+from stages.lines.passed import passed, points_passed, trajectory_key
+from stages.lines.plane import plane_task
+from stages.lines.section import VALUES, Section, section
 from stages.lines.sweep import walk
-from stages.lines.trajectory import passed, points_passed, trajectory_key, trajectory_task
+from stages.lines.trajectory import trajectory_task
 from stages.measures.projection import basis
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.store import Store
-from stages.training.grid import run_key
-from stages.training.run_files import RunFolder, to_arrays
+from stages.training.keys import run_key
+from stages.training.run_files import RunFolder
 from stages.training.stack import train
+from stages.training.trained_arrays import to_arrays
 from stages.workers.tasks import Places
 
 SETTINGS = BatchNormStatistics(estimate="cumulative", batch_size=64, momentum=0.1, examples=None)

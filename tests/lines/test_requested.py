@@ -7,6 +7,7 @@ import pandas as pd
 from stages.config import LayerLines, NoiseLines, PairLines, PermutedLines, Run, SnapshotLines, ZeroLines
 from stages.lines.line import Endpoint, Exchanged, Line, Matched, Permuted
 from stages.lines.requested import Asked, requested
+from stages.networks.build import initial_parameters
 
 RUNS = {
     f"run{seed}": Run(
@@ -25,7 +26,13 @@ RUNS = {
     )
     for seed in range(3)
 }
-ASKED = Asked(RUNS, pd.DataFrame(), (1, 2, 2), 4)
+
+
+def shapes(run_id):
+    return initial_parameters(RUNS[run_id], (1, 2, 2), 4)[1].named_shapes()
+
+
+ASKED = Asked(RUNS, pd.DataFrame(), shapes)
 ONE = {"seed": [1]}
 
 

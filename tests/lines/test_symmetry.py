@@ -152,15 +152,15 @@ def test_a_network_without_known_symmetries_is_refused():
 
 def test_layers_are_weights_with_what_follows_them_and_blocks_hold_layers():
     _, layout, _, _ = made("mlp, batch norm")
-    assert layers(layout) == {
+    assert layers(layout.named_shapes()) == {
         "layers.1": ("layers.1.weight", "layers.1.bias", "layers.2.weight", "layers.2.bias"),
         "layers.4": ("layers.4.weight", "layers.4.bias", "layers.5.weight", "layers.5.bias"),
         "layers.7": ("layers.7.weight", "layers.7.bias"),
     }
     _, layout, _, _ = made("resnet, batch norm")
-    found = blocks(layout)
+    found = blocks(layout.named_shapes())
     assert list(found) == ["stem", *(f"blocks.{place}" for place in range(6)), "head"]
     assert found["stem"] == ("stem.weight", "norm.weight", "norm.bias")
-    for divided in (found, layers(layout)):
+    for divided in (found, layers(layout.named_shapes())):
         assert [name for names in divided.values() for name in names] == list(layout.names)
     assert np.array_equal(sorted(found["blocks.2"]), sorted(n for n in layout.names if n.startswith("blocks.2.")))

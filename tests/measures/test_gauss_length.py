@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from stages.measures.gauss_length import fraction_below_half_pi, smooth, turning
+from stages.measures.gauss_length import smooth, turning
+from stages.measures.proportion import fraction_below_half_pi
 
 GRID = np.linspace(0, 1, 201)
 

@@ -17,7 +17,7 @@ from stages.networks.evaluation import evaluate_points, task_of
 from stages.networks.factory import call_factory
 from stages.training.checkpoint import checksum, read_state
 from stages.training.given import given
-from stages.training.grid import run_key
+from stages.training.keys import run_key
 
 WHOLE = BatchNormStatistics(estimate="cumulative", batch_size=1000, momentum=0.1, examples=None)
 

@@ -9,6 +9,7 @@ from scipy.stats import binomtest
 from stages.measures.monotonicity import min_delta
 from stages.theory import two_layer_linear as model
 from stages.theory.two_layer_linear import Problems, Weights
+from stages.theory.two_layer_linear_summary import summary
 
 SIZES = {"inputs": 4, "outputs": 3, "hidden": 2, "examples": 9}
 TRAINING = {"steps": 2030, "learning_rate": 0.05, "tolerance": 1e-6}
@@ -342,7 +343,7 @@ def test_the_summary_counts_by_a_loop_over_the_rows(table):
     made.loc[::3, ["gauss_length", "inner_product"]] = [2.0, -1.0]
     made.loc[::4, "surrogate_monotone"] = False
     made.loc[1::4, "gauss_length_turning"] = 3.2
-    cells = model.summary(made, 0.9).to_dict("records")
+    cells = summary(made, 0.9).to_dict("records")
     assert [(cell["setting"], cell["scale"]) for cell in cells] == [(s, a) for s in model.SETTINGS for a in (0.1, 1.0)]
     for cell in cells:
         every = [r for r in made.to_dict("records") if (r["setting"], r["scale"]) == (cell["setting"], cell["scale"])]
@@ -370,7 +371,7 @@ def test_the_summary_counts_by_a_loop_over_the_rows(table):
 
 
 def test_where_no_network_converged_there_is_no_proportion(table):
-    cells = model.summary(table.assign(converged=False), 0.95)
+    cells = summary(table.assign(converged=False), 0.95)
     assert (cells["trained"] == 30).all()
     assert (cells[["converged", "monotone", "below_half_pi"]] == 0).all(axis=None)
     assert cells[["proportion", "low", "high"]].isna().all(axis=None)
