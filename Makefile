@@ -62,7 +62,7 @@ bench-gpu: install
 	@python -m benchmarks.gpu
 
 digests: install
-	@python -m tools.digests
+	@MLI_PRODUCTS=portable python -m tools.digests
 
 lint: install
 	@python -m ruff check

@@ -6,15 +6,12 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from stages import products
 from stages.errors import UserError
 from stages.store import Store
 
 PACKAGES = ("torch", "torchvision", "transformers", "numpy", "scipy")
 """Packages whose code computes a result."""
-PRODUCTS = ("MKL_CBWR", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")
-"""Variables that choose the kernels of matrix products and convolutions; `stages/__init__.py` gives each a value."""
-PORTABLE_PRODUCTS = "COMPATIBLE"
-"""The value of MKL_CBWR under which processors of all makers compute the same bits."""
 TF32_OVERRIDES = ("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE")
 """Variables by which NVIDIA's libraries and PyTorch round products on a GPU to TF32."""
 
@@ -53,7 +50,7 @@ def environment() -> dict[str, str]:
     Raises:
         UserError: If MLI_DEVICE is no device of this machine, or another variable has a value that it does not take.
     """
-    variables = ("MLI_DEVICE", *PRODUCTS, *TF32_OVERRIDES, *CHOICES_ON_A_GPU)
+    variables = ("MLI_DEVICE", *products.NAMES, *TF32_OVERRIDES, *CHOICES_ON_A_GPU)
     return dict(_described(*(os.environ.get(name, "") for name in variables)))
 
 
@@ -61,9 +58,8 @@ def environment() -> dict[str, str]:
 def _described(*variables: str) -> tuple[tuple[str, str], ...]:
     """Return the environment for these values of the variables that are part of it, which key the cache."""
     found = {package: version_of(package) for package in PACKAGES} | _processor()
-    found |= {name: os.environ.get(name, "") for name in PRODUCTS}
-    if found["MKL_CBWR"] != PORTABLE_PRODUCTS:
-        found["maker"] = _cpu_information("vendor_id")
+    found |= {name: os.environ.get(name, "") for name in products.NAMES}
+    found |= _beyond_portable({name: found[name] for name in products.NAMES})
     found |= {"device": "cpu", "precision": "float32"}
     kind = "cpu"
     if (os.environ.get("MLI_DEVICE") or "cpu") != "cpu":
@@ -95,6 +91,19 @@ def version_of(package: str) -> str:
         return version(package).partition("+")[0]  # a build (+cpu) changes nothing on a processor
     except PackageNotFoundError:
         return "none"
+
+
+def _beyond_portable(chosen: dict[str, str]) -> dict[str, str]:
+    """Return what results depend on beside AVX2 with these variables of the libraries that compute them."""
+    found = {}
+    if chosen != products.SETTINGS["portable"]:
+        found["maker"] = _cpu_information("vendor_id")
+    if chosen not in (products.SETTINGS["avx2"], products.SETTINGS["portable"]):
+        vectors = sorted(flag for flag in _cpu_information("flags").split() if flag.startswith(("avx", "fma", "amx")))
+        found["processor"] = " ".join([_cpu_information("model name"), *vectors])
+    if products.numpy_was_first:
+        found["kernels of NumPy"] = "chosen before stages was imported"
+    return found
 
 
 def _processor() -> dict[str, str]:

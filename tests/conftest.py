@@ -1,3 +1,6 @@
+import stages  # noqa: F401 (before NumPy, whose kernels it chooses)
+
+# isort: split
 import pytest
 import torch
 

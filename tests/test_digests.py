@@ -1,23 +1,47 @@
 """Small results of all kinds are what they were, bit by bit, or the version in their identity was raised."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
-from stages.environment import environment
+from tests.small_project import ROOT
 from tools import digests
+
+NOW = """
+import json
+
+from tools import digests
+from stages.environment import environment
+
+print(json.dumps({"environment": environment(), "digests": digests.digests()}))
+"""
 
 
 @pytest.fixture(scope="module")
 def recorded():
-    found = json.loads(digests.FILE.read_text(encoding="utf-8"))
-    if found["environment"] != environment():
+    return json.loads(digests.FILE.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def now():
+    done = subprocess.run(
+        [sys.executable, "-c", NOW],
+        cwd=ROOT,
+        env=os.environ | {"MLI_PRODUCTS": "portable"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_no_small_result_moved(recorded, now):
+    if recorded["environment"] != now["environment"]:
         pytest.skip("the digests were recorded with other versions of packages, or on another kind of processor")
-    return found
-
-
-def test_no_small_result_moved(recorded):
-    found = digests.digests()
+    found = now["digests"]
     moved = {group: names for group, names in digests.moved(recorded["digests"], found).items() if names}
     assert not moved, "results moved: raise the version of each group (tools/digests.py), then run `make digests`"
     assert {group: set(some) for group, some in found.items()} == {
@@ -32,6 +56,7 @@ def test_the_versions_are_those_of_the_digests(recorded):
 
 def test_digests_of_moved_results_are_not_written_until_the_version_is_raised(tmp_path, monkeypatch):
     now = {"training": {"a": "1"}, "evaluation": {"a": "1"}, "lines": {"a": "1"}}
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
     monkeypatch.setattr(digests, "FILE", tmp_path / "digests.json")
     monkeypatch.setattr(digests, "digests", lambda: now)
     digests.main()
@@ -75,4 +100,10 @@ def test_every_choice_of_a_run_has_a_digest():
 
 def test_the_command_is_that_of_the_makefile():
     text = (digests.FILE.parents[1] / "Makefile").read_text(encoding="utf-8")
-    assert "python -m tools.digests" in text
+    assert "MLI_PRODUCTS=portable python -m tools.digests" in text
+
+
+def test_digests_of_one_makers_products_are_not_written(monkeypatch):
+    monkeypatch.setenv("MKL_CBWR", "AVX2")
+    with pytest.raises(SystemExit, match="not those of every processor; run `make digests`"):
+        digests.main()

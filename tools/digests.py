@@ -2,19 +2,25 @@
 
 Every optimizer, network, loss, kind of endpoint and way to estimate batch-norm statistics has a small result here. A
 test holds their digests to `tests/digests.json`, so that a change that moves a bit cannot go unnoticed, and results
-from before cannot be reused: their identity holds the version.
+from before cannot be reused: their identity holds the version. They are computed with MLI_PRODUCTS=portable, so they
+are the same on processors of all makers.
 """
 
 import hashlib
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import stages  # noqa: F401 (before NumPy, whose kernels it chooses)
+
+# isort: split
 import numpy as np
 import torch
 
+from stages import products
 from stages.config import BatchNormStatistics, DigitsSource, Refinement, Run
 from stages.config.params import EsperantoSource
 from stages.datasets.dataset import Dataset, load_dataset
@@ -208,6 +214,8 @@ def moved(recorded: Mapping[str, Mapping[str, str]], found: Mapping[str, Mapping
 
 def main() -> None:
     """Write the digests; refuse where one moved and the version of its group was not raised."""
+    if os.environ["MKL_CBWR"] != products.SETTINGS["portable"]["MKL_CBWR"]:
+        sys.exit("error: these results are not those of every processor; run `make digests`")
     recorded = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
     versions = {group: version for group, (_, version) in VERSIONS.items()}
     raised = {group for group, version in versions.items() if version > recorded.get("versions", {}).get(group, 0)}

@@ -1,0 +1,60 @@
+"""Which kernels compute matrix products and functions on a processor: the environment variable MLI_PRODUCTS.
+
+MKL, PyTorch, oneDNN, OpenBLAS and NumPy otherwise choose their kernels by processor and by where a matrix lies in
+memory. They read variables of their own, when they are loaded or at their first product, so these are set before any
+of them is imported.
+"""
+
+import os
+import sys
+
+VARIABLE = "MLI_PRODUCTS"
+DEFAULT = "avx2"
+
+# What a processor with AVX2 has beyond it, by NumPy's names. Those that NumPy or the processor lacks are passed over.
+_BEYOND_AVX2 = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR X86_V4"
+_AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NPY_DISABLE_CPU_FEATURES": _BEYOND_AVX2,
+}
+SETTINGS = {
+    # The instructions of AVX2 wherever a matrix lies in memory, so in whichever row of a stack: the same bits on every
+    # processor of one maker. MKL's branch AVX2 is Intel's; on others it silently takes kernels of their own.
+    "avx2": _AVX2 | {"MKL_CBWR": "AVX2"},
+    # COMPATIBLE is the one branch that MKL has on processors of all makers: the same bits everywhere, more slowly.
+    "portable": _AVX2 | {"MKL_CBWR": "COMPATIBLE"},
+    # Whatever this processor has, AVX-512 for one. AUTO keeps the results of one processor the same from run to run.
+    "native": {"MKL_CBWR": "AUTO"},
+}
+"""For each value of MLI_PRODUCTS the variables of the libraries."""
+NAMES = tuple(SETTINGS["portable"])
+"""The variables of the libraries."""
+OF_NUMPY = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
+"""Those that NumPy and its OpenBLAS read when they are imported."""
+
+numpy_was_first = False
+"""Whether NumPy was imported before its variables were set, and so computes by kernels of its own choice."""
+
+
+def choose() -> None:
+    """Set the variables of the libraries as MLI_PRODUCTS says.
+
+    Without MLI_PRODUCTS a variable of a library that is set already stays as it is.
+
+    Raises:
+        SystemExit: If MLI_PRODUCTS has another value.
+    """
+    global numpy_was_first
+    chosen = os.environ.get(VARIABLE) or DEFAULT
+    if chosen not in SETTINGS:
+        sys.exit(f"{VARIABLE}: got {chosen!r}, expected one of {', '.join(SETTINGS)}")
+    before = {name: os.environ.get(name) for name in OF_NUMPY}
+    for name in NAMES:
+        if os.environ.get(VARIABLE):
+            os.environ.pop(name, None)
+        if name in SETTINGS[chosen]:
+            os.environ.setdefault(name, SETTINGS[chosen][name])
+    numpy_was_first = "numpy" in sys.modules and before != {name: os.environ.get(name) for name in OF_NUMPY}
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's sums depend on it
