@@ -52,7 +52,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, content: object) -> None:
     """Write `content` as indented JSON."""
-    write_bytes(path, (json.dumps(content, indent=2, allow_nan=True) + "\n").encode())
+    write_bytes(path, json_bytes(content))
+
+
+def json_bytes(content: object) -> bytes:
+    """Return `content` as indented JSON."""
+    return (json.dumps(content, indent=2, allow_nan=True) + "\n").encode()
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
