@@ -11,14 +11,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import safetensors.numpy
 from safetensors import SafetensorError, safe_open
 
 from stages.errors import DamagedError, UserError
-
-SIGNIFICANT_DIGITS = 9  # of numbers in reports: more than float32 holds, few enough to read
-TEXT = ("run_id", "start_run_id", "hidden", "part")  # columns of tables that may look like numbers
 
 
 @contextmanager
@@ -52,37 +48,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, content: object) -> None:
     """Write `content` as indented JSON."""
-    write_bytes(path, (json.dumps(content, indent=2, allow_nan=True) + "\n").encode())
+    write_bytes(path, json_bytes(content))
 
 
-def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """Return a tidy table as CSV: numbers to `SIGNIFICANT_DIGITS`, missing ones empty, one line end on every system."""
-    return frame.to_csv(index=False, float_format=f"%.{SIGNIFICANT_DIGITS}g", lineterminator="\n").encode()
-
-
-def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """Write a tidy table as CSV."""
-    write_bytes(path, csv_bytes(frame))
-
-
-def read_csv(path: Path) -> pd.DataFrame:
-    """Read a table that `write_csv` wrote.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The table; empty fields are missing values, names made of digits stay text.
-
-    Raises:
-        UserError: If the file is missing or is no table.
-    """
-    try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(TEXT, str))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; run the stage that makes it (`dvc repro`)") from error
-    except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not a readable table ({error}); delete it and run `dvc repro`") from error
+def json_bytes(content: object) -> bytes:
+    """Return `content` as indented JSON."""
+    return (json.dumps(content, indent=2, allow_nan=True) + "\n").encode()
 
 
 def digest_file(path: Path) -> str:

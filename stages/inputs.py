@@ -1,7 +1,9 @@
-"""Stage `inputs`: what results depend on beside parameters and this project's code -> data/inputs/**.json.
+"""Stage `inputs`: what results depend on -> data/inputs/**.json.
 
-DVC compares files. It sees neither the environment, nor the modules that a network of yours imports, nor images, texts
-and weights that lie anywhere. This stage runs each time and writes them down; other stages depend on what it writes.
+DVC compares files. It sees neither the environment, nor the modules that a script or a network of yours imports, nor
+images, texts and weights that lie anywhere. This stage runs each time and writes them down; other stages depend on what
+it writes. Stages over all suites read digests of the suites from it too: as parameters of each of these stages, all
+suites would stand in dvc.lock once a stage, and DVC reads and writes dvc.lock after every stage that ran.
 """
 
 import hashlib
@@ -9,15 +11,21 @@ import json
 from pathlib import Path
 
 from stages.command import Job, main
+from stages.config import Params
 from stages.config.params import ImageFolderSource, Source, TextSource
 from stages.environment import environment
 from stages.files import digest_file, replacing, write_json
+from stages.source import source_digests
 
 MISSING = "missing"
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = ("download", "train_grid", "interpolate", "simulate", "measure", "plot", "report")
+"""Stages whose code is written down: each is a module of package `stages`."""
+ORDER, SUITES, CODE = "order.json", "suites.json", "code"
 
 
 def inputs(job: Job) -> None:
-    """Write what the environment, each dataset and each suite is made of.
+    """Write what the environment, the code of each stage, each dataset and each suite is made of.
 
     Args:
         job: The parameters and folders.
@@ -32,7 +40,49 @@ def inputs(job: Job) -> None:
         for name, suite in job.params.suites.items():
             order = {"order": order_of(suite.model_dump(mode="json"))}
             write_json(folder / "suites" / f"{name}.json", order | networks_of(job, name))
-        write_json(folder / "order.json", order_of(job.params.model_dump(mode="json")))
+        for name in (ORDER, SUITES, *map(code_of, SCRIPTS)):
+            write_json(folder / name, committed(name, ROOT, job.params))
+
+
+def code_of(script: str) -> str:
+    """Return the name of the file that holds the digests of a stage's code."""
+    return f"{CODE}/{script}.json"
+
+
+def committed(name: str, root: Path, params: Params) -> object:
+    """Return what one of the files holds that depend on committed files alone: on parameters or on code.
+
+    Args:
+        name: `order.json`, `suites.json` or `code/SCRIPT.json`.
+        root: The project's root.
+        params: The parameters.
+
+    Returns:
+        A digest of the order of all keys, one digest for each suite, or one for each source file.
+
+    Raises:
+        KeyError: If the file depends on something else.
+        UserError: If a source file is not Python.
+    """
+    if name == ORDER:
+        return order_of(params.model_dump(mode="json"))
+    if name == SUITES:
+        return suite_digests({name: suite.model_dump(mode="json") for name, suite in params.suites.items()})
+    if name.startswith(f"{CODE}/"):
+        return source_digests(root, f"stages.{Path(name).stem}")
+    raise KeyError(name)
+
+
+def suite_digests(suites: dict[str, dict]) -> dict[str, str]:
+    """Return a digest of the values and the order of each suite's keys.
+
+    Args:
+        suites: Plain values by name.
+
+    Returns:
+        The digests by name, in hexadecimal digits.
+    """
+    return {name: hashlib.sha256(json.dumps(suite).encode()).hexdigest() for name, suite in suites.items()}
 
 
 def order_of(values: object) -> str:

@@ -5,9 +5,9 @@ import pandas as pd
 from stages.command import Job
 from stages.config.params import Theory
 from stages.figures.base import Material
-from stages.files import read_csv
 from stages.lines.curves import Curves
 from stages.lines.landscape import Landscape
+from stages.tables import read_csv
 
 
 def theory_of(job: Job) -> dict[str, pd.DataFrame]:

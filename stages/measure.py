@@ -5,10 +5,11 @@ import pandas as pd
 from stages.command import Job, main
 from stages.config import Measure
 from stages.errors import UserError
-from stages.files import write_csv, write_json
+from stages.files import write_json
 from stages.lines.curves import load_curves
 from stages.measures.table import outcomes_of, power_laws, summarise, tabulate
 from stages.progress import bar
+from stages.tables import write_csv
 
 
 def refuse_strangers(job: Job) -> None:

@@ -12,13 +12,14 @@ from stages.command import Job, main
 from stages.config import OWN_LINE, Params
 from stages.figures.names import known
 from stages.figures.registry import FIGURES, TABLES
-from stages.files import read_csv, write_bytes, write_json
+from stages.files import write_bytes, write_json
 from stages.lines.curves import load_curves
 from stages.lines.landscape import Landscape
 from stages.material import material_of, theory_of
 from stages.progress import bar
 from stages.reporting import about, page
 from stages.reporting.beyond import beyond
+from stages.tables import read_csv
 
 
 def report(job: Job) -> None:

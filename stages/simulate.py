@@ -3,8 +3,9 @@
 import torch
 
 from stages.command import Job, main
-from stages.files import replacing, write_csv
+from stages.files import replacing
 from stages.progress import bar
+from stages.tables import write_csv
 from stages.theory import noisy_quadratic, two_layer_linear
 
 MODELS = {"noisy_quadratic": noisy_quadratic.simulate, "two_layer_linear": two_layer_linear.simulate}

@@ -1,10 +1,12 @@
-"""Which source files a module runs when it is imported: itself and every local module below it."""
+"""Which source files a module runs when it is imported: itself and every local module below it; and their digests."""
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from stages.errors import UserError
+from stages.files import digest_file
 
 
 def local_imports(root: Path, files: set[Path], without: tuple[str, ...] = ()) -> set[Path]:
@@ -27,6 +29,23 @@ def local_imports(root: Path, files: set[Path], without: tuple[str, ...] = ()) -
             if name.partition(".")[0] not in without:
                 waiting |= module_files(root, name) - found
     return found
+
+
+def source_digests(root: Path, module: str) -> dict[str, str]:
+    """Return the digest of each source file that `python -m MODULE` runs.
+
+    Args:
+        root: The folder that top-level modules lie in.
+        module: The dotted name of a local module.
+
+    Returns:
+        SHA-256 by path, sorted by path.
+
+    Raises:
+        UserError: If one of the files is not Python.
+    """
+    files = local_imports(root, module_files(root, module))
+    return {file.as_posix(): digest_file(root / file) for file in sorted(files)}
 
 
 def module_files(root: Path, name: str) -> set[Path]:
@@ -66,14 +85,21 @@ def imported_names(root: Path, file: Path) -> Iterator[str]:
     Raises:
         UserError: If the file is not Python.
     """
+    yield from _imported_names(file, (root / file).read_bytes())
+
+
+@lru_cache(maxsize=1024)  # the scripts of the stages share most modules
+def _imported_names(file: Path, content: bytes) -> tuple[str, ...]:
     try:
-        tree = ast.parse((root / file).read_bytes(), filename=str(file))
+        tree = ast.parse(content, filename=str(file))
     except (SyntaxError, ValueError) as error:
         raise UserError(f"{file}: cannot be imported ({type(error).__name__}: {error}); mend it") from error
+    names: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             package = file.parts[: len(file.parts) - node.level] if node.level else ()
             base = [*package, *([node.module] if node.module else [])]
-            yield from (".".join([*base, alias.name]) for alias in node.names)
+            names += (".".join([*base, alias.name]) for alias in node.names)
+    return tuple(names)

@@ -12,9 +12,10 @@ from stages.command import Job, main
 from stages.config import Run
 from stages.datasets.splits import describe_dataset
 from stages.errors import UserError
-from stages.files import replacing, write_csv
+from stages.files import replacing
 from stages.progress import bar
 from stages.store import Store
+from stages.tables import write_csv
 from stages.training.keys import evaluation_key, run_key
 from stages.workers import server
 from stages.workers.local import jobs

@@ -9,7 +9,6 @@ from stages.command import Job
 from stages.config import load
 from stages.datasets.dataset import load_dataset
 from stages.download import download
-from stages.files import read_csv
 from stages.interpolate import interpolate
 from stages.lines.curves import load_curves
 from stages.measure import measures
@@ -17,6 +16,7 @@ from stages.networks.build import initial_parameters
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.seeds import derive
 from stages.store import Store
+from stages.tables import read_csv
 from stages.train_grid import train_grid
 from stages.training.keys import evaluation_key, run_key
 from stages.training.run_files import RunFolder

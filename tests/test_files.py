@@ -11,17 +11,8 @@ import pytest
 import safetensors.numpy
 
 from stages.errors import UserError
-from stages.files import (
-    digest_arrays,
-    read_about,
-    read_arrays,
-    read_csv,
-    replacing,
-    write_arrays,
-    write_bytes,
-    write_csv,
-    write_json,
-)
+from stages.files import digest_arrays, read_about, read_arrays, replacing, write_arrays, write_bytes, write_json
+from stages.tables import read_csv, write_csv
 
 PROJECT = Path(__file__).resolve().parents[1]
 WRITE = """

@@ -6,7 +6,7 @@ import torch
 from test_stages import job, run_all
 
 from stages.errors import UserError
-from stages.files import read_csv
+from stages.tables import read_csv
 from stages.train_grid import train_grid
 
 

@@ -17,11 +17,11 @@ from figures_material import MEASURE, SUITES, material
 from stages.claims.registry import CLAIMS
 from stages.command import Job
 from stages.figures.registry import FIGURES, TABLES
-from stages.files import read_csv, write_csv
 from stages.lines.curves import save_curves
 from stages.report import report
 from stages.reporting import about
 from stages.reporting.beyond import MEASURES
+from stages.tables import read_csv, write_csv
 from stages.theory import noisy_quadratic
 
 CLASSIFIERS = ("small_rates", "large_rates", "adaptive", "batch_norm", "far", "long", "short", "power_law", "accuracy")

@@ -13,12 +13,13 @@ from stages.command import Job
 from stages.config import load
 from stages.download import download
 from stages.errors import UserError
-from stages.files import read_arrays, read_csv, write_arrays
+from stages.files import read_arrays, write_arrays
 from stages.interpolate import interpolate
 from stages.lines.curves import load_curves
 from stages.measure import measures
 from stages.plot import plot
 from stages.report import report
+from stages.tables import read_csv
 from stages.train_grid import train_grid
 from stages.training.keys import run_key
 

@@ -11,11 +11,12 @@ from stages.command import Job
 from stages.figures.names import known
 from stages.figures.registry import FIGURES, TABLES
 from stages.figures.style import THEME, render
-from stages.files import csv_bytes, digest_file, read_csv
+from stages.files import digest_file
 from stages.lines.curves import Curves, load_curves
 from stages.lines.landscape import Landscape, load_landscape
 from stages.material import material_of, theory_of
 from stages.store import Store
+from stages.tables import csv_bytes, read_csv
 
 
 def draw_task(job: Job, key: str, store: Path, identity: str) -> int:

@@ -69,6 +69,14 @@ def test_a_folder_covers_what_is_in_it_and_a_file_itself(tmp_path):
     assert len(missing(tmp_path, [])) == 3
 
 
+def test_a_file_of_digests_covers_the_code_of_its_own_stage_only(tmp_path):
+    write(tmp_path, {"stages/__init__.py": "", "stages/train.py": "import stages.a.b", "stages/a/b.py": ""})
+    command = "python -m stages.train --data here"
+    assert missing(tmp_path, ["here/inputs/code/train.json"], command) == []
+    assert len(missing(tmp_path, ["here/inputs/code/measure.json"], command)) == 3
+    assert len(missing(tmp_path, ["data/inputs/code/train.json"], command)) == 3
+
+
 def test_a_stage_whose_script_is_unknown_is_no_exception(tmp_path):
     assert "no local script" in missing(tmp_path, [], "echo done")[0]
     assert "no local script" in missing(tmp_path, [], "python -m stages.absent")[0]
@@ -92,7 +100,7 @@ def test_a_new_import_in_a_clone_is_found(clone):
 
 
 def test_every_stage_of_this_project_depends_on_what_it_imports(monkeypatch):
-    files = [Path(name) for name in ("dvc.yaml", "paper/dvc.yaml") if (PROJECT / name).exists()]
+    files = [Path(name) for name in ("dvc.yaml", "paper/dvc.yaml", "mine/dvc.yaml") if (PROJECT / name).exists()]
     if not files:
         pytest.skip("no dvc.yaml")
     monkeypatch.chdir(PROJECT)

@@ -11,10 +11,10 @@ from stages.command import Job
 from stages.config.params import DRAWN
 from stages.errors import UserError
 from stages.figures.registry import FIGURES, TABLES
-from stages.files import write_csv
 from stages.lines.curves import load_curves, save_curves
 from stages.lines.landscape import save_landscape
 from stages.plot import plot
+from stages.tables import write_csv
 from stages.theory import noisy_quadratic
 
 MODEL = {"dimension": 5, "learning_rates": (0.1,), "steps": 10, "samples": 20, "seed": 0}

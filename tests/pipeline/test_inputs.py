@@ -13,7 +13,8 @@ from small_project import Project, new_project
 from stages.command import Job
 from stages.config import load
 from stages.environment import environment
-from stages.inputs import inputs, order_of
+from stages.inputs import ROOT, SCRIPTS, inputs, order_of, suite_digests
+from stages.source import source_digests
 
 PARAMS = HEADER.replace(
     "datasets: {digits: {source: digits, test_fraction: 0.2, split_seed: 0}}",
@@ -150,7 +151,9 @@ def test_what_a_stage_depends_on_is_written_down(sources, tmp_path, monkeypatch)
 
     first = written()
     datasets = {"datasets/digits.json", "datasets/words.json"}
-    assert set(first) == {"environment.json", "order.json", "suites/own.json"} | datasets
+    code = {f"code/{script}.json" for script in SCRIPTS}
+    assert set(first) == {"environment.json", "order.json", "suites.json", "suites/own.json"} | datasets | code
+    assert set(first["suites.json"]) == {"own"}
     assert first["environment.json"] == environment()
     assert first["datasets/digits.json"] == {}
     assert set(first["suites/own.json"]) == {"order", "nets.mine:network", "weights/a.pt", "weights/b.pt"}
@@ -174,6 +177,21 @@ def test_the_order_of_keys_counts_since_rows_and_planes_follow_it():
     turned = {"planes": {"one": {"points": {"b": 2, "a": 1}}}, "lr": [0.1, 0.2]}
     assert order_of(first) != order_of(turned)
     assert order_of(first) == order_of({"planes": {"one": {"points": {"a": 3, "b": 2}}}, "lr": [0.3, 0.2]})
+
+
+def test_the_digest_of_a_suite_follows_its_values_and_their_order():
+    first = suite_digests({"one": {"lr": [0.1], "seed": 0}, "two": {"lr": [0.1]}})
+    assert suite_digests({"one": {"lr": [0.2], "seed": 0}, "two": {"lr": [0.1]}})["one"] != first["one"]
+    assert suite_digests({"one": {"seed": 0, "lr": [0.1]}, "two": {"lr": [0.1]}}) | {"one": first["one"]} == first
+    assert suite_digests({"one": {"seed": 0, "lr": [0.1]}})["one"] != first["one"]
+
+
+def test_every_stage_script_of_the_pipelines_is_written_down():
+    for pipeline in ("dvc.yaml", "paper/dvc.yaml", "mine/dvc.yaml"):
+        stages = yaml.safe_load((ROOT / pipeline).read_text(encoding="utf-8"))["stages"]
+        assert set(stages) - {"inputs"} <= {*SCRIPTS}
+    for script in SCRIPTS:
+        assert f"stages/{script}.py" in source_digests(ROOT, f"stages.{script}")
 
 
 @pytest.mark.long

@@ -1,11 +1,15 @@
-"""DVC notices every parameter: a change of any leaf of params.yaml runs the stages that declare it, and no others.
+"""DVC notices every parameter: a change of any leaf of params.yaml runs the stages that read it, and no others.
+
+A stage says in dvc.yaml that it reads a parameter: by `params`, or, where it reads all suites, by depending on the file
+of their digests that stage `inputs` writes.
 
 DVC looks stages up in its run cache by a hash that leaves some keys out, so a stage that should run can be skipped
 where it ran before. The projects here have the real dvc.yaml and parameters of every kind; the command of each stage is
-replaced by one that notes that it ran and writes constant outputs.
+replaced by one that notes that it ran and writes constant outputs, but for the digests, which are those of the values.
 """
 
 import copy
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, get_args, get_origin
@@ -22,6 +26,8 @@ from small_project import ROOT
 
 from stages.config import Params, Run, load
 from stages.config.yaml_reader import DROPPED_BY_DVC, read_yaml
+from stages.inputs import SUITES as SUITE_DIGESTS
+from stages.inputs import suite_digests
 
 WRITE = """\
 echo "$1" >> ran.txt
@@ -147,7 +153,7 @@ def changed(values: dict, path: tuple) -> dict:
 def parts() -> Iterator[tuple[str, dict, list[tuple]]]:
     """Yield small parameters that make up EVERY: a name, the parameters and the paths of the leaves to change in them.
 
-    DVC reads and writes dvc.lock after each stage, and dvc.lock holds the parameters of a suite five times.
+    DVC reads and writes dvc.lock after each stage, and dvc.lock holds the parameters of a suite twice.
     """
     groups = {key: value for key, value in EVERY.items() if key not in ("datasets", "suites")}
     for name, suite in EVERY["suites"].items():
@@ -183,11 +189,15 @@ class Project:
                 continue
             path = folder / "parts" / dep.relative_to(folder) if inside_one else dep
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("constant")
+            if not path.exists():
+                path.write_text("constant")
 
     def write(self, values: dict) -> None:
-        """Write params.yaml."""
+        """Write params.yaml, and what stage `inputs` is to write: digests of the values, which need not be valid."""
         (self.folder / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+        digests = self.folder / "parts" / "data" / "inputs" / SUITE_DIGESTS
+        digests.parent.mkdir(parents=True, exist_ok=True)
+        digests.write_text(json.dumps(suite_digests(values["suites"])))
 
     def stages(self) -> list:
         """Return DVC's stages for the present params.yaml."""
@@ -233,6 +243,13 @@ def declared(stages: list) -> dict[str, set[str]]:
     }
 
 
+def read_by(stages: list) -> dict[str, set[str]]:
+    """Return for each stage the keys of the parameters whose change runs it."""
+    digests = f"/inputs/{SUITE_DIGESTS}"
+    of_all = {stage.addressing for stage in stages if any(dep.fs_path.endswith(digests) for dep in stage.deps)}
+    return {name: keys | ({"suites"} if name in of_all else set()) for name, keys in declared(stages).items()}
+
+
 def covers(keys: set[str], path: tuple) -> bool:
     """Return whether one of the keys is the path or begins it."""
     names = [str(part) for part in path]
@@ -245,6 +262,23 @@ def test_the_parameters_here_hold_every_field_that_there_is(tmp_path):
     found = set(held(params))
     found |= {f"Run.{name}" for suite in params.suites for run in params.runs(suite) for name in run.model_fields_set}
     assert set(kinds(Params)) | set(kinds(Run)) == found
+
+
+def test_the_digests_hold_every_leaf_of_every_suite(tmp_path):
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(EVERY))
+    suites = load(tmp_path / "params.yaml").model_dump(mode="json")["suites"]
+    assert set(leaves(EVERY["suites"])) <= set(leaves(suites))
+    before = suite_digests(EVERY["suites"])
+    for path in leaves(EVERY["suites"]):
+        after = suite_digests(changed(EVERY, ("suites", *path))["suites"])
+        assert {name for name in before if after[name] != before[name]} == {path[0]}
+
+
+@pytest.mark.parametrize("pipeline", ["dvc.yaml", "paper/dvc.yaml", "mine/dvc.yaml"])
+def test_the_stages_over_all_suites_depend_on_the_digests(pipeline, real_stages):
+    own = read_by([stage for stage in real_stages if stage.path == str(ROOT / pipeline)])
+    names = {name.rpartition(":")[2] for name, keys in own.items() if "suites" in keys}
+    assert names == {"measure", "plot", "report"}
 
 
 def test_small_parameters_make_up_all():
@@ -292,10 +326,10 @@ def test_a_new_size_of_images_runs_its_download_unless_dvc_ignores_the_key(tmp_p
 
 @pytest.mark.long
 @pytest.mark.parametrize(("values", "paths"), [part[1:] for part in parts()], ids=[part[0] for part in parts()])
-def test_a_change_of_any_leaf_runs_the_stages_that_declare_it(tmp_path, monkeypatch, values, paths):
+def test_a_change_of_any_leaf_runs_the_stages_that_read_it(tmp_path, monkeypatch, values, paths):
     monkeypatch.chdir(tmp_path)
     project = Project(tmp_path, values)
-    every = declared([stage for stage in project.stages() if not stage.always_changed])
+    every = read_by([stage for stage in project.stages() if not stage.always_changed])
     assert project.reproduce() == set(every)
     wrong, before = {}, set()
     for path in paths:

@@ -30,8 +30,8 @@ class Pipeline:
 
     file: Path
     stages: tuple[Stage, ...]
-    locked: tuple[str, ...] | None
-    """Names of the stages in the lock; None where there is no lock."""
+    locked: dict[str, dict[Path, str]] | None
+    """For each stage in the lock the MD5 of each dependency; None where there is no lock."""
     status: dict[str, list]
     """By address what `dvc status --json` prints."""
 
@@ -96,10 +96,15 @@ def _stage(stage: object, root: Path) -> Stage:
 def _pipeline(root: Path, file: Path, stages: list[Stage], status: dict[str, list]) -> Pipeline:
     lock = root / file.with_suffix(".lock")
     content = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.exists() else None
-    locked = tuple((content or {}).get("stages", {})) if lock.exists() else None
+    entries = (content or {}).get("stages", {}).items()
+    locked = {name: _digests(entry) for name, entry in entries} if lock.exists() else None
     addresses = {stage.address for stage in stages}
     own = {address: changes for address, changes in status.items() if address in addresses}
     return Pipeline(file, tuple(stages), locked, own)
+
+
+def _digests(entry: dict) -> dict[Path, str]:
+    return {Path(dep["path"]): dep.get("md5", "") for dep in entry.get("deps", ())}
 
 
 def _relative(path: str, root: Path) -> Path:

@@ -1,0 +1,41 @@
+"""Reading and writing tables as CSV files. A module of its own: `stages.files` is used without importing pandas."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from stages.errors import UserError
+from stages.files import write_bytes
+
+SIGNIFICANT_DIGITS = 9  # of numbers in reports: more than float32 holds, few enough to read
+TEXT = ("run_id", "start_run_id", "hidden", "part")  # columns of tables that may look like numbers
+
+
+def csv_bytes(frame: pd.DataFrame) -> bytes:
+    """Return a tidy table as CSV: numbers to `SIGNIFICANT_DIGITS`, missing ones empty, one line end on every system."""
+    return frame.to_csv(index=False, float_format=f"%.{SIGNIFICANT_DIGITS}g", lineterminator="\n").encode()
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Write a tidy table as CSV."""
+    write_bytes(path, csv_bytes(frame))
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a table that `write_csv` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The table; empty fields are missing values, names made of digits stay text.
+
+    Raises:
+        UserError: If the file is missing or is no table.
+    """
+    try:
+        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(TEXT, str))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; run the stage that makes it (`dvc repro`)") from error
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a readable table ({error}); delete it and run `dvc repro`") from error
