@@ -23,10 +23,11 @@ from stages.progress import bar
 from stages.store import Store
 from stages.training.given import given, states_of
 from stages.training.grid import evaluation_key, run_key, train_task
-from stages.training.plan import stacks
+from stages.training.plan import stacks_with_efforts
 from stages.training.run_files import to_arrays
 from stages.workers.device import device
 from stages.workers.local import jobs
+from stages.workers.task_queue import time_limit
 from stages.workers.tasks import Places, Task, factories_of, room, run_tasks
 
 EVALUATED = ("final_train_loss", "train_accuracy", "final_test_loss", "test_accuracy")
@@ -109,7 +110,7 @@ def verify_networks(store: Store, runs: Mapping[str, Run], dataset: Dataset) -> 
 def train_grid(job: Job) -> None:
     """Train what the store lacks of a suite, and rebuild the suite's outputs from the store."""
     suite, kind = job.params.suite(job.name), device().type
-    jobs()  # what is wrong in the environment is refused before anything is written
+    jobs(), time_limit()  # what is wrong in the environment is refused before anything is written
     dataset_path = job.dataset_file(suite.dataset).resolve()
     dataset = load_dataset(dataset_path)
     settings = job.params.interpolate.batch_norm
@@ -123,23 +124,24 @@ def train_grid(job: Job) -> None:
         store.put("runs", key, *to_arrays(given(run, dataset), {"run": run.spec(), "dataset": dataset.checksum}))
     missing = {key for key in runs if not store.has("runs", key)}
     todo = [run for key, run in runs.items() if key in missing or not store.has("evaluations", evaluations[key])]
-    divided = stacks(todo, dataset.shape, dataset.classes, room(), kind) if todo else []
+    examples, classes = len(dataset.train_x), dataset.classes
+    divided = stacks_with_efforts(todo, examples, dataset.shape, classes, room(), kind) if todo else []
     key_of = {run: key for key, run in runs.items()}
     work = [
         Task(
             ([(key_of[run], run) for run in stack], settings),
             tuple(store.path("runs", key_of[run]) for run in stack if key_of[run] not in missing),
             factories_of(stack),
+            effort,
         )
-        for stack in divided
+        for effort, stack in divided
     ]
     with bar(f"train_grid {job.name}", "run", len(runs), len(runs) - len(todo)) as progress:
         trained, diverged = 0, sum(store.about("runs", key)["diverged"] for key in runs if key not in missing)
         progress.set_postfix(reused=len(runs) - len(missing), trained=trained, diverged=diverged)
-        for new, lost, done in run_tasks(train_task, Places(dataset_path, store.folder), work):
+        for new, lost in run_tasks(train_task, Places(dataset_path, store.folder), work, progress):
             trained, diverged = trained + new, diverged + lost
             progress.set_postfix(reused=len(runs) - len(missing), trained=trained, diverged=diverged, refresh=False)
-            progress.update(done)
     run_table, epoch_table = tables(store, runs, evaluations, suite.threshold)
     collect(store, list(runs), job.runs_folder(job.name))
     with replacing(job.training_folder(job.name)) as folder:

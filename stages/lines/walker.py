@@ -7,6 +7,7 @@ import numpy as np
 
 from stages import config
 from stages.config import BatchNormStatistics, Run, of_runs
+from stages.config.run import NETWORK_OPTIONS
 from stages.lines.curves import OF_EXAMPLES, Curves
 from stages.lines.landscape import Surface, Trajectory
 from stages.lines.line import Endpoint, Line
@@ -17,6 +18,7 @@ from stages.measures.projection import basis, progress
 from stages.progress import bar
 from stages.store import Store
 from stages.training.run_files import RunFolder
+from stages.workers.task_queue import Effort
 from stages.workers.tasks import Places, Task, factories_of, run_tasks
 
 ROWS = 4
@@ -87,15 +89,15 @@ class Walker:
         keys = [None if self.diverged & {line.end.run_id, *line.reads} else request.key(line) for line in lines]
         todo = {key: line for key, line in zip(keys, lines, strict=True) if key and not store.has("lines", key)}
         work = [
-            self._task(([(line, run)], request), line.reads, run)
+            self._task(([(line, run)], request), line.reads, run, 1)
             for line, run in ((line, self.runs[line.end.run_id]) for line in todo.values())
         ]
         walked = [key for key in keys if key]
         reused = sum(key not in todo for key in walked)
         with bar(f"interpolate {title}", "line", len(lines), len(lines) - len(todo)) as progress:
             progress.set_postfix(reused=reused, diverged=len(lines) - len(walked))
-            for done in run_tasks(line_task, self.places, work):
-                progress.update(done)
+            for _ in run_tasks(line_task, self.places, work, progress):
+                pass
         found = [None if key is None else store.get("lines", key)[0] for key in keys]
         counts = f"{len(lines)} lines, {reused} reused, {len(walked) - reused} evaluated"
         return found, counts + f", {len(lines) - len(walked)} of diverged runs left out"
@@ -118,13 +120,13 @@ class Walker:
         }
         todo = [run_id for run_id, key in keys.items() if not store.has("trajectories", key)]
         work = [
-            self._task((run_id, run, settings), [run_id], run)
+            self._task((run_id, run, settings), [run_id], run, 1)
             for run_id, run in ((run_id, self.runs[run_id]) for run_id in todo)
         ]
         if keys:
             with bar(f"interpolate {title}", "trajectory", len(keys), len(keys) - len(todo)) as counted:
-                for done in run_tasks(trajectory_task, self.places, work):
-                    counted.update(done)
+                for _ in run_tasks(trajectory_task, self.places, work, counted):
+                    pass
         found = {}
         for run_id, key in keys.items():
             coordinates = progress(points_passed(run_id, self.runs[run_id], self.stored))
@@ -153,12 +155,12 @@ class Walker:
             reads = [point.run_id for point in sheet.section.points]
             for start in range(0, len(missing), ROWS):
                 part = tuple(missing[start : start + ROWS])
-                work.append(self._task((sheet.section, part, sheet.run, settings), reads, sheet.run))
+                work.append(self._task((sheet.section, part, sheet.run, settings), reads, sheet.run, len(part)))
         todo = sum(len(task.arguments[1]) for task in work)
         if wanted:
             with bar(f"interpolate {title}, planes", "row", rows, rows - todo) as counted:
-                for done in run_tasks(plane_task, self.places, work):
-                    counted.update(done)
+                for _ in run_tasks(plane_task, self.places, work, counted):
+                    pass
             lost = len(wanted) - len(drawn)
             print(f"interpolate {title}: {len(drawn)} planes, {todo} of {rows} rows evaluated, {lost} of diverged runs")
         found = {}
@@ -208,9 +210,16 @@ class Walker:
             ),
         )
 
-    def _task(self, arguments: tuple, reads: Sequence[str], run: Run) -> Task:
-        """Return a task that reads the files of some runs and computes with the network of one."""
-        return Task(arguments, tuple(self.stored.path(run_id) for run_id in dict.fromkeys(reads)), factories_of([run]))
+    def _task(self, arguments: tuple, reads: Sequence[str], run: Run, units: int) -> Task:
+        """Return a task that reads the files of some runs and computes with the network of one.
+
+        Its cost is that of its lines. Between architectures it grows with the weights, so with the files that it reads.
+        """
+        files = tuple(self.stored.path(run_id) for run_id in dict.fromkeys(reads))
+        architecture = (run.network, *(getattr(run, option) for option in sorted(NETWORK_OPTIONS[run.network])))
+        size = max((file.stat().st_size for file in files), default=1)
+        effort = Effort(units, units * size, (*architecture, run.train_size))
+        return Task(arguments, files, factories_of([run]), effort)
 
 
 @dataclass(frozen=True)

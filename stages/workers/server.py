@@ -6,11 +6,14 @@ This module is imported before everything that takes long to import.
 import multiprocessing
 import os
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 
+STARTED = time.monotonic()
+"""When this process started, within some hundredths of a second, by `time.monotonic`."""
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # sums in another order give other bits
     "MKL_NUM_THREADS": "1",
