@@ -18,6 +18,7 @@ from stages.measures.table import outcomes_of, tabulate
 from stages.store import Store
 from stages.training.keys import run_key
 from stages.training.run_files import RunFolder
+from stages.workers.task_queue import time_limit
 from stages.workers.tasks import Places, factories_of
 
 
@@ -69,6 +70,7 @@ def check_networks(store: Store, runs: Mapping[str, Run], dataset_file: Path, se
 def interpolate(job: Job) -> None:
     """Evaluate what the store lacks of a suite's lines, planes and trajectories, and put all of them into two files."""
     name, wanted = job.name, job.params.suite(job.name)
+    time_limit()  # a fault of it is told before any work
     dataset_path = job.dataset_file(wanted.dataset).resolve()
     dataset = describe_dataset(dataset_path)
     runs = {run_key(run, dataset.checksum): run for run in job.params.runs(name)}

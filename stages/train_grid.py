@@ -19,6 +19,7 @@ from stages.tables import write_csv
 from stages.training.keys import evaluation_key, run_key
 from stages.workers import server
 from stages.workers.local import jobs
+from stages.workers.task_queue import time_limit
 from stages.workers.tasks import Places, factories_of, run_tasks
 
 EVALUATED = ("final_train_loss", "train_accuracy", "final_test_loss", "test_accuracy")
@@ -77,7 +78,7 @@ def check_sizes(name: str, runs: Sequence[Run], examples: int) -> None:
 def train_grid(job: Job) -> None:
     """Train what the store lacks of a suite, and rebuild the suite's outputs from the store."""
     suite = job.params.suite(job.name)
-    jobs()  # what is wrong in the environment is refused before anything is written
+    jobs(), time_limit()  # what is wrong in the environment is refused before anything is written
     dataset_path = job.dataset_file(suite.dataset).resolve()
     description = describe_dataset(dataset_path)
     settings = job.params.interpolate.batch_norm
@@ -102,10 +103,9 @@ def train_grid(job: Job) -> None:
     with bar(f"train_grid {job.name}", "run", len(runs), len(runs) - len(todo)) as progress:
         trained, diverged = 0, sum(store.about("runs", key)["diverged"] for key in runs if key not in missing)
         progress.set_postfix(reused=len(runs) - len(missing), trained=trained, diverged=diverged)
-        for new, lost, done in run_tasks(train_task, Places(dataset_path, store.folder), work):
+        for new, lost in run_tasks(train_task, Places(dataset_path, store.folder), work, progress):
             trained, diverged = trained + new, diverged + lost
             progress.set_postfix(reused=len(runs) - len(missing), trained=trained, diverged=diverged, refresh=False)
-            progress.update(done)
     run_table, epoch_table = tables(store, runs, evaluations, suite.threshold)
     collect(store, list(runs), job.runs_folder(job.name))
     with replacing(job.training_folder(job.name)) as folder:

@@ -21,8 +21,10 @@ from stages.config import load
 from stages.download import download
 from stages.errors import UserError
 from stages.interpolate import interpolate
+from stages.progress import bar
 from stages.train_grid import train_grid
 from stages.workers.cluster import client
+from stages.workers.task_queue import Effort, TaskQueue
 from stages.workers.tasks import Places, Task, room, run_tasks
 
 pytest.importorskip("distributed", reason="the optional extra of requirements-cluster.txt")
@@ -294,6 +296,39 @@ def copy_files(places: Places, name: str) -> tuple[str, list[str]]:
     parts = [places.dataset, places.store / "ab" / "one", places.runs / "ab" / "one"]
     (places.store / name).write_text(" ".join(path.read_text() for path in parts))
     return name, found
+
+
+def nap(places: Places, number: int) -> int:
+    time.sleep(0.05)
+    return number
+
+
+def test_with_a_limit_the_scheduler_gets_no_task_that_cannot_end_in_time(places, lasting, monkeypatch):
+    monkeypatch.setenv("MLI_SCHEDULER", lasting.address)
+    monkeypatch.setenv("MLI_TIME", "1000")
+    monkeypatch.setattr("stages.workers.task_queue.STARTED", time.monotonic())
+    connected = client(lasting.address)
+    connected.wait_for_workers(2, timeout=60)
+    under_way, take = [], TaskQueue.take
+
+    def counted(queue: TaskQueue) -> int | None:
+        task = take(queue)
+        under_way.append(len(queue.under_way))
+        return task
+
+    monkeypatch.setattr(TaskQueue, "take", counted)
+    costs = (1.0, 1.0, 1e6, 1.0, 1e6, 1.0)
+    found = []
+    with (
+        bar("toy", "run", 6) as shown,
+        pytest.raises(UserError, match="^toy: 4 of 6 runs are done and kept, 2 are left"),
+    ):
+        found.extend(
+            run_tasks(nap, places, [Task((n,), effort=Effort(1, cost)) for n, cost in enumerate(costs)], shown)
+        )
+    assert sorted(found) == [0, 1, 3, 5]
+    assert max(under_way) == 2
+    assert shown.n == 4
 
 
 def refuse(places: Places, name: str) -> None:

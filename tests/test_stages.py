@@ -1,8 +1,10 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +18,15 @@ from stages.errors import UserError
 from stages.files import read_arrays, write_arrays
 from stages.interpolate import interpolate
 from stages.lines.curves import load_curves
+from stages.lines.suite import line_task
 from stages.measure import measures
 from stages.plot import plot
+from stages.progress import Bar
 from stages.report import report
 from stages.tables import read_csv
 from stages.train_grid import train_grid
 from stages.training.keys import run_key
+from stages.training.work import train_task
 
 ROOT = Path(__file__).parents[1]
 SUITES = ("tiny", "small_autoencoders")
@@ -234,6 +239,75 @@ def test_another_threshold_trains_and_walks_nothing(finished, capsys):
     edit(finished, "threshold: 2.0", "threshold: 1.0e-9")
     train_grid(job(finished, "tiny"))
     assert "4 reused, 0 trained; 0 converged, 4 above threshold, 0 diverged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_bars_advance_by_epochs_and_alphas_and_end_at_all_of_it(finished, monkeypatch, suite):
+    """No run is reused, and half of the lines are; the second suite has a run that diverges."""
+    seen, reach = [], Bar.reach
+
+    def noted(bar, done):
+        reach(bar, done)
+        seen.append((bar.desc, bar.n, bar.total))
+
+    monkeypatch.setattr(Bar, "reach", noted)
+    for kind in ("runs", "evaluations", "lines"):
+        entries = sorted((finished / ".cells" / kind).rglob("*.safetensors"))
+        for path in entries[: len(entries) // 2] if kind == "lines" else entries:
+            path.unlink()
+    train_grid(job(finished, suite))
+    interpolate(job(finished, suite))
+    for name in (f"train_grid {suite}", f"interpolate {suite}"):
+        steps = [n for desc, n, _ in seen if desc == name]
+        total = next(total for desc, _, total in seen if desc == name)
+        assert steps == sorted(steps)
+        assert steps[-1] == total
+        assert any(n != int(n) for n in steps)
+
+
+def test_a_stage_out_of_time_leaves_no_output_and_goes_on_from_the_store(finished, monkeypatch):
+    expected = contents(finished)
+    monkeypatch.setenv("MLI_TIME", "3600")
+    where = {train_task: "stages.train_grid", line_task: "stages.lines.walker"}
+    for stage, kind, what, total, task in (
+        (train_grid, "runs", "run", 4, train_task),
+        (interpolate, "lines", "line", 4, line_task),
+    ):
+        for folder in (kind, "evaluations"):
+            shutil.rmtree(finished / ".cells" / folder, ignore_errors=True)
+        outputs = {"runs": ["runs", "training"], "lines": ["curves", "landscapes"]}[kind]
+        for folder in outputs:  # as DVC does before it runs a stage
+            for path in (finished / "data" / folder).glob("tiny*"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        with monkeypatch.context() as patch:
+            patch.setattr("stages.workers.task_queue.STARTED", time.monotonic())
+            patch.setattr(f"{where[task]}.{task.__name__}", out_of_time_after(task, patch))
+            with pytest.raises(UserError, match=rf"tiny: \d of {total} {what}s are done and kept") as told:
+                stage(job(finished, "tiny"))
+        done = int(re.search(r"(\d) of", str(told.value))[1])
+        assert 0 < done < total
+        assert len(kept(finished, kind)) == done
+        assert not any(list((finished / "data" / folder).glob("*tiny*")) for folder in outputs)
+        stage(job(finished, "tiny"))
+    assert contents(finished) == expected
+
+
+def out_of_time_after(task, patch):
+    """Return the task of a stage whose time is over once one has ended."""
+
+    def do(*arguments):
+        found = task(*arguments)
+        patch.setattr("stages.workers.task_queue.STARTED", time.monotonic() - 3601)
+        return found
+
+    return do
+
+
+@pytest.mark.parametrize("stage", [train_grid, interpolate])
+def test_a_limit_that_is_no_number_is_refused_before_anything_is_read(tiny_project, monkeypatch, stage):
+    monkeypatch.setenv("MLI_TIME", "soon")
+    with pytest.raises(UserError, match="MLI_TIME: got 'soon', expected a positive number"):
+        stage(job(tiny_project, "tiny"))
 
 
 def tamper(path):

@@ -1,16 +1,23 @@
 import gc
+import multiprocessing
 import os
 import signal
+import threading
 import time
+from pathlib import Path
 
 import pytest
 import torch
 
 from stages.errors import UserError
-from stages.workers import server
+from stages.progress import bar
+from stages.workers import local, server, tasks
 from stages.workers.device import device
 from stages.workers.local import jobs, run_tasks
 from stages.workers.server import ENVIRONMENT
+from stages.workers.shares import report_share
+from stages.workers.task_queue import Effort, TaskQueue
+from stages.workers.tasks import Places, Task
 
 
 def square(number: int) -> tuple[int, int, int, dict, bool]:
@@ -28,7 +35,7 @@ def refuse(_: int) -> None:
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch):
-    for name in ("MLI_JOBS", "MLI_DEVICE", *ENVIRONMENT):
+    for name in ("MLI_JOBS", "MLI_DEVICE", "MLI_TIME", "MLI_SCHEDULER", *ENVIRONMENT):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -40,6 +47,13 @@ def workers(request, monkeypatch, plain_environment):
         server.start("torch")
     assert server.context().get_start_method() == {"forked": "forkserver", "spawned": "spawn"}[request.param]
     return request.param
+
+
+@pytest.fixture
+def forked(monkeypatch, plain_environment):
+    """Have workers forked from a server."""
+    monkeypatch.setattr(server, "_started", False)
+    server.start("torch")
 
 
 def test_tasks_are_done_in_processes_of_one_thread(monkeypatch, workers):
@@ -107,3 +121,112 @@ def test_a_fault_does_not_wait_for_what_is_under_way(monkeypatch, workers):
     with pytest.raises(UserError, match="the disk is full"):
         list(run_tasks(sleep_or_refuse, [(1,), (0,), (2,), (3,)]))
     assert time.monotonic() - started < 60
+
+
+def report_and_wait(_: Places, folder: Path, number: int) -> int:
+    """A task: report half, and end once the file that allows it is there."""
+    report_share(0.5)
+    last = time.monotonic() + 20
+    while not (folder / f"end-{number}").exists():
+        assert time.monotonic() < last, "waited in vain"
+        time.sleep(0.01)
+    return number
+
+
+class EndsTasks:
+    """Allows the tasks to end, one after the other, once the bar has shown that both are half done."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.seen = []
+
+    def __call__(self, done: float) -> None:
+        self.seen.append(done)
+        if done == 6:  # 2 units were there before, and half of 2 and of 6 are done
+            (self.folder / "end-0").touch()
+        if done == 7:
+            (self.folder / "end-1").touch()
+
+
+def test_a_bar_counts_shares_of_tasks_under_way(monkeypatch, workers, tmp_path):
+    monkeypatch.setenv("MLI_JOBS", "2")
+    work = [Task((tmp_path, number), effort=Effort(units)) for number, units in enumerate((2, 6))]
+    watcher = EndsTasks(tmp_path)
+    with bar("train_grid toy", "run", 10, 2) as shown:
+        reach = shown.reach
+        monkeypatch.setattr(shown, "reach", lambda done: [reach(done), watcher(shown.n)])
+        assert list(tasks.run_tasks(report_and_wait, Places(tmp_path, tmp_path), work, shown)) == [0, 1]
+        assert shown.n == 10
+        assert "10/10" in str(shown)
+    assert watcher.seen == sorted(watcher.seen)
+    assert {6, 7} <= set(watcher.seen)
+
+
+def test_a_bar_counts_shares_of_a_task_of_this_process(monkeypatch, tmp_path):
+    monkeypatch.setenv("MLI_JOBS", "0")
+    (tmp_path / "end-0").touch()
+    seen = []
+    with bar("train_grid toy", "run", 5, 1) as shown:
+        reach = shown.reach
+        monkeypatch.setattr(shown, "reach", lambda done: [reach(done), seen.append(shown.n)])
+        work = [Task((tmp_path, 0), effort=Effort(4))]
+        assert list(tasks.run_tasks(report_and_wait, Places(tmp_path, tmp_path), work, shown)) == [0]
+    assert seen[0] == 3
+    assert seen[-1] == 5
+
+
+def half_then_die(_: Places) -> None:
+    report_share(0.5)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_after_a_report_leaves_nothing(monkeypatch, forked, tmp_path):
+    monkeypatch.setenv("MLI_JOBS", "2")
+    threads = threading.active_count()
+    with pytest.raises(UserError, match="worker process was killed"):
+        list(tasks.run_tasks(half_then_die, Places(tmp_path, tmp_path), [Task(())] * 3))
+    assert not multiprocessing.active_children()
+    assert threading.active_count() == threads
+
+
+def nap(number: int) -> int:
+    time.sleep(0.05)
+    return number
+
+
+@pytest.mark.parametrize("jobs_text", ["0", "1", "2"])
+def test_with_a_limit_no_more_tasks_begin_than_workers_are_free(monkeypatch, forked, jobs_text):
+    monkeypatch.setenv("MLI_JOBS", jobs_text)
+    queue = TaskQueue([Effort()] * 5, limit=1e6)
+    most, take = [], queue.take
+
+    def counted() -> int | None:
+        task = take()
+        most.append(len(queue.under_way))
+        return task
+
+    monkeypatch.setattr(queue, "take", counted)
+    assert sorted(local.run_tasks(nap, [(n,) for n in range(5)], queue)) == list(range(5))
+    assert max(most) == max(int(jobs_text), 1)
+
+
+@pytest.mark.parametrize("jobs_text", ["0", "1"])
+def test_a_limit_ends_with_what_is_finished_and_says_what_is_left(monkeypatch, forked, tmp_path, jobs_text):
+    monkeypatch.setenv("MLI_JOBS", jobs_text)
+    monkeypatch.setenv("MLI_TIME", "1000")
+    monkeypatch.setattr("stages.workers.task_queue.STARTED", time.monotonic())
+    # After 0.05 s for a cost of 1 no task of cost 10^6 can end in 1000 s; the last one can.
+    work = [Task((n,), effort=Effort(2, cost)) for n, cost in enumerate((1.0, 1e6, 1e6, 1.0))]
+    found = []
+    told = r"^train_grid toy: 5 of 9 runs are done and kept, 4 are left.*run the same"
+    with bar("train_grid toy", "run", 9, 1) as shown, pytest.raises(UserError, match=told):
+        found.extend(tasks.run_tasks(nap_in, Places(tmp_path, tmp_path), work, shown))
+    assert found == [0, 3]
+    monkeypatch.setattr("stages.workers.task_queue.STARTED", time.monotonic() - 1001)
+    with pytest.raises(UserError, match=r"^0 of 4 tasks are done .* MLI_TIME=1000 s; run again with more time$"):
+        list(tasks.run_tasks(nap_in, Places(tmp_path, tmp_path), [Task((n,)) for n in range(4)]))
+    assert list(tasks.run_tasks(nap_in, Places(tmp_path, tmp_path), [])) == []
+
+
+def nap_in(_: Places, number: int) -> int:
+    return nap(number)

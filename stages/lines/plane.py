@@ -15,6 +15,7 @@ from stages.store import Store
 from stages.training.grid import cached_dataset
 from stages.training.run_files import RunFolder
 from stages.workers.device import device
+from stages.workers.shares import report_share
 from stages.workers.tasks import Places
 
 
@@ -37,10 +38,18 @@ def plane_task(places: Places, plane: Section, rows: Sequence[int], run: Run, se
     first, second, third = (points.weights(point).numpy() for point in plane.points)
     axes = basis(first, second, third)
     alphas = torch.tensor(plane.alphas, dtype=torch.float32, device=place)
-    for row in rows:
+    for number, row in enumerate(rows):
         shift = plane.heights[row] * axes.y
         ends = (torch.from_numpy((end + shift).astype(np.float32)).to(place) for end in (first, second))
         with torch.no_grad():
-            found = walk(task, *ends, alphas, settings, gauss_examples=0, path_examples=0)
+            found = walk(
+                task,
+                *ends,
+                alphas,
+                settings,
+                gauss_examples=0,
+                path_examples=0,
+                progress=lambda share, done=number: report_share((done + share) / len(rows)),
+            )
         store.put("planes", plane.key(row, settings), {name: getattr(found, name) for name in VALUES}, {"row": row})
     return len(rows)

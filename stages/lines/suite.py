@@ -18,6 +18,7 @@ from stages.store import Store
 from stages.training.grid import cached_dataset
 from stages.training.run_files import RunFolder
 from stages.workers.device import device
+from stages.workers.shares import report_share
 from stages.workers.tasks import Places
 
 
@@ -34,7 +35,7 @@ def line_task(places: Places, lines: Sequence[tuple[Line, Run]], request: Reques
     """
     dataset, place = cached_dataset(places.dataset), device()
     runs, store = RunFolder(places.runs), Store(places.store)
-    for line, run in lines:
+    for number, (line, run) in enumerate(lines):
         task = task_of(run, dataset, place)
         points = Points(run, dataset, task, runs)
         start, end = (points.weights(point) for point in (line.start, line.end))
@@ -49,6 +50,7 @@ def line_task(places: Places, lines: Sequence[tuple[Line, Run]], request: Reques
                 request.gauss_examples,
                 request.path_examples,
                 Care(request.interpolate.refinement, request.interpolate.repeats),
+                lambda share, done=number: report_share((done + share) / len(lines)),
             )
         labels = torch.zeros(0, dtype=torch.int64)
         if request.path_examples and task.train.labels is not None:

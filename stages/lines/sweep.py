@@ -1,6 +1,6 @@
 """The one sweep: everything that is measured along a line, in one pass over its alphas."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -90,6 +90,7 @@ def walk(
     gauss_examples: int,
     path_examples: int,
     care: Care = NO_CARE,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> Walk:
     """Evaluate the line theta_alpha = (1 - alpha) start + alpha end.
 
@@ -104,11 +105,13 @@ def walk(
             With 0, statistics are followed without their derivatives.
         path_examples: Number of training examples, from the first, whose outputs are kept.
         care: What is evaluated again, or at further alphas: the training loss alone.
+        progress: Called after each chunk of alphas with the share, from 0 to 1, of the work that is done; it may end
+            below 1.
 
     Returns:
         Loss and accuracy on both splits, Gauss lengths, and paths.
     """
-    line = _Line(task.layout, start, end)
+    line = _Line(task.layout, start, end, progress, _evaluations(task, len(alphas), settings, care))
     chunks = alphas.split(chunk_points(task, settings, len(alphas)))
     statistics = _statistics(task, line, chunks, settings, derivatives=gauss_examples > 0)
     train = _evaluate(task, task.train, line, chunks, statistics, settings, max(gauss_examples, path_examples))
@@ -162,6 +165,14 @@ def jets(task: Task, start: Tensor, end: Tensor, alphas: Tensor, settings: Batch
     return _evaluate(task, task.train, line, chunks, statistics, settings, examples).outputs
 
 
+def _evaluations(task: Task, alphas: int, settings: BatchNormStatistics, care: Care) -> int:
+    """Return how often `walk` evaluates a network with one example, at most: examples times alphas, over its passes."""
+    estimation = sum(batch.stop - batch.start for batch in estimation_batches(task, settings))
+    losses = estimation + len(task.train)
+    refined = care.refinement.levels * 4 * care.refinement.points
+    return (losses + len(task.test)) * alphas + losses * (refined + care.repeats * task.normalised * alphas)
+
+
 def shuffled(task: Task, number: int) -> Task:
     """Return the task with its training examples in another order, the N-th random one."""
     train = task.train
@@ -206,12 +217,27 @@ def _by_example(task: Task, outputs_AGO: Tensor) -> tuple[np.ndarray, np.ndarray
 
 
 class _Line:
-    """Points (1 - alpha) start + alpha end, for endpoints of shape (D,)."""
+    """Points (1 - alpha) start + alpha end, for endpoints of shape (D,), and how much of the line is evaluated."""
 
-    def __init__(self, layout: Layout, start: Tensor, end: Tensor) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        start: Tensor,
+        end: Tensor,
+        progress: Callable[[float], None] = lambda share: None,
+        evaluations: int = 1,
+    ) -> None:
         self.layout = layout
+        self.progress = progress
+        self.evaluations = evaluations
+        self.evaluated = 0
         self.ends = start, end
         self.start, self.end, self.slope = (layout.split(theta) for theta in (start, end, end - start))
+
+    def count(self, evaluations: int) -> None:
+        """Report that so many more evaluations, alphas times examples, are done."""
+        self.evaluated += evaluations
+        self.progress(min(self.evaluated / self.evaluations, 1.0))
 
     def at(self, alphas_P: Tensor) -> Tensor:
         """Return the points, shape (P, D)."""
@@ -260,6 +286,7 @@ def _statistics(
                 found = task.over_points(jets, (0, 0, None))(chunk, theta, held)
                 for order, combination in enumerate(combinations):
                     combination.add(len(held.x), {name: jet[order] for name, jet in found.items()})
+            line.count(len(chunk) * (block[-1].stop - block[0].start))
     return [
         {name: Jet(*(combination.total[name] for combination in combinations)) for name in combinations[0].total}
         for combinations in orders
@@ -321,6 +348,7 @@ def _evaluate(
                 losses, right = sums(task, split, batch, outputs)
                 loss[where] += losses
                 hits[where] += right
+            line.count(len(chunk) * (block[-1].stop - block[0].start))
     if not terms:
         terms = [loss.new_empty(points, 0, 0) for _ in Jet._fields]
     return _Found(loss / len(split), hits / len(split), Jet(*terms))

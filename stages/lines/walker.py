@@ -7,6 +7,7 @@ import numpy as np
 
 from stages import config
 from stages.config import BatchNormStatistics, Run, of_runs
+from stages.config.run import NETWORK_OPTIONS
 from stages.lines.curves import OF_EXAMPLES, Curves
 from stages.lines.landscape import Surface, Trajectory
 from stages.lines.line import Endpoint, Line
@@ -14,10 +15,11 @@ from stages.lines.passed import passed, points_passed, trajectory_key
 from stages.lines.request import Request
 from stages.lines.section import VALUES, Section, section
 from stages.measures.projection import basis, progress
-from stages.progress import bar
+from stages.progress import Bar, bar
 from stages.store import Store
 from stages.training.run_files import RunFolder
 from stages.workers import server
+from stages.workers.task_queue import Effort
 from stages.workers.tasks import Places, Task, factories_of, run_tasks
 
 ROWS = 4
@@ -88,15 +90,15 @@ class Walker:
         keys = [None if self.diverged & {line.end.run_id, *line.reads} else request.key(line) for line in lines]
         todo = {key: line for key, line in zip(keys, lines, strict=True) if key and not store.has("lines", key)}
         work = [
-            self._task(([(line, run)], request), line.reads, run)
+            self._task(([(line, run)], request), line.reads, run, 1)
             for line, run in ((line, self.runs[line.end.run_id]) for line in todo.values())
         ]
         walked = [key for key in keys if key]
         reused = sum(key not in todo for key in walked)
         with bar(f"interpolate {title}", "line", len(lines), len(lines) - len(todo)) as progress:
             progress.set_postfix(reused=reused, diverged=len(lines) - len(walked))
-            for done in self._run("line_task", work):
-                progress.update(done)
+            for _ in self._run("line_task", work, progress):
+                pass
         found = [None if key is None else store.get("lines", key)[0] for key in keys]
         counts = f"{len(lines)} lines, {reused} reused, {len(walked) - reused} evaluated"
         return found, counts + f", {len(lines) - len(walked)} of diverged runs left out"
@@ -119,13 +121,13 @@ class Walker:
         }
         todo = [run_id for run_id, key in keys.items() if not store.has("trajectories", key)]
         work = [
-            self._task((run_id, run, settings), [run_id], run)
+            self._task((run_id, run, settings), [run_id], run, 1)
             for run_id, run in ((run_id, self.runs[run_id]) for run_id in todo)
         ]
         if keys:
             with bar(f"interpolate {title}", "trajectory", len(keys), len(keys) - len(todo)) as counted:
-                for done in self._run("trajectory_task", work):
-                    counted.update(done)
+                for _ in self._run("trajectory_task", work, counted):
+                    pass
         found = {}
         for run_id, key in keys.items():
             coordinates = progress(points_passed(run_id, self.runs[run_id], self.stored))
@@ -154,12 +156,12 @@ class Walker:
             reads = [point.run_id for point in sheet.section.points]
             for start in range(0, len(missing), ROWS):
                 part = tuple(missing[start : start + ROWS])
-                work.append(self._task((sheet.section, part, sheet.run, settings), reads, sheet.run))
+                work.append(self._task((sheet.section, part, sheet.run, settings), reads, sheet.run, len(part)))
         todo = sum(len(task.arguments[1]) for task in work)
         if wanted:
             with bar(f"interpolate {title}, planes", "row", rows, rows - todo) as counted:
-                for done in self._run("plane_task", work):
-                    counted.update(done)
+                for _ in self._run("plane_task", work, counted):
+                    pass
             lost = len(wanted) - len(drawn)
             print(f"interpolate {title}: {len(drawn)} planes, {todo} of {rows} rows evaluated, {lost} of diverged runs")
         found = {}
@@ -209,17 +211,24 @@ class Walker:
             ),
         )
 
-    def _run(self, name: str, work: Sequence[Task]) -> Iterator[int]:
+    def _run(self, name: str, work: Sequence[Task], counted: Bar) -> Iterator[int]:
         """Run tasks by the function `name` of `stages.lines.tasks`, which is imported only if there are some."""
         if work:
             server.start("stages.lines.tasks")  # while this process imports the same
             from stages.lines import tasks
 
-            yield from run_tasks(getattr(tasks, name), self.places, work)
+            yield from run_tasks(getattr(tasks, name), self.places, work, counted)
 
-    def _task(self, arguments: tuple, reads: Sequence[str], run: Run) -> Task:
-        """Return a task that reads the files of some runs and computes with the network of one."""
-        return Task(arguments, tuple(self.stored.path(run_id) for run_id in dict.fromkeys(reads)), factories_of([run]))
+    def _task(self, arguments: tuple, reads: Sequence[str], run: Run, units: int) -> Task:
+        """Return a task that reads the files of some runs and computes with the network of one.
+
+        Its cost is that of its lines. Between architectures it grows with the weights, so with the files that it reads.
+        """
+        files = tuple(self.stored.path(run_id) for run_id in dict.fromkeys(reads))
+        architecture = (run.network, *(getattr(run, option) for option in sorted(NETWORK_OPTIONS[run.network])))
+        size = max((file.stat().st_size for file in files), default=1)
+        effort = Effort(units, units * size, (*architecture, run.train_size))
+        return Task(arguments, files, factories_of([run]), effort)
 
 
 @dataclass(frozen=True)

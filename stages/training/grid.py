@@ -17,6 +17,7 @@ from stages.training.run_files import vector
 from stages.training.stack import train
 from stages.training.trained_arrays import to_arrays
 from stages.workers.device import device
+from stages.workers.shares import report_share
 from stages.workers.tasks import Places
 
 
@@ -26,7 +27,7 @@ def cached_dataset(path: Path) -> Dataset:
     return load_dataset(path, verify=False)
 
 
-def train_task(places: Places, runs: Sequence[tuple[str, Run]], settings: BatchNormStatistics) -> tuple[int, int, int]:
+def train_task(places: Places, runs: Sequence[tuple[str, Run]], settings: BatchNormStatistics) -> tuple[int, int]:
     """Train and evaluate what the store lacks of some runs of one stack key.
 
     Args:
@@ -35,7 +36,7 @@ def train_task(places: Places, runs: Sequence[tuple[str, Run]], settings: BatchN
         settings: How final weights are evaluated.
 
     Returns:
-        How many runs were trained, how many of these diverged, and how many runs there were.
+        How many runs were trained, and how many of these diverged.
 
     Raises:
         UserError: If the store lacks a run that was trained elsewhere.
@@ -50,11 +51,17 @@ def train_task(places: Places, runs: Sequence[tuple[str, Run]], settings: BatchN
             )
     diverged = 0
     if new:
-        for (key, run), trained in zip(new, train([run for _, run in new], dataset, device()), strict=True):
+        epochs = new[0][1].epochs
+
+        def progress(share: float) -> None:
+            report_share(share * epochs / (epochs + 1))  # the evaluation below takes about as long as an epoch
+
+        found = train([run for _, run in new], dataset, device(), progress=progress)
+        for (key, run), trained in zip(new, found, strict=True):
             store.put("runs", key, *to_arrays(trained, {"run": run.spec(), "dataset": dataset.checksum}))
             diverged += trained.diverged
     _evaluate(store, runs, dataset, settings)
-    return len(new), diverged, len(runs)
+    return len(new), diverged
 
 
 def _evaluate(store: Store, runs: Sequence[tuple[str, Run]], dataset: Dataset, settings: BatchNormStatistics) -> None:

@@ -9,6 +9,7 @@ from stages.config import Run
 from stages.training.capacity import capacity, numbers
 from stages.training.schedule import stack_order
 from stages.training.stack import stack_key
+from stages.workers.task_queue import Effort
 
 OVERHEAD = 2**19
 """Numbers (see `capacity.numbers`) that are computed with in the time that a step takes whatever its stack's size."""
@@ -18,6 +19,35 @@ SHARES = (1, 2, 3, 4)  # stacks for each worker that are tried
 def stacks(
     runs: Sequence[Run], image: tuple[int, ...], classes: int, workers: int, kind: str = "cpu"
 ) -> list[list[Run]]:
+    """Divide runs into stacks, as `_divide` does, the longest work first."""
+    return [stack for _, stack in _divide(runs, image, classes, workers, kind)]
+
+
+def stacks_with_efforts(
+    runs: Sequence[Run], examples: int, image: tuple[int, ...], classes: int, workers: int, kind: str = "cpu"
+) -> list[tuple[Effort, list[Run]]]:
+    """Divide runs into stacks as `_divide` does, and say how much work each is beside the others.
+
+    Args:
+        runs: The runs to train.
+        examples: Training examples of the dataset.
+        image: Shape (C, H, W) of one example.
+        classes: Of the dataset.
+        workers: Processes that share the work.
+        kind: Of device that they use, `cpu` or `cuda`.
+
+    Returns:
+        Stacks, the longest work first, each with its effort. Stacks of one stack key are of one kind.
+    """
+    return [
+        (Effort(len(stack), cost * (stack[0].train_size or examples), stack_key(stack[0])), stack)
+        for cost, stack in _divide(runs, image, classes, workers, kind)
+    ]
+
+
+def _divide(
+    runs: Sequence[Run], image: tuple[int, ...], classes: int, workers: int, kind: str
+) -> list[tuple[float, list[Run]]]:
     """Divide runs into stacks, the longest work first.
 
     Args:
@@ -28,7 +58,8 @@ def stacks(
         kind: Of device that they use, `cpu` or `cuda`.
 
     Returns:
-        Lists of runs with equal stack keys. How runs are divided changes how long training takes, not what it gives.
+        Lists of runs with equal stack keys, each with the time that it takes for each training example, in numbers. How
+        runs are divided changes how long training takes, not what it gives.
     """
     groups: dict[tuple, list[Run]] = defaultdict(list)
     for run in runs:
@@ -54,8 +85,7 @@ def stacks(
             divided += [(cost(key, len(stack)), stack) for stack in some]
         return sorted(divided, key=lambda pair: -pair[0])
 
-    best = min((divide(share) for share in SHARES), key=lambda pairs: _duration([time for time, _ in pairs], workers))
-    return [stack for _, stack in best]
+    return min((divide(share) for share in SHARES), key=lambda pairs: _duration([time for time, _ in pairs], workers))
 
 
 def _duration(times: Sequence[float], workers: int) -> float:

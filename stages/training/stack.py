@@ -1,6 +1,6 @@
 """The one training loop: many runs of one architecture, a leading dimension a run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import groupby
@@ -335,7 +335,11 @@ class Stack:
 
 
 def train(
-    runs: Sequence[Run], dataset: Dataset, device: torch.device, dtype: torch.dtype = torch.float32
+    runs: Sequence[Run],
+    dataset: Dataset,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> list[Trained]:
     """Train runs of one stack key: together, or one after the other where they are too large to gain from that.
 
@@ -346,6 +350,7 @@ def train(
         dataset: Their data.
         device: Where to train.
         dtype: Of weights and data.
+        progress: Called after each epoch with the share, from 0 to 1, of the work that is done.
 
     Returns:
         Each run, trained, in the order given.
@@ -354,22 +359,32 @@ def train(
         ValueError: If the runs cannot be stacked.
     """
     if capacity(runs[0], dataset.shape, dataset.classes, device.type) == 1:
-        return [_train([run], dataset, device, dtype)[0] for run in runs]
+        return [
+            _train([run], dataset, device, dtype, lambda share, done=done: progress((done + share) / len(runs)))[0]
+            for done, run in enumerate(runs)
+        ]
     order = sorted(range(len(runs)), key=lambda i: stack_order(runs[i]))
     members = [runs[i] for i in order]
     # One network alone is rounded otherwise than in company, so it gets company, whose results nobody reads.
-    trained = _train(members * 2 if len(members) == 1 else members, dataset, device, dtype)
+    trained = _train(members * 2 if len(members) == 1 else members, dataset, device, dtype, progress)
     finished = dict(zip(order, trained, strict=False))
     return [finished[i] for i in range(len(runs))]
 
 
-def _train(runs: Sequence[Run], dataset: Dataset, device: torch.device, dtype: torch.dtype) -> list[Trained]:
+def _train(
+    runs: Sequence[Run],
+    dataset: Dataset,
+    device: torch.device,
+    dtype: torch.dtype,
+    progress: Callable[[float], None],
+) -> list[Trained]:
     """Train a stack; it keeps company throughout, or never has any."""
     stack = Stack(runs, dataset, device, dtype)
     records = [_Record(run, theta) for run, theta in zip(stack.runs, stack.theta, strict=True)]
     rows = list(records)
     for epoch in range(runs[0].epochs):
         losses, distances = stack.epoch(epoch), stack.distances()
+        progress(stack.done / stack.steps)
         last = stack.done == stack.steps
         for record, loss, distance, theta in zip(rows, losses, distances, stack.theta, strict=True):
             if not record.diverged:

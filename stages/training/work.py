@@ -8,7 +8,7 @@ from stages.environment import identity
 from stages.store import Store
 from stages.training.given import given, states_of
 from stages.training.grid import train_task
-from stages.training.plan import stacks
+from stages.training.plan import stacks_with_efforts
 from stages.training.trained_arrays import to_arrays
 from stages.workers.device_type import device_type
 from stages.workers.tasks import Task, factories_of, room
@@ -71,12 +71,14 @@ def tasks_of(
         A task a stack.
     """
     key_of = {run: key for key, run in todo}
-    divided = stacks(list(key_of), dataset.shape, dataset.classes, room(), device_type()) if todo else []
+    runs, examples = list(key_of), len(dataset.train_x)
+    divided = stacks_with_efforts(runs, examples, dataset.shape, dataset.classes, room(), device_type()) if todo else []
     return [
         Task(
             ([(key_of[run], run) for run in stack], settings),
             tuple(store.path("runs", key_of[run]) for run in stack if key_of[run] in trained),
             factories_of(stack),
+            effort,
         )
-        for stack in divided
+        for effort, stack in divided
     ]

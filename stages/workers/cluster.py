@@ -12,6 +12,7 @@ import socket
 import ssl
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
@@ -26,10 +27,13 @@ from stages.errors import UserError
 from stages.files import write_bytes
 from stages.workers.local import jobs
 from stages.workers.server import ENVIRONMENT
+from stages.workers.task_queue import TaskQueue
 from stages.workers.tasks import Places, Task
 
 QUEUES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", "lsf": "LSFCluster"}
 CONNECT_SECONDS = 10
+POLL_SECONDS = 0.2
+"""With a limit, how often this machine looks for tasks that have ended."""
 ENCRYPTED = ("tls", "wss")
 TLS_VARIABLE = "DASK_DISTRIBUTED__COMM__TLS__"
 
@@ -183,10 +187,37 @@ def _workers(connected) -> dict[str, int]:
     return connected.nthreads()
 
 
-def run_tasks(scheduler: str, function: Callable[..., Any], places: Places, tasks: Sequence[Task]) -> Iterator[Any]:
-    """As `stages.workers.tasks.run_tasks`, on the cluster."""
+def run_tasks(
+    scheduler: str,
+    function: Callable[..., Any],
+    places: Places,
+    tasks: Sequence[Task],
+    queue: TaskQueue,
+    show: Callable[[], None],
+) -> Iterator[Any]:
+    """Do tasks on the cluster, as `stages.workers.tasks.run_tasks` does them.
+
+    Without a limit the scheduler gets all tasks at once. With one it gets as many as there are workers, and a new one
+    when one ends. Progress is counted by task: workers have no memory in common with this machine.
+
+    Args:
+        scheduler: Address or batch system, as MLI_SCHEDULER has it.
+        function: A function of a module, so that workers can import it.
+        places: Where files are.
+        tasks: What to do.
+        queue: The same tasks, of which it says which may begin.
+        show: Called when a task has ended, and with a limit now and then.
+
+    Yields:
+        What `function` returns, in order of completion.
+
+    Raises:
+        UserError: If tasks end workers, the scheduler is lost, or its workers lack the project.
+        ModuleNotFoundError: If a task raises it on a worker that has the project.
+        RuntimeError: If a task raises it.
+    """
     connected = client(scheduler)
-    from distributed import KilledWorker, as_completed
+    from distributed import KilledWorker
 
     if not _workers(connected):
         print(f"waiting for a worker to join {scheduler}", file=sys.stderr)
@@ -194,22 +225,28 @@ def run_tasks(scheduler: str, function: Callable[..., Any], places: Places, task
     digest = hashlib.sha256(content).hexdigest()
     # As a task, not scattered: what a lost worker held is then made again from what the scheduler has.
     dataset = connected.submit(_same, content, key=f"dataset-{digest}")
-    futures = [
-        connected.submit(
-            _execute, function, task.arguments, _carried(places, task), dataset, digest, agreed(task), pure=False
+    futures: dict[Any, int] = {}
+
+    def submit(number: int) -> None:
+        task = tasks[number]
+        carried = _carried(places, task)
+        future = connected.submit(
+            _execute, function, task.arguments, carried, dataset, digest, agreed(task), pure=False
         )
-        for task in tasks
-    ]
+        futures[future] = number
+
     try:
-        for future in as_completed(futures):
-            result, files = future.result()
+        for future in _completed(connected, submit, futures, queue, show):
+            result, files, seconds = future.result()
             for name, data in files.items():
                 target = places.store / name
                 if not target.exists():
                     write_bytes(target, data)
                     target.chmod(0o444)
+            queue.finish(futures.pop(future), seconds)
             future.release()
             yield result
+            show()
     except KilledWorker as error:
         raise UserError(
             "a task ended one worker of the cluster after another, perhaps for want of memory; what was finished is "
@@ -227,7 +264,31 @@ def run_tasks(scheduler: str, function: Callable[..., Any], places: Places, task
             "it, with its requirements and PYTHONPATH=."
         ) from error
     finally:
-        connected.cancel(futures)
+        connected.cancel(list(futures))
+
+
+def _completed(
+    connected, submit: Callable[[int], None], futures: dict[Any, int], queue: TaskQueue, show: Callable[[], None]
+) -> Iterator[Any]:
+    """Submit tasks as the queue lets them begin, and yield those of `futures` that have ended."""
+    from distributed import as_completed
+
+    if queue.limit is None:
+        while (task := queue.take()) is not None:
+            submit(task)
+        yield from as_completed(list(futures))
+        return
+    while True:
+        room = max(len(_workers(connected)), 1)  # workers come and go
+        while len(futures) < room and (task := queue.take()) is not None:
+            submit(task)
+        if not futures:
+            return
+        ended = [future for future in futures if future.done()]
+        yield from ended
+        if not ended:
+            show()
+            time.sleep(POLL_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -304,8 +365,8 @@ def _execute(
     dataset: bytes,
     digest: str,
     expected: Agreement,
-) -> tuple[Any, dict[str, bytes]]:
-    """Do a task on a worker, in a folder of its own; return its result and what it left in its store."""
+) -> tuple[Any, dict[str, bytes], float]:
+    """Do a task on a worker, in a folder of its own; return its result, what it left in its store, and its seconds."""
     from distributed import get_worker
 
     worker = get_worker()
@@ -322,7 +383,9 @@ def _execute(
         places = Places(kept, Path(folder) / "store", Path(folder) / "runs")
         for name, data in carried.items():
             write_bytes(Path(folder) / name, data)
+        began = time.monotonic()
         result = function(places, *arguments)
+        seconds = time.monotonic() - began
         made = (path for path in places.store.rglob("*") if path.is_file())
         files = {path.relative_to(places.store).as_posix(): path.read_bytes() for path in made}
-    return result, {name: data for name, data in files.items() if f"store/{name}" not in carried}
+    return result, {name: data for name, data in files.items() if f"store/{name}" not in carried}, seconds

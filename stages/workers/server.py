@@ -6,11 +6,14 @@ A stage starts it as soon as the store lacks something, before it imports PyTorc
 import multiprocessing
 import os
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 
+STARTED = time.monotonic()
+"""When this process started, within some hundredths of a second, by `time.monotonic`."""
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # sums in another order give other bits
     "MKL_NUM_THREADS": "1",

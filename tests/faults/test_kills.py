@@ -77,6 +77,21 @@ def test_an_interrupt_ends_a_stage_at_once_and_it_goes_on_from_there(sources, fi
     assert project.leftovers() == []
 
 
+def test_a_run_out_of_time_is_one_sentence_and_goes_on_to_the_same_bytes(sources, finished, tmp_path):
+    project = sources.copy(tmp_path / "project")
+    command = (sys.executable, "-m", "dvc", "repro")
+    done = project.run(*command, MLI_TIME="0.001")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "error: train_grid tiny: 0 of 4 runs are done and kept, 4 are left" in done.stderr
+    assert not any((project.folder / "data" / folder).exists() for folder in ("runs/tiny", "training/tiny"))
+    assert project.leftovers() == []
+    done = project.run(*command, MLI_TIME="600")
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
+    assert project.contents() == finished.contents()
+    assert (project.folder / "dvc.lock").read_bytes() == (finished.folder / "dvc.lock").read_bytes()
+
+
 def test_of_two_runs_at_once_one_waits_or_is_refused_and_the_result_is_that_of_one(sources, finished, tmp_path):
     project = sources.copy(tmp_path / "project")
     both = [start(project), start(project)]
