@@ -118,10 +118,7 @@ class TaskQueue:
         if self._said or not self._shares or self._left() > 0:
             return None
         self._said = True
-        return (
-            f"MLI_TIME: the {self.limit:g} s are over, and tasks under way take longer than expected; they are not "
-            f"stopped ({len(self._shares)} tasks)"
-        )
+        return f"MLI_TIME: the {self.limit:g} s are over; tasks under way ({len(self._shares)}) are not stopped"
 
     def _can_end(self, effort: Effort) -> bool:
         """Return whether a task can end in time; it may begin as long as time is left if no task has ended before."""
