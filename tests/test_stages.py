@@ -268,7 +268,7 @@ def test_bars_advance_by_epochs_and_alphas_and_end_at_all_of_it(finished, monkey
 def test_a_stage_out_of_time_leaves_no_output_and_goes_on_from_the_store(finished, monkeypatch):
     expected = contents(finished)
     monkeypatch.setenv("MLI_TIME", "3600")
-    where = {train_task: "stages.train_grid", line_task: "stages.lines.walker"}
+    where = {train_task: "stages.training.work", line_task: "stages.lines.tasks"}
     for stage, kind, what, total, task in (
         (train_grid, "runs", "run", 4, train_task),
         (interpolate, "lines", "line", 4, line_task),
