@@ -1,9 +1,10 @@
-"""What the same bits on every processor cost: the same work by MKL's branch COMPATIBLE and by others."""
+"""What the same bits on every processor cost: the same work by each choice of MLI_PRODUCTS."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,10 @@ from benchmarks.sides import alternate, product_rate
 from stages.config import Run, load
 from stages.datasets.dataset import Dataset
 from stages.datasets.digits import load_digits
+from stages.products import SETTINGS, VARIABLE
 from stages.training.plan import stacks
 from stages.training.stack import train
 
-BRANCHES = ("COMPATIBLE", "AVX2", "OFF")
 CPU = torch.device("cpu")
 
 
@@ -39,27 +40,52 @@ def train_all(digits: Dataset, grid: Sequence[Sequence[Run]]) -> None:
 
 
 def table(epochs: int) -> list[str]:
-    """Return the lines of a table: a process a branch, since MKL reads it once."""
-    lines = ["| MKL_CBWR | default `classifiers` grid | products 128×1024×1024 |", "|---|---|---|"]
-    for branch in BRANCHES:
+    """Return the lines of a table: a process a choice, since the libraries read it once."""
+    found = {}
+    for choice in SETTINGS:
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.branches", str(epochs)],
-            env=os.environ | {"MKL_CBWR": branch},
+            env=os.environ | {VARIABLE: choice},
             check=True,
             capture_output=True,
             encoding="utf-8",
         )
-        seconds, rate = map(float, done.stdout.split())
-        lines.append(f"| {branch} | {seconds:.3g} s | {rate:.3g} GFLOP/s |")
+        found[choice] = json.loads(done.stdout)
+    lines = [f"| work | {' | '.join(SETTINGS)} |", f"|---|{'---|' * len(SETTINGS)}"]
+    for work in next(iter(found.values())):
+        lines.append(f"| {work} | {' | '.join(f'{found[choice][work]:.3g}' for choice in SETTINGS)} |")
     return lines
 
 
 def main() -> None:
-    """Print the seconds of the first epochs of the grid and the rate of products, by this process's branch."""
+    """Print, as JSON, what this process's choice takes for each work."""
+    from benchmarks import run as other  # which imports this module
+
     torch.set_num_threads(1)
-    digits, grid = default_grid(int(sys.argv[1]))
-    seconds = alternate({"grid": lambda: train_all(digits, grid)}, 3)["grid"].cpu
-    print(seconds, product_rate(4, 128, 1024, 1024, place=CPU) / 1e9)
+    epochs = int(sys.argv[1])
+    digits, grid = default_grid(epochs)
+    data = other.mnist_like()
+    narrow = [other.mlp((128, 128), seed=seed).model_copy(update={"train_size": 12_800}) for seed in range(16)]
+    wide = [other.mlp((1024, 1024), seed=seed).model_copy(update={"train_size": 6_400}) for seed in (0, 1)]
+    task, start, end, _ = other.line_of(other.mlp((128, 128)), data)
+    wide_task, wide_start, wide_end, _ = other.line_of(other.mlp((1024, 1024)), data)
+
+    def line(*what: object, points: int) -> Callable[[], object]:
+        alphas = torch.linspace(0, 1, points)
+        return lambda: other.walk(*what, alphas, other.STATISTICS, other.GAUSS_EXAMPLES, 0)
+
+    sides = {
+        f"default `classifiers` grid, {epochs} epochs, s": lambda: train_all(digits, grid),
+        "16 networks 784-128-128-10, 100 steps, s": lambda: train(narrow, data, CPU),
+        "2 networks 784-1024-1024-10, 50 steps, s": lambda: train(wide, data, CPU),
+        "a line of 784-128-128-10, 50 α, s": line(task, start, end, points=50),
+        "a line of 784-1024-1024-10, 4 α, s": line(wide_task, wide_start, wide_end, points=4),
+    }
+    with torch.no_grad():
+        lines = {name: seconds.cpu for name, seconds in alternate(dict(list(sides.items())[3:]), 1).items()}
+    found = {name: seconds.cpu for name, seconds in alternate(dict(list(sides.items())[:3]), 2).items()} | lines
+    found["products 4 × 128×1024×1024, GFLOP/s"] = product_rate(4, 128, 1024, 1024, place=CPU) / 1e9
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

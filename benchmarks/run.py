@@ -5,6 +5,7 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from benchmarks import branches, convolutions, scale, usual
 from benchmarks.sides import alternate, product_rate
+from stages import products
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
 from stages.files import write_bytes
@@ -179,6 +181,13 @@ def wide_training(data: Dataset) -> tuple[float, float]:
     return work / took.wall / 1e9, product_rate(4, 128, 1024, 1024, place=CPU) / 1e9
 
 
+def _processor() -> str:
+    """Return what the machine calls its processor."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
 def main() -> None:
     """Measure and write BENCHMARKS.md."""
     if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
@@ -206,7 +215,8 @@ def main() -> None:
         "time, batch norm frozen. Ours re-estimates batch-norm statistics with their derivatives. Other sides are",
         "timed on some networks or one α and multiplied, the default grid on the first epochs of both.",
         "",
-        f"{platform.machine()}, torch {torch.__version__}, all sides with MKL_CBWR={os.environ['MKL_CBWR']}.",
+        f"{_processor()}, torch {torch.__version__}, {date.today()}; all sides with "
+        f"{products.VARIABLE}={os.environ.get(products.VARIABLE) or products.DEFAULT}.",
     ]
     for first, second, part in tables:
         text += ["", f"| work | ours | {first} | {second} |", "|---|---|---|---|", *(row.markdown() for row in part)]
@@ -217,7 +227,8 @@ def main() -> None:
         "",
         a_landscape(data, 3),
         "",
-        f"The same by branches of MKL, {OUR_EPOCHS} epochs of the grid. Only the first has the same bits everywhere.",
+        f"The same work by {products.VARIABLE}, CPU seconds of one thread; `portable` has the same bits on every maker's",
+        "processors, `native` those of this kind of processor alone.",
         "",
         *branches.table(OUR_EPOCHS),
         "",

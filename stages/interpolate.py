@@ -39,7 +39,7 @@ def check_trained(name: str, stored: RunFolder, runs: Iterable[str]) -> None:
         raise UserError(
             f"{stored.path(missing[0])} is missing: suite {name} was not trained with these parameters in this "
             f"environment (PyTorch {here['torch']}, {here['device']}, {here['MKL_CBWR']}); run train_grid first, with "
-            "the same MLI_ and MKL_ variables, or `dvc repro`"
+            "the same MLI_ variables, or `dvc repro`"
         )
 
 
