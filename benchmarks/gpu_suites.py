@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from stages.config import Params, Run
-from stages.datasets.dataset import Dataset, load_dataset, save_dataset
+from stages.datasets.dataset import Dataset, load_dataset
+from stages.datasets.splits import save_dataset
 from stages.download import load_source
 from stages.lines.sweep import walk
 from stages.networks.evaluation import task_of

@@ -15,9 +15,9 @@ import pandas as pd
 
 from stages.config import OWN_LINE
 from stages.errors import UserError
-from stages.files import read_csv
 from stages.measures.contrast import SETTING
 from stages.measures.proportion import newcombe, wilson
+from stages.tables import read_csv
 
 CELL = ["optimizer", "batch_norm", "lr"]
 COLUMNS = {*SETTING, "line", "status", "monotonic", "final_train_loss", "distance"}

@@ -4,8 +4,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stages.files import write_csv
 from stages.measures.proportion import newcombe, wilson
+from stages.tables import write_csv
 from tools import compare_runs
 
 MEASURES = Path(__file__).resolve().parents[2] / "reports" / "measures.csv"
