@@ -11,8 +11,8 @@ import sys
 VARIABLE = "MLI_PRODUCTS"
 DEFAULT = "avx2"
 
-# What a processor with AVX2 has beyond it, by NumPy's names. Those that NumPy or the processor lacks are passed over.
-_BEYOND_AVX2 = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR X86_V4"
+# What a processor with AVX2 has beyond it, by NumPy's names. NumPy passes over those that the processor lacks.
+_BEYOND_AVX2 = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL"
 _AVX2 = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",

@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from dvc.utils.serialize import parse_yaml
+from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small_project import ROOT
@@ -76,7 +76,11 @@ def test_no_scalar_is_read_otherwise_than_by_dvc(spelling):
             ours = read_yaml(text)
         except (UserError, yaml.YAMLError):
             continue
-        assert repr(ours) == repr(parse_yaml(text, "params.yaml"))
+        try:
+            theirs = parse_yaml(text, "params.yaml")
+        except YAMLFileCorruptedError:  # then DVC runs nothing
+            continue
+        assert repr(ours) == repr(theirs)
 
 
 @pytest.mark.parametrize("path", ["params.yaml", "paper/params.yaml", "mine/params.yaml"])
