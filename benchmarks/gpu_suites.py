@@ -24,7 +24,7 @@ EXAMPLES = 500
 AGREES = 1e-4
 """Difference of a curve from the CPU's, relative to its largest value, that rounding may make in two epochs."""
 ROUGHLY_AGREES = 5e-2
-"""The same of the losses of networks with dropout, which draws other numbers on a GPU."""
+"""Relative difference that losses of networks with dropout may have, which draws other numbers on a GPU."""
 
 
 def cut(run: Run) -> Run:

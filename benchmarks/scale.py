@@ -31,7 +31,7 @@ class Grid(NamedTuple):
 
     seconds: float
     mebibytes: float
-    """Of its largest process."""
+    """Peak memory of the largest process."""
 
 
 def project(folder: Path, runs: int) -> None:
@@ -70,7 +70,7 @@ def train(runs: int, **environment: str) -> Grid:
 
 
 def train_alone(runs: int) -> Grid:
-    """As `train`, in a process of its own, whose children's memory is that of this grid only."""
+    """Train a grid in a process of its own, so that the memory of its children is that of this grid only."""
     code = f"import json; from benchmarks.scale import train; print(json.dumps(train({runs})))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, encoding="utf-8")
     return Grid(*json.loads(done.stdout))

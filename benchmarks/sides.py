@@ -14,7 +14,7 @@ class Seconds(NamedTuple):
 
     wall: float
     cpu: float
-    """Of this process and its finished children."""
+    """CPU seconds of this process and its finished children."""
 
 
 def alternate(sides: dict[str, Callable[[], object]], repeats: int, warm_up: bool = True) -> dict[str, Seconds]:
