@@ -72,7 +72,7 @@ def main() -> None:
 
     def line(*what: object, points: int) -> Callable[[], object]:
         alphas = torch.linspace(0, 1, points)
-        return lambda: other.walk(*what, alphas, other.STATISTICS, other.GAUSS_EXAMPLES, 0)
+        return lambda: other.sweep.walk(*what, alphas, other.STATISTICS, other.GAUSS_EXAMPLES, 0)
 
     sides = {
         f"default `classifiers` grid, {epochs} epochs, s": lambda: train_all(digits, grid),

@@ -3,10 +3,11 @@
 (a) one network at a time, `torch.optim`, a `DataLoader` over a torchvision-like dataset of images with `ToTensor`;
 (b) the same with the data resident in tensors;
 (c) `loss-landscapes` from PyPI for curves of the loss, data in tensors;
-(d) Gauss length by double backward passes through an interpolated forward, one alpha at a time.
+(d) Gauss length by double backward passes through an interpolated forward, one alpha at a time; with batch norm either
+    with its statistics held at each alpha, or with their derivatives, by double backward passes too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -137,30 +138,93 @@ def landscape(start: nn.Module, end: nn.Module, steps: int, dataset: Dataset) ->
     return np.array(found)
 
 
-def gauss_length(net: nn.Module, start: list[Tensor], end: list[Tensor], alphas: list[float], x: Tensor) -> float:
-    """Return the mean Gauss length of examples, by double backward, one alpha at a time (batch norm frozen)."""
+def gauss_length(
+    net: nn.Module,
+    start: list[Tensor],
+    end: list[Tensor],
+    alphas: list[float],
+    x: Tensor,
+    train_x: Tensor | None = None,
+) -> float:
+    """Return the mean Gauss length of examples, by double backward, one alpha at a time.
+
+    Args:
+        net: The network, in whose batch norm are the statistics to hold.
+        start: Weights at alpha 0.
+        end: Weights at alpha 1.
+        alphas: Where.
+        x: The examples.
+        train_x: Examples that statistics of batch norm are estimated from anew, with their derivatives; None to hold
+            them.
+
+    Returns:
+        The mean over the examples, in radians.
+    """
     net.eval()
     names = [name for name, _ in net.named_parameters()]
+    held = [(layer.running_mean, layer.running_var) for layer in net if isinstance(layer, nn.BatchNorm1d)]
     speeds = []
     for value in alphas:
+        alpha = torch.tensor(value, requires_grad=True)
+
+        def weights(at: Tensor) -> dict[str, Tensor]:
+            return {n: (1 - at) * a + at * b for n, a, b in zip(names, start, end, strict=True)}
+
+        moving = None if train_x is None else _moving_statistics(net, weights, alpha, train_x)
         total = []
         for batch in x.split(1000):
-            alpha = torch.tensor(value, requires_grad=True)
-
-            def outputs(at: Tensor, batch: Tensor = batch) -> Tensor:
-                weights = {n: (1 - at) * a + at * b for n, a, b in zip(names, start, end, strict=True)}
-                return functional_call(net, weights, (batch,))
-
-            z = outputs(alpha)
-            probe = torch.zeros_like(z, requires_grad=True)
-            velocity = _forward_by_two_backwards(z, alpha, probe)
-            acceleration = _forward_by_two_backwards(velocity, alpha, torch.zeros_like(z, requires_grad=True))
-            v, a = velocity.detach(), acceleration.detach()
+            statistics = held
+            if moving is not None:
+                ahead = alpha - value
+                flat = moving[0] + ahead * moving[1] + ahead * ahead / 2 * moving[2]
+                parts = flat.split([part.numel() for pair in held for part in pair])
+                statistics = list(zip(parts[::2], parts[1::2], strict=True))
+            z, _ = _forward(net, weights(alpha), batch, statistics)
+            _, v, a = _derivatives(z, alpha)
             unit = v / v.norm(dim=1, keepdim=True)
             across = a - (a * unit).sum(1, keepdim=True) * unit
             total.append(across.norm(dim=1) / v.norm(dim=1))
         speeds.append(torch.cat(total))
     return float(torch.trapezoid(torch.stack(speeds), torch.tensor(alphas), dim=0).mean())
+
+
+def _forward(
+    net: nn.Module, weights: dict[str, Tensor], x: Tensor, statistics: list[tuple[Tensor, Tensor]] | None
+) -> tuple[Tensor, list[Tensor]]:
+    """Return outputs, and mean and variance of each batch norm; it normalises by the given ones, or else by these."""
+    found: list[Tensor] = []
+    for name, layer in net.named_children():
+        own = {key: weights[f"{name}.{key}"] for key, _ in layer.named_parameters()}
+        if not isinstance(layer, nn.BatchNorm1d):
+            x = functional_call(layer, own, (x,))
+            continue
+        if statistics is None:
+            mean, variance = x.mean(0), x.var(0, correction=0)
+            found += [mean, variance * (len(x) / (len(x) - 1))]
+        else:
+            mean, variance = statistics[len(found) // 2]
+            found += [mean, variance]
+        x = (x - mean) * (torch.rsqrt(variance + layer.eps) * own["weight"]) + own["bias"]
+    return x, found
+
+
+def _moving_statistics(
+    net: nn.Module, weights: Callable[[Tensor], dict[str, Tensor]], alpha: Tensor, train_x: Tensor
+) -> tuple[Tensor, ...]:
+    """Return all statistics of batch norm as one vector, mean over batches of 512, and its first two derivatives."""
+    sums: list[Tensor | float] = [0.0, 0.0, 0.0]
+    for batch in train_x.split(512):
+        _, found = _forward(net, weights(alpha), batch, None)
+        terms = _derivatives(torch.cat(found), alpha)
+        sums = [total + len(batch) / len(train_x) * term for total, term in zip(sums, terms, strict=True)]
+    return tuple(sums)
+
+
+def _derivatives(z: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return z with its first two derivatives by alpha, detached."""
+    velocity = _forward_by_two_backwards(z, alpha, torch.zeros_like(z, requires_grad=True))
+    acceleration = _forward_by_two_backwards(velocity, alpha, torch.zeros_like(z, requires_grad=True))
+    return z.detach(), velocity.detach(), acceleration.detach()
 
 
 def _forward_by_two_backwards(z: Tensor, alpha: Tensor, probe: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ def status(diverged: bool, final_train_loss: float, threshold: float) -> str:
 
 def tables(store: Store, runs: dict[str, Run], evaluations: dict[str, str], threshold: float) -> tuple:
     """Return the table of runs (one row each) and that of epochs (one row a run and epoch), in the order of `runs`."""
-    rows, epochs = [], []
+    rows, courses = [], []
     for key in runs:
         arrays, about = store.get("runs", key)
         numbers = store.get("evaluations", evaluations[key])[0]["numbers"]
@@ -50,10 +50,15 @@ def tables(store: Store, runs: dict[str, Run], evaluations: dict[str, str], thre
             | {"final_epoch_loss": arrays["epoch_loss"][-1] if len(arrays["epoch_loss"]) else np.nan}
             | dict(zip(EVALUATED, numbers, strict=True))
         )
-        done = np.arange(1, len(arrays["epoch_loss"]) + 1)
-        columns = {"epoch": done, "loss": arrays["epoch_loss"], "distance": arrays["epoch_distance"]}
-        epochs.append(pd.DataFrame({"run_id": key} | columns))
-    return pd.DataFrame(rows), pd.concat(epochs, ignore_index=True)
+        courses.append((arrays["epoch_loss"], arrays["epoch_distance"]))
+    done = [len(loss) for loss, _ in courses]
+    epochs = {
+        "run_id": np.repeat(list(runs), done),
+        "epoch": np.concatenate([np.arange(1, count + 1) for count in done]),
+        "loss": np.concatenate([loss for loss, _ in courses]),
+        "distance": np.concatenate([distance for _, distance in courses]),
+    }
+    return pd.DataFrame(rows), pd.DataFrame(epochs)
 
 
 def check_sizes(name: str, runs: Sequence[Run], examples: int) -> None:

@@ -24,6 +24,8 @@ from stages.networks.batch_norm import along_channels, normalise, other_dimensio
 
 Terms = tuple[Tensor | None, Tensor | None]
 """First and second derivative; None for zero."""
+Series = tuple[Tensor, Tensor | None, Tensor | None]
+"""A value with its first and second derivative; None for zero."""
 
 
 class Jet(NamedTuple):
@@ -342,19 +344,32 @@ def _normalise(mode: Taylor, x: Tensor, weight: Tensor, bias: Tensor, epsilon: f
     s = r * w
     s1 = _add(_times(r1, w), _times(r, w1))
     s2 = _add(_add(_times(r2, w), _times(r, w2)), _times(2, _times(r1, w1)))
-    y = (c * s).add_(b)
-    y1 = _dot(((c1, s), (c, s1)), b1)
-    y2 = _dot(((c2, s), (c1, _times(2, s1)), (c, s2)), b2)
+    y = torch.addcmul(b, c, s)
+    y1, y2 = _product_terms(b1, b2, (c, c1, c2), (s, s1, s2))
     return mode.track(y, y1, y2), mode.track(m, m1, m2), mode.track(v, v1, v2)
 
 
-def _dot(pairs: tuple[tuple[Tensor | None, Tensor | None], ...], shift: Tensor | None) -> Tensor | None:
-    """Return the sum of products and a shift, in one memory."""
-    total = None
-    for a, b in pairs:
-        if a is not None and b is not None:
-            total = a * b if total is None else total.add_(a * b)
-    return shift if total is None else _add_to(total, shift)
+def _product_terms(shift1: Tensor | None, shift2: Tensor | None, x: Series, scale: Series) -> Terms:
+    """Return the derivatives of shift + x scale, from those of the shift and from two series: values and derivatives.
+
+    Each product is added in the same pass over x that computes it.
+    """
+    (x0, x1, x2), (s0, s1, s2) = x, scale
+    first = _add_product(_add_product(shift1, x1, s0), x0, s1)
+    second = _add_product(_add_product(_add_product(shift2, x2, s0), x1, _times(2, s1)), x0, s2)
+    return first, second
+
+
+def _add_product(total: Tensor | None, a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    """Return total + a b; what is None is zero."""
+    if a is None or b is None:
+        return total
+    return a * b if total is None else torch.addcmul(total, a, b)
+
+
+def _addcmul(mode: Taylor, value: Tensor, shift: Tensor, x: Tensor, scale: Tensor) -> Terms:
+    terms = _product_terms(*mode.terms(shift), (x, *mode.terms(x)), (scale, *mode.terms(scale)))
+    return tuple(None if term is None else term.expand_as(value) for term in terms)
 
 
 def _along(term: Tensor | None, x: Tensor) -> Tensor | None:
@@ -426,6 +441,7 @@ RULES: dict[Callable, Callable[..., Terms]] = {
     **{layer: _affine(layer) for layer in AFFINE},
     F.max_pool2d: _max_pool,
     F.pad: _pad,
+    torch.addcmul: _addcmul,
     Tensor.square: _power_of_itself,
     torch.square: _power_of_itself,
     **dict.fromkeys((F.relu, torch.relu, Tensor.relu), _relu),

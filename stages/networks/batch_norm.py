@@ -60,9 +60,10 @@ def apply_batch_norm(layer: WithStatistics, x: Tensor, weight: Tensor, bias: Ten
         The normalised x, scaled and shifted.
     """
     if layer.given is not None:
-        mean, variance = (along_channels(statistic, x) for statistic in layer.given)
-        scale = torch.rsqrt(variance + epsilon) * along_channels(weight, x)
-        return (x - mean) * scale + along_channels(bias, x)
+        mean, variance = layer.given
+        scale = torch.rsqrt(variance + epsilon) * weight
+        shift = bias - mean * scale  # of one number a channel, so that x is passed over once
+        return torch.addcmul(along_channels(shift, x), x, along_channels(scale, x))
     y, mean, variance = normalise(x, weight, bias, epsilon)
     if layer.observer is not None:
         count = x.numel() // x.shape[1]

@@ -39,6 +39,21 @@ def test_carried_derivatives_are_nested_ones(activation, batch_norm):
             torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("which", [("shift", "x", "scale"), ("shift",), ("x",), ("scale",), ("shift", "scale")])
+def test_a_sum_and_product_in_one_moves_with_each_of_its_arguments(which):
+    shapes = {"shift": (1, 3), "x": (5, 3), "scale": (1, 3)}
+    values = {name: torch.randn(shape, dtype=torch.float64) for name, shape in shapes.items()}
+    moves = {name: Moving(values[name], *torch.randn(2, *shapes[name], dtype=torch.float64)) for name in which}
+
+    def function(given):
+        known = values | given
+        return {"outputs": torch.addcmul(known["shift"], known["x"], known["scale"])}
+
+    for ours, theirs in zip(expand(function, moves)["outputs"], nested(function, moves)["outputs"], strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-14)
+        assert ours.shape == (5, 3)
+
+
 def test_nested_derivatives_are_those_of_a_known_curve():
     jet = Moving(torch.tensor(2.0), torch.tensor(3.0), torch.tensor(5.0))
     found = nested(lambda given: {"cube": given["x"] ** 3}, {"x": jet})["cube"]
