@@ -11,12 +11,12 @@ replaced by one that notes that it ran and writes constant outputs, but for the 
 import copy
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, get_args, get_origin
 
 import pytest
 import yaml
 from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
+from parameter_classes import kinds
 from pydantic import BaseModel
 from small import HEADER
 from small_project import ROOT
@@ -206,17 +206,6 @@ class Project:
         ran = log.read_text().split() if log.exists() else []
         assert len(ran) == len(set(ran))
         return set(ran) - {stage.addressing for stage in self.stages() if stage.always_changed}
-
-
-def kinds(model: object, path: str = "") -> Iterator[str]:
-    """Yield the fields of a parameter class and of all classes that its fields hold, as Class.field."""
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        for name, field in model.model_fields.items():
-            yield f"{model.__name__}.{name}"
-            yield from kinds(field.annotation)
-    elif get_origin(model) is not None:
-        for part in get_args(model)[: 1 if get_origin(model) is Annotated else None]:
-            yield from kinds(part)
 
 
 def held(model: BaseModel) -> Iterator[str]:
