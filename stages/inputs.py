@@ -80,6 +80,9 @@ def networks_of(job: Job, suite: str) -> dict[str, object]:
     Returns:
         The identity of each factory and the digest of each file of weights, by name.
     """
+    given = job.params.suite(suite)
+    if not {"factory", "weights"} & {*given.runs, *(key for grid in given.grids.values() for key in grid)}:
+        return {}  # most suites: their runs need not be expanded
     runs = job.params.runs(suite)
     found: dict[str, object] = {}
     for factory in sorted({run.factory for run in runs if run.factory}):
