@@ -2,12 +2,11 @@
 
 DVC compares files. It sees neither the environment, nor the modules that a script or a network of yours imports, nor
 images, texts and weights that lie anywhere. This stage runs each time and writes them down; other stages depend on what
-it writes. Stages over all suites read digests of the suites from it too: as parameters of each of these stages, all
-suites would stand in dvc.lock once a stage, and DVC reads and writes dvc.lock after every stage that ran.
+it writes. Parameters are among it: DVC would parse params.yaml again for each stage that lists some, and keep a copy of
+their values in dvc.lock, which it reads and writes after every stage that ran.
 """
 
 import hashlib
-import json
 from pathlib import Path
 
 from stages.command import Job, main
@@ -15,17 +14,16 @@ from stages.config import Params
 from stages.config.params import ImageFolderSource, Source, TextSource
 from stages.environment import environment
 from stages.files import digest_file, replacing, write_json
+from stages.parameter_files import PARAMETERS, parameter_files
 from stages.source import source_digests
 
 MISSING = "missing"
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = ("download", "train_grid", "interpolate", "simulate", "measure", "plot", "report")
-"""Stages whose code is written down: each is a module of package `stages`."""
-ORDER, SUITES, CODE = "order.json", "suites.json", "code"
+CODE = "code"
 
 
 def inputs(job: Job) -> None:
-    """Write what the environment, the code of each stage, each dataset and each suite is made of.
+    """Write what the environment, the code and parameters of each stage, each dataset and each suite are made of.
 
     Args:
         job: The parameters and folders.
@@ -37,11 +35,13 @@ def inputs(job: Job) -> None:
         write_json(folder / "environment.json", environment())
         for name, source in job.params.datasets.items():
             write_json(folder / "datasets" / f"{name}.json", files_of(source))
-        for name, suite in job.params.suites.items():
-            order = {"order": order_of(suite.model_dump(mode="json"))}
-            write_json(folder / "suites" / f"{name}.json", order | networks_of(job, name))
-        for name in (ORDER, SUITES, *map(code_of, SCRIPTS)):
-            write_json(folder / name, committed(name, ROOT, job.params))
+        for name in job.params.suites:
+            write_json(folder / "suites" / f"{name}.json", networks_of(job, name))
+        known: dict[Path, set[Path]] = {}
+        for name in PARAMETERS:
+            write_json(folder / code_of(name), source_digests(ROOT, f"stages.{name}", known))
+        for name, values in parameters_of(job.params).items():
+            write_json(folder / name, values)
 
 
 def code_of(script: str) -> str:
@@ -49,58 +49,9 @@ def code_of(script: str) -> str:
     return f"{CODE}/{script}.json"
 
 
-def committed(name: str, root: Path, params: Params) -> object:
-    """Return what one of the files holds that depend on committed files alone: on parameters or on code.
-
-    Args:
-        name: `order.json`, `suites.json` or `code/SCRIPT.json`.
-        root: The project's root.
-        params: The parameters.
-
-    Returns:
-        A digest of the order of all keys, one digest for each suite, or one for each source file.
-
-    Raises:
-        KeyError: If the file depends on something else.
-        UserError: If a source file is not Python.
-    """
-    if name == ORDER:
-        return order_of(params.model_dump(mode="json"))
-    if name == SUITES:
-        return suite_digests({name: suite.model_dump(mode="json") for name, suite in params.suites.items()})
-    if name.startswith(f"{CODE}/"):
-        return source_digests(root, f"stages.{Path(name).stem}")
-    raise KeyError(name)
-
-
-def suite_digests(suites: dict[str, dict]) -> dict[str, str]:
-    """Return a digest of the values and the order of each suite's keys.
-
-    Args:
-        suites: Plain values by name.
-
-    Returns:
-        The digests by name, in hexadecimal digits.
-    """
-    return {name: hashlib.sha256(json.dumps(suite).encode()).hexdigest() for name, suite in suites.items()}
-
-
-def order_of(values: object) -> str:
-    """Return a digest of the order of all keys, which DVC does not compare: rows, and the points of a plane, follow it.
-
-    Args:
-        values: Parameters as plain values.
-
-    Returns:
-        The digest, in hexadecimal digits.
-    """
-    return hashlib.sha256(json.dumps(_keys(values)).encode()).hexdigest()
-
-
-def _keys(values: object) -> object:
-    if isinstance(values, dict):
-        return [[key, _keys(value)] for key, value in values.items()]
-    return [_keys(value) for value in values] if isinstance(values, list) else None
+def parameters_of(params: Params) -> dict[str, dict[str, object]]:
+    """Return the values of the parameters that each stage reads, by the name of their file in data/inputs."""
+    return parameter_files(params.model_dump(mode="json"))
 
 
 def files_of(source: Source) -> dict[str, str]:
@@ -129,6 +80,9 @@ def networks_of(job: Job, suite: str) -> dict[str, object]:
     Returns:
         The identity of each factory and the digest of each file of weights, by name.
     """
+    given = job.params.suite(suite)
+    if not {"factory", "weights"} & {*given.runs, *(key for grid in given.grids.values() for key in grid)}:
+        return {}  # most suites: their runs need not be expanded
     runs = job.params.runs(suite)
     found: dict[str, object] = {}
     for factory in sorted({run.factory for run in runs if run.factory}):

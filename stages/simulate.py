@@ -1,31 +1,76 @@
 """Stage `simulate`: lines of the models of the paper's theory -> data/theory/*.csv."""
 
-import torch
+from pathlib import Path
+
+import numpy as np
 
 from stages.command import Job, main
-from stages.files import replacing
+from stages.environment import identity, version_of
+from stages.files import replacing, write_bytes
 from stages.progress import bar
-from stages.tables import write_csv
-from stages.theory import noisy_quadratic, two_layer_linear
+from stages.source import source_digests
+from stages.store import Store
 
-MODELS = {"noisy_quadratic": noisy_quadratic.simulate, "two_layer_linear": two_layer_linear.simulate}
+ROOT = Path(__file__).resolve().parents[1]
+MODELS = ("noisy_quadratic", "two_layer_linear")
+"""Modules of `stages.theory` and keys of `theory` in the parameters."""
 
 
 def simulate(job: Job) -> None:
-    """Sample each model as its parameters say."""
-    torch.set_num_threads(1)  # as everywhere: how many must not change a result
-    folder = job.theory_file("any").parent
-    counts = []
-    with replacing(folder) as new:
-        new.mkdir()
-        progress = bar("simulate", "model", len(MODELS))
-        for name, model in MODELS.items():
-            table = model(**dict(getattr(job.params.theory, name)))
-            write_csv(new / f"{name}.csv", table)
-            counts.append(f"{len(table)} lines of {name}")
+    """Write the lines of each model, sampling those that the store lacks.
+
+    Args:
+        job: The job.
+    """
+    store = Store.default()
+    keys = {model: model_key(job, model) for model in MODELS}
+    missing = [model for model in MODELS if not store.has("theory", keys[model])]
+    with bar("simulate", "model", len(MODELS), len(MODELS) - len(missing)) as progress:
+        for model in missing:
+            content, lines = sample(model, dict(getattr(job.params.theory, model)))
+            store.put("theory", keys[model], {"csv": np.frombuffer(content, np.uint8)}, {"lines": lines})
             progress.update()
-        progress.close()
-    print(f"simulate: {', '.join(counts)}, in {folder}")
+    counts = []
+    with replacing(job.theory_file("any").parent) as folder:
+        folder.mkdir()
+        for model in MODELS:
+            files, about = store.get("theory", keys[model])
+            write_bytes(folder / f"{model}.csv", files["csv"].tobytes())
+            counts.append(f"{about['lines']} lines of {model}")
+    made = f"{len(missing)} sampled, the others reused"
+    print(f"simulate: {', '.join(counts)}, in {job.theory_file('any').parent}; {made}")
+
+
+def model_key(job: Job, model: str) -> str:
+    """Return the identity of a model's lines: its parameters, its source code, and the environment."""
+    content = {
+        "model": model,
+        "parameters": getattr(job.params.theory, model).model_dump(mode="json"),
+        "source": source_digests(ROOT, f"stages.theory.{model}"),
+        "pandas": version_of("pandas"),
+    }
+    return identity(content)
+
+
+def sample(model: str, parameters: dict) -> tuple[bytes, int]:
+    """Sample the lines of a model.
+
+    Args:
+        model: One of `MODELS`.
+        parameters: The arguments of its function `simulate`.
+
+    Returns:
+        The lines as a CSV file, and their number.
+    """
+    import torch  # PyTorch and pandas take seconds to import, and are not needed where the store has everything
+
+    from stages.tables import csv_bytes
+    from stages.theory import noisy_quadratic, two_layer_linear
+
+    torch.set_num_threads(1)  # as everywhere: how many must not change a result
+    modules = {"noisy_quadratic": noisy_quadratic, "two_layer_linear": two_layer_linear}
+    table = modules[model].simulate(**parameters)
+    return csv_bytes(table), len(table)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Which source files a module runs when it is imported: itself and every local module below it; and their digests."""
 
 import ast
+import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -9,34 +10,36 @@ from stages.errors import UserError
 from stages.files import digest_file
 
 
-def local_imports(root: Path, files: set[Path], without: tuple[str, ...] = ()) -> set[Path]:
+def local_imports(root: Path, files: set[Path], known: dict[Path, set[Path]] | None = None) -> set[Path]:
     """Return `files` and all modules below `root` that they import, directly or not, at any depth of the code.
 
     Args:
         root: The folder that top-level modules lie in.
         files: Python files, relative to the root.
-        without: Top-level packages that are not followed.
+        known: The modules that each file imports directly, as found by earlier calls; this one adds to it.
 
     Returns:
         Python files, relative to the root. The `__init__.py` of a package counts, since importing a module runs it.
     """
+    known = {} if known is None else known
     found: set[Path] = set()
     waiting = set(files)
     while waiting:
         file = waiting.pop()
         found.add(file)
-        for name in imported_names(root, file):
-            if name.partition(".")[0] not in without:
-                waiting |= module_files(root, name) - found
+        if file not in known:
+            known[file] = {module for name in set(imported_names(root, file)) for module in module_files(root, name)}
+        waiting |= known[file] - found
     return found
 
 
-def source_digests(root: Path, module: str) -> dict[str, str]:
+def source_digests(root: Path, module: str, known: dict[Path, set[Path]] | None = None) -> dict[str, str]:
     """Return the digest of each source file that `python -m MODULE` runs.
 
     Args:
         root: The folder that top-level modules lie in.
         module: The dotted name of a local module.
+        known: As for `local_imports`.
 
     Returns:
         SHA-256 by path, sorted by path.
@@ -44,7 +47,7 @@ def source_digests(root: Path, module: str) -> dict[str, str]:
     Raises:
         UserError: If one of the files is not Python.
     """
-    files = local_imports(root, module_files(root, module))
+    files = local_imports(root, module_files(root, module), known)
     return {file.as_posix(): digest_file(root / file) for file in sorted(files)}
 
 
@@ -59,15 +62,15 @@ def module_files(root: Path, name: str) -> set[Path]:
         Files relative to the root; none where `name` is not local.
     """
     files: set[Path] = set()
-    place = Path()
+    place = ""
     for part in name.split("."):
-        place /= part
-        module, package = place.with_suffix(".py"), place / "__init__.py"
-        if (root / package).is_file():
-            files.add(package)
-        elif (root / module).is_file():
-            return files | {module}
-        elif not (root / place).is_dir():
+        place = os.path.join(place, part)
+        here = os.path.join(root, place)  # text, since paths as objects take several times as long
+        if os.path.isfile(os.path.join(here, "__init__.py")):
+            files.add(Path(place, "__init__.py"))
+        elif os.path.isfile(f"{here}.py"):
+            return files | {Path(f"{place}.py")}
+        elif not os.path.isdir(here):
             break
     return files
 
@@ -95,7 +98,7 @@ def _imported_names(file: Path, content: bytes) -> tuple[str, ...]:
     except (SyntaxError, ValueError) as error:
         raise UserError(f"{file}: cannot be imported ({type(error).__name__}: {error}); mend it") from error
     names: list[str] = []
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             names += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -103,3 +106,11 @@ def _imported_names(file: Path, content: bytes) -> tuple[str, ...]:
             base = [*package, *([node.module] if node.module else [])]
             names += (".".join([*base, alias.name]) for alias in node.names)
     return tuple(names)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield all statements in a module or statement; there are none in expressions, which are most of a tree."""
+    for field in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for statement in getattr(node, field, ()):
+            yield statement
+            yield from _statements(statement)

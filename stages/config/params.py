@@ -291,7 +291,7 @@ def load(path: Path) -> Params:
         The parameters.
 
     Raises:
-        UserError: If the file is missing or no YAML, or any key is unknown, missing, ill-typed or invisible to DVC.
+        UserError: If the file is missing or no YAML, or any key is unknown, missing or ill-typed.
     """
     try:
         values = read_yaml(path.read_text(encoding="utf-8"))

@@ -11,9 +11,6 @@ import yaml
 
 from stages.errors import UserError
 
-DROPPED_BY_DVC = ("size", "nfiles")
-"""Keys that DVC removes, at any depth, from what it looks a stage up by in its run cache (`dvc.stage.cache`)."""
-
 TAG = "tag:yaml.org,2002:"
 MERGE = f"{TAG}merge"
 PLAIN = {
@@ -59,7 +56,7 @@ def read_yaml(text: str) -> object:
 
     Raises:
         yaml.YAMLError: If the text is no YAML, has a key twice in a mapping, or a part that contains itself.
-        UserError: If DVC would not notice a change of a key's value, or a value is no plain one, such as a date.
+        UserError: If a key is no text, or a value is no plain one, such as a date.
     """
     if found := UNSHARED.search(text):
         line = text.count("\n", 0, found.start()) + 1
@@ -107,13 +104,6 @@ def _check_key(key: yaml.Node, path: tuple[str, ...]) -> None:
     where = _key((*path, key.value))
     if key.tag not in (f"{TAG}str", MERGE):
         raise UserError(f"{where}: got a key that is no text, expected a name; correct its spelling")
-    if key.value in DROPPED_BY_DVC:
-        of_dataset = path[:1] == ("datasets",) and len(path) == 2 and key.value == "size"
-        remedy = "the size of a dataset's images is called image_size now" if of_dataset else "rename it"
-        raise UserError(
-            f"{where}: got a key called {key.value}, expected another name, since DVC's run cache ignores this one "
-            f"and would not notice a new value; {remedy}"
-        )
 
 
 def _key(path: tuple[str, ...]) -> str:

@@ -5,28 +5,30 @@ import pytest
 
 from stages.config import load
 from stages.files import json_bytes
-from stages.inputs import committed
+from stages.inputs import parameters_of
+from stages.source import source_digests
 from tools.artifacts import digests
 from tools.artifacts.pipeline import Pipeline, Stage
 
-NAMES = ("code/train.json", "suites.json", "order.json")
+STAGE = "train_grid@classifiers"
 
 
 @pytest.fixture
 def project(tmp_path, params_file):
     """A project whose stage ran with the code and the parameters that are there: its folder and its pipeline."""
-    for name, text in {"__init__": "", "train": "from stages import common", "common": "", "other": ""}.items():
+    for name, text in {"__init__": "", "train_grid": "from stages import common", "common": "", "other": ""}.items():
         (tmp_path / "stages").mkdir(exist_ok=True)
         (tmp_path / "stages" / f"{name}.py").write_text(text)
     (tmp_path / "params.yaml").write_text(params_file.read_text())
-    params = load(tmp_path / "params.yaml")
+    written = {"code/train_grid.json": source_digests(tmp_path, "stages.train_grid")}
+    file = "parameters/train_grid/classifiers.json"
+    written[file] = parameters_of(load(tmp_path / "params.yaml"))[file]
     locked = {
-        Path("data/inputs", name): hashlib.md5(json_bytes(committed(name, tmp_path, params))).hexdigest()
-        for name in NAMES
+        Path("data/inputs", name): hashlib.md5(json_bytes(content)).hexdigest() for name, content in written.items()
     }
     locked |= {Path("data/inputs/environment.json"): "of another machine", Path("data/runs"): "not here"}
-    stage = Stage("train@a", "train@a", "python -m stages.train", tuple(locked), ())
-    return tmp_path, Pipeline(Path("dvc.yaml"), (stage,), {"train@a": locked}, {})
+    stage = Stage(STAGE, STAGE, "python -m stages.train_grid", tuple(locked), ())
+    return tmp_path, Pipeline(Path("dvc.yaml"), (stage,), {STAGE: locked}, {})
 
 
 def faults(project):
@@ -40,19 +42,21 @@ def test_a_stage_that_ran_with_this_code_and_these_parameters_has_no_fault(proje
     assert faults(project) == []
 
 
-@pytest.mark.parametrize("module", ["__init__", "train", "common"])
+@pytest.mark.parametrize("module", ["__init__", "train_grid", "common"])
 def test_a_stage_that_ran_with_other_code_is_named(project, module):
     with (project[0] / "stages" / f"{module}.py").open("a") as file:
         file.write("\n# edited")
     [fault] = faults(project)
     assert fault == (
-        "dvc.lock: stage train@a: its script or a module that it imports changed (data/inputs/code/train.json); "
-        "run `dvc repro train@a` and commit"
+        "dvc.lock: stage train_grid@classifiers: its script or a module that it imports changed "
+        "(data/inputs/code/train_grid.json); run `dvc repro train_grid@classifiers` and commit"
     )
 
 
-def test_a_stage_that_ran_with_other_suites_is_named(project):
+def test_a_stage_that_ran_with_other_parameters_is_named(project):
     path = project[0] / "params.yaml"
-    path.write_text(path.read_text().replace("tolerance: 0.001", "tolerance: 0.002", 1))
+    path.write_text(path.read_text().replace("tolerance: 0.001", "tolerance: 0.002"))
+    assert faults(project) == []  # which no training reads
+    path.write_text(path.read_text().replace("threshold: 3.0", "threshold: 3.5"))
     [fault] = faults(project)
-    assert "stage train@a: a suite of the parameters changed (data/inputs/suites.json)" in fault
+    assert "stage train_grid@classifiers: a parameter changed (data/inputs/parameters/train_grid/classifiers" in fault

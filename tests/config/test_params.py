@@ -293,24 +293,6 @@ WRONG = {
         ["datasets.mine.root: got '2020-01-01', expected text", "quotes"],
     ),
     "number for a key": ({f"{SUITE}.grids": {10: {}}}, [f"{SUITE}.grids.10: got a key that is no text"]),
-    "former key of the size of images": (
-        {"datasets.digits.size": 10}, ["datasets.digits.size: got a key called size", "is called image_size now"]
-    ),
-    "dataset whose changes DVC would not notice": (
-        {"datasets.size": {"source": "digits", "test_fraction": 0.2, "split_seed": 0}},
-        ["datasets.size: got a key called size, expected another name, since DVC's run cache", "rename it"],
-    ),
-    "suite whose changes DVC would not notice": ({"suites.nfiles": {}}, ["suites.nfiles: got a key called nfiles"]),
-    "grid whose changes DVC would not notice": ({f"{SUITE}.grids.size": {"lr": [0.1]}}, [f"{SUITE}.grids.size: got a"]),
-    "lines whose changes DVC would not notice": ({f"{SUITE}.lines.size": LINES}, [f"{SUITE}.lines.size: got a key"]),
-    "plane whose changes DVC would not notice": ({f"{SUITE}.planes.size": {}}, [f"{SUITE}.planes.size: got a key"]),
-    "key of lines that DVC would not notice": (
-        {FRESH: LINES | {"among": {"nfiles": [1]}}}, [f"{FRESH}.among.nfiles: got a key called nfiles"]
-    ),
-    "key in a list that DVC would not notice": (
-        {f"{GRID}.weights": [{"size": 1}]}, [f"{GRID}.weights.0.size: got a key called size"]
-    ),
-    "figure whose changes DVC would not notice": ({"plot.size": ["tiny"]}, ["plot.size: got a key called size"]),
     "no epochs": ({f"{RUNS}.epochs": 0}, [f"{RUNS}.epochs: got 0, expected greater than 0"]),
     "layer without units": ({f"{GRID}.hidden": [[8, 0]]}, [f"{GRID}.hidden.1: got 0, expected greater than 0"]),
     "units for layers": ({f"{GRID}.hidden": [8]}, [f"{GRID}.hidden: got 8, expected"]),

@@ -39,10 +39,6 @@ WHOLE = {
     "a: &a [{<<: *a}]\n": "contains itself",
     "a: &a {<<: [*a]}\n": "contains itself",
     "a: {<<: {b: 1}, <<: {c: 1}}\n": "<< stands twice",
-    "a: [{b: [{nfiles: 1}]}]\n": "a.0.b.0.nfiles: got a key called nfiles",
-    "a: {<<: [{size: 1}]}\n": "a.size: got a key called size",
-    "a: {'size': 1}\n": "a.size: got a key called size",
-    "datasets: {d: {size: 1}}\n": "datasets.d.size: got a key called size.*image_size now",
 }
 """Files that are refused, and part of the message."""
 

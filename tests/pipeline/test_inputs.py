@@ -13,7 +13,8 @@ from small_project import Project, new_project
 from stages.command import Job
 from stages.config import load
 from stages.environment import environment
-from stages.inputs import ROOT, SCRIPTS, inputs, order_of, suite_digests
+from stages.inputs import ROOT, inputs
+from stages.parameter_files import PARAMETERS, keys_by_file
 from stages.source import source_digests
 
 PARAMS = HEADER.replace(
@@ -151,12 +152,12 @@ def test_what_a_stage_depends_on_is_written_down(sources, tmp_path, monkeypatch)
 
     first = written()
     datasets = {"datasets/digits.json", "datasets/words.json"}
-    code = {f"code/{script}.json" for script in SCRIPTS}
-    assert set(first) == {"environment.json", "order.json", "suites.json", "suites/own.json"} | datasets | code
-    assert set(first["suites.json"]) == {"own"}
+    code = {f"code/{script}.json" for script in PARAMETERS}
+    parameters = set(keys_by_file({"datasets": job.params.datasets, "suites": job.params.suites}))
+    assert set(first) == {"environment.json", "suites/own.json"} | datasets | code | parameters
     assert first["environment.json"] == environment()
     assert first["datasets/digits.json"] == {}
-    assert set(first["suites/own.json"]) == {"order", "nets.mine:network", "weights/a.pt", "weights/b.pt"}
+    assert set(first["suites/own.json"]) == {"nets.mine:network", "weights/a.pt", "weights/b.pt"}
     assert written() == first
     changes = {
         "datasets/words.json": lambda: write(project, "words.txt", "alia\n" * 60),
@@ -172,25 +173,11 @@ def test_what_a_stage_depends_on_is_written_down(sources, tmp_path, monkeypatch)
     assert written()["suites/own.json"]["weights/a.pt"] == "missing"
 
 
-def test_the_order_of_keys_counts_since_rows_and_planes_follow_it():
-    first = {"planes": {"one": {"points": {"a": 1, "b": 2}}}, "lr": [0.1, 0.2]}
-    turned = {"planes": {"one": {"points": {"b": 2, "a": 1}}}, "lr": [0.1, 0.2]}
-    assert order_of(first) != order_of(turned)
-    assert order_of(first) == order_of({"planes": {"one": {"points": {"a": 3, "b": 2}}}, "lr": [0.3, 0.2]})
-
-
-def test_the_digest_of_a_suite_follows_its_values_and_their_order():
-    first = suite_digests({"one": {"lr": [0.1], "seed": 0}, "two": {"lr": [0.1]}})
-    assert suite_digests({"one": {"lr": [0.2], "seed": 0}, "two": {"lr": [0.1]}})["one"] != first["one"]
-    assert suite_digests({"one": {"seed": 0, "lr": [0.1]}, "two": {"lr": [0.1]}}) | {"one": first["one"]} == first
-    assert suite_digests({"one": {"seed": 0, "lr": [0.1]}})["one"] != first["one"]
-
-
 def test_every_stage_script_of_the_pipelines_is_written_down():
     for pipeline in ("dvc.yaml", "paper/dvc.yaml", "mine/dvc.yaml"):
         stages = yaml.safe_load((ROOT / pipeline).read_text(encoding="utf-8"))["stages"]
-        assert set(stages) - {"inputs"} <= {*SCRIPTS}
-    for script in SCRIPTS:
+        assert set(stages) - {"inputs"} <= {*PARAMETERS}
+    for script in PARAMETERS:
         assert f"stages/{script}.py" in source_digests(ROOT, f"stages.{script}")
 
 

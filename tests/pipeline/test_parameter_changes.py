@@ -1,33 +1,31 @@
 """DVC notices every parameter: a change of any leaf of params.yaml runs the stages that read it, and no others.
 
-A stage says in dvc.yaml that it reads a parameter: by `params`, or, where it reads all suites, by depending on the file
-of their digests that stage `inputs` writes.
+A stage depends on the values of the parameters that it reads by a file of them, which stage `inputs` writes; which they
+are is said in `stages.parameter_files`.
 
 DVC looks stages up in its run cache by a hash that leaves some keys out, so a stage that should run can be skipped
 where it ran before. The projects here have the real dvc.yaml and parameters of every kind; the command of each stage is
-replaced by one that notes that it ran and writes constant outputs, but for the digests, which are those of the values.
+replaced by one that notes that it ran and writes constant outputs, but for the files of parameters, which are real.
 """
 
 import copy
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, get_args, get_origin
 
 import pytest
 import yaml
 from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
-from dvc.stage.cache import _get_cache_hash
-from dvc_data.hashfile.meta import Meta
+from parameter_classes import kinds
 from pydantic import BaseModel
 from small import HEADER
 from small_project import ROOT
 
 from stages.config import Params, Run, load
-from stages.config.yaml_reader import DROPPED_BY_DVC, read_yaml
-from stages.inputs import SUITES as SUITE_DIGESTS
-from stages.inputs import suite_digests
+from stages.config.yaml_reader import read_yaml
+from stages.files import json_bytes, write_json
+from stages.inputs import parameters_of
+from stages.parameter_files import keys_by_file, parameter_files
 
 WRITE = """\
 echo "$1" >> ran.txt
@@ -113,11 +111,7 @@ suites:
 EVERY = read_yaml(DATASETS + HEADER.split("\n", 2)[2] + SUITES)
 NOT_MADE = {"mine/dvc.yaml": {"theory"}}
 """For each pipeline the groups of parameters that no stage declares: mine/dvc.yaml has no stage `simulate`."""
-NAMES_IN_DVC = [
-    *Meta.fields, "path", "hash", "files", "cloud", "params", "deps", "outs", "cmd", "wdir", "frozen", "locked", "desc",
-    "always_changed", "meta", "type", "labels", "cache", "persist", "metric", "plot", "push", "key", "item", "vars",
-]  # fmt: skip
-"""Names that mean something to DVC in its own files."""
+PIPELINES = ("dvc.yaml", "paper/dvc.yaml", "mine/dvc.yaml")
 
 
 def leaves(values: object, path: tuple = ()) -> Iterator[tuple]:
@@ -153,7 +147,7 @@ def changed(values: dict, path: tuple) -> dict:
 def parts() -> Iterator[tuple[str, dict, list[tuple]]]:
     """Yield small parameters that make up EVERY: a name, the parameters and the paths of the leaves to change in them.
 
-    DVC reads and writes dvc.lock after each stage, and dvc.lock holds the parameters of a suite twice.
+    DVC checks all stages and reads and writes dvc.lock after each that ran, so few stages are quick.
     """
     groups = {key: value for key, value in EVERY.items() if key not in ("datasets", "suites")}
     for name, suite in EVERY["suites"].items():
@@ -193,11 +187,10 @@ class Project:
                 path.write_text("constant")
 
     def write(self, values: dict) -> None:
-        """Write params.yaml, and what stage `inputs` is to write: digests of the values, which need not be valid."""
+        """Write params.yaml, and the files of parameters that stage `inputs` is to write: values need not be valid."""
         (self.folder / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-        digests = self.folder / "parts" / "data" / "inputs" / SUITE_DIGESTS
-        digests.parent.mkdir(parents=True, exist_ok=True)
-        digests.write_text(json.dumps(suite_digests(values["suites"])))
+        for name, content in parameter_files(values).items():
+            write_json(self.folder / "parts" / "data" / "inputs" / name, content)
 
     def stages(self) -> list:
         """Return DVC's stages for the present params.yaml."""
@@ -215,17 +208,6 @@ class Project:
         return set(ran) - {stage.addressing for stage in self.stages() if stage.always_changed}
 
 
-def kinds(model: object, path: str = "") -> Iterator[str]:
-    """Yield the fields of a parameter class and of all classes that its fields hold, as Class.field."""
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        for name, field in model.model_fields.items():
-            yield f"{model.__name__}.{name}"
-            yield from kinds(field.annotation)
-    elif get_origin(model) is not None:
-        for part in get_args(model)[: 1 if get_origin(model) is Annotated else None]:
-            yield from kinds(part)
-
-
 def held(model: BaseModel) -> Iterator[str]:
     """Yield the fields that stand in checked parameters, as Class.field."""
     yield from (f"{type(model).__name__}.{name}" for name in model.model_fields_set)
@@ -235,19 +217,18 @@ def held(model: BaseModel) -> Iterator[str]:
                 yield from held(part)
 
 
-def declared(stages: list) -> dict[str, set[str]]:
-    """Return for each stage the keys of the parameters that it declares in dvc.yaml."""
+def read_by(stages: list, values: dict) -> dict[str, set[str]]:
+    """Return for each stage the keys in the files of parameters that it depends on in dvc.yaml."""
+    files = keys_by_file(values)
     return {
-        stage.addressing: {key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params}
+        stage.addressing: {key for dep in stage.deps for key in files.get(inside_inputs(dep.fs_path), ())}
         for stage in stages
     }
 
 
-def read_by(stages: list) -> dict[str, set[str]]:
-    """Return for each stage the keys of the parameters whose change runs it."""
-    digests = f"/inputs/{SUITE_DIGESTS}"
-    of_all = {stage.addressing for stage in stages if any(dep.fs_path.endswith(digests) for dep in stage.deps)}
-    return {name: keys | ({"suites"} if name in of_all else set()) for name, keys in declared(stages).items()}
+def inside_inputs(path: str) -> str:
+    """Return where a file lies in the folder that stage `inputs` writes."""
+    return path.rpartition("/inputs/")[2]
 
 
 def covers(keys: set[str], path: tuple) -> bool:
@@ -264,21 +245,54 @@ def test_the_parameters_here_hold_every_field_that_there_is(tmp_path):
     assert set(kinds(Params)) | set(kinds(Run)) == found
 
 
-def test_the_digests_hold_every_leaf_of_every_suite(tmp_path):
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(EVERY))
-    suites = load(tmp_path / "params.yaml").model_dump(mode="json")["suites"]
-    assert set(leaves(EVERY["suites"])) <= set(leaves(suites))
-    before = suite_digests(EVERY["suites"])
-    for path in leaves(EVERY["suites"]):
-        after = suite_digests(changed(EVERY, ("suites", *path))["suites"])
-        assert {name for name in before if after[name] != before[name]} == {path[0]}
+def test_the_files_hold_every_leaf_that_a_stage_reads(tmp_path):
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(EVERY, sort_keys=False))
+    written, keys = parameters_of(load(tmp_path / "params.yaml")), keys_by_file(EVERY)
+    assert written.keys() == keys.keys()
+    for name, content in written.items():
+        held = {(*key.split("."), *path) for key, value in content.items() for path in leaves(value)}
+        assert {path for path in leaves(EVERY) if covers(keys[name], path)} <= held
 
 
-@pytest.mark.parametrize("pipeline", ["dvc.yaml", "paper/dvc.yaml", "mine/dvc.yaml"])
-def test_the_stages_over_all_suites_depend_on_the_digests(pipeline, real_stages):
-    own = read_by([stage for stage in real_stages if stage.path == str(ROOT / pipeline)])
-    names = {name.rpartition(":")[2] for name, keys in own.items() if "suites" in keys}
-    assert names == {"measure", "plot", "report"}
+def test_a_change_of_any_leaf_changes_the_files_that_hold_it():
+    before = contents(EVERY)
+    for path in leaves(EVERY):
+        after = contents(changed(EVERY, path))
+        assert {name for name in before if after[name] != before[name]} == {
+            name for name, keys in keys_by_file(EVERY).items() if covers(keys, path)
+        }
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, 1.0), (1, True), (1, "1"), (None, "null"), ([], {}), (0.1, 0.1 + 1e-16)])
+def test_values_that_are_written_alike_are_told_apart(old, new):
+    first, second = (EVERY | {"theory": {"one": value}} for value in (old, new))
+    assert contents(first)["parameters/simulate.json"] != contents(second)["parameters/simulate.json"]
+
+
+def test_the_order_of_keys_counts_since_rows_and_planes_follow_it():
+    plane = EVERY["suites"]["images"]["planes"]["plane"]
+    points = {"points": dict(reversed(plane["points"].items()))}
+    suite = EVERY["suites"]["images"] | {"planes": {"plane": plane | points}}
+    turned = EVERY | {"suites": EVERY["suites"] | {"images": suite}}
+    assert turned == EVERY
+    before, after = contents(EVERY), contents(turned)
+    assert {name for name in before if after[name] != before[name]} == {
+        f"parameters/{name}.json" for name in ("interpolate/images", "measure", "plot", "report")
+    }
+
+
+def contents(values: dict) -> dict[str, bytes]:
+    """Return the bytes of the files of parameters."""
+    return {name: json_bytes(content) for name, content in parameter_files(values).items()}
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_each_stage_depends_on_its_own_file_of_parameters(pipeline, real_stages):
+    for stage in real_stages[pipeline]:
+        assert not any(isinstance(dep, ParamsDependency) for dep in stage.deps)
+        own = stage.addressing.rpartition(":")[2].replace("@", "/")
+        found = [inside_inputs(dep.fs_path) for dep in stage.deps if "/inputs/parameters" in dep.fs_path]
+        assert found == ([] if own == "inputs" else [f"parameters/{own}.json"])
 
 
 def test_small_parameters_make_up_all():
@@ -286,34 +300,24 @@ def test_small_parameters_make_up_all():
     assert everything <= {path for _, _, chosen in parts() for path in chosen}
 
 
-@pytest.mark.parametrize("pipeline", ["dvc.yaml", "paper/dvc.yaml", "mine/dvc.yaml"])
-def test_every_leaf_of_the_real_parameters_is_declared_by_a_stage(pipeline, real_stages):
-    keys = set().union(*declared([stage for stage in real_stages if stage.path == str(ROOT / pipeline)]).values())
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_every_leaf_of_the_real_parameters_is_read_by_a_stage(pipeline, real_stages):
     values = read_yaml((ROOT / pipeline).with_name("params.yaml").read_text(encoding="utf-8"))
+    keys = set().union(*read_by(real_stages[pipeline], values).values()) - {"suites"}  # by stages over all of them
     forgotten = {path[0] for path in leaves(values) if not covers(keys, path)}
     assert forgotten == NOT_MADE.get(pipeline, set())
 
 
 @pytest.fixture(scope="module")
-def real_stages() -> list:
-    """The stages of this project's pipelines, as DVC resolves them."""
+def real_stages() -> dict[str, list]:
+    """The stages of each of this project's pipelines, as DVC resolves them."""
     with Repo(str(ROOT), config={} if (ROOT / ".git").exists() else {"core": {"no_scm": True}}) as repo:
-        return list(repo.index.stages)
-
-
-def test_the_hash_of_the_run_cache_depends_on_every_leaf():
-    before = _get_cache_hash({"params": EVERY})
-    assert not [path for path in leaves(EVERY) if _get_cache_hash({"params": changed(EVERY, path)}) == before]
-
-
-@pytest.mark.parametrize("name", NAMES_IN_DVC)
-def test_the_keys_that_the_run_cache_ignores_are_those_that_are_refused(name):
-    one, other = ({"params": {"params.yaml": {"datasets.digits": [{name: value}]}}} for value in (1, 2))
-    assert (_get_cache_hash(one) == _get_cache_hash(other)) == (name in DROPPED_BY_DVC)
+        stages = list(repo.index.stages)
+    return {pipeline: [stage for stage in stages if stage.path == str(ROOT / pipeline)] for pipeline in PIPELINES}
 
 
 @pytest.mark.parametrize("key", ["image_size", "size", "nfiles"])
-def test_a_new_size_of_images_runs_its_download_unless_dvc_ignores_the_key(tmp_path, monkeypatch, key):
+def test_a_new_size_of_images_runs_its_download_by_whatever_name_dvc_has_for_it(tmp_path, monkeypatch, key):
     monkeypatch.chdir(tmp_path)
     name, nothing = "digits", {key: {} for key in ("runs", "grids", "lines", "planes")}
     suite = {key: value for key, value in EVERY["suites"]["images"].items() if not isinstance(value, dict)} | nothing
@@ -321,7 +325,7 @@ def test_a_new_size_of_images_runs_its_download_unless_dvc_ignores_the_key(tmp_p
     project = Project(tmp_path, values)
     assert "download@digits" in project.reproduce()
     project.write(changed(values, ("datasets", name, key)))
-    assert project.reproduce() == (set() if key in DROPPED_BY_DVC else {"download@digits"})
+    assert project.reproduce() == {"download@digits"}
 
 
 @pytest.mark.long
@@ -329,7 +333,7 @@ def test_a_new_size_of_images_runs_its_download_unless_dvc_ignores_the_key(tmp_p
 def test_a_change_of_any_leaf_runs_the_stages_that_read_it(tmp_path, monkeypatch, values, paths):
     monkeypatch.chdir(tmp_path)
     project = Project(tmp_path, values)
-    every = read_by([stage for stage in project.stages() if not stage.always_changed])
+    every = read_by([stage for stage in project.stages() if not stage.always_changed], values)
     assert project.reproduce() == set(every)
     wrong, before = {}, set()
     for path in paths:

@@ -1,4 +1,4 @@
-"""Whether the digests of code and parameters that stage `inputs` wrote, which dvc.lock records, are those of the tree.
+"""Whether code and parameters are those that the stages in dvc.lock ran with.
 
 Stages depend on files in data/inputs, which a clone does not have. Those of code and parameters can be made again from
 what is committed. The others tell of the environment and of files of the user's, of which a clone says nothing.
@@ -10,10 +10,9 @@ from pathlib import Path
 
 from stages.config import Params
 from stages.files import json_bytes
-from stages.inputs import CODE, ORDER, SUITES, committed
+from stages.inputs import code_of, parameters_of
+from stages.source import source_digests
 from tools.artifacts.pipeline import Pipeline
-
-CHANGED = {ORDER: "the order of the parameters", SUITES: "a suite of the parameters"}
 
 
 def inputs_folder(pipeline: Pipeline) -> Path:
@@ -22,7 +21,7 @@ def inputs_folder(pipeline: Pipeline) -> Path:
 
 
 def stale(root: Path, pipeline: Pipeline, params: Params) -> Iterator[str]:
-    """Find stages in the lock that ran with other code or other suites than those of the working tree.
+    """Find stages in the lock that ran with other code or other parameters than those of the working tree.
 
     Args:
         root: The project's root.
@@ -33,17 +32,23 @@ def stale(root: Path, pipeline: Pipeline, params: Params) -> Iterator[str]:
         A line a fault.
     """
     folder = inputs_folder(pipeline)
-    now: dict[str, str] = {}
+    parameters = {folder / name: _md5(values) for name, values in parameters_of(params).items()}
+    code: dict[Path, str] = {}
     for stage in pipeline.stages:
+        script = stage.name.partition("@")[0]
+        code_file = folder / code_of(script)
         for path, locked in (pipeline.locked or {}).get(stage.name, {}).items():
-            name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else ""
-            if name not in CHANGED and not name.startswith(f"{CODE}/"):
-                continue
-            if name not in now:
-                now[name] = hashlib.md5(json_bytes(committed(name, root, params)), usedforsecurity=False).hexdigest()
-            if now[name] != locked:
-                changed = CHANGED.get(name, "its script or a module that it imports")
+            if path == code_file and path not in code:
+                code[path] = _md5(source_digests(root, f"stages.{script}"))
+            now = code.get(path, parameters.get(path, locked))
+            if now != locked:
+                changed = "its script or a module that it imports" if path in code else "a parameter"
                 yield (
                     f"{pipeline.lock_file}: stage {stage.name}: {changed} changed ({path.as_posix()}); "
                     f"run `dvc repro {stage.address}` and commit"
                 )
+
+
+def _md5(content: object) -> str:
+    """Return the digest by which DVC knows a file of this content."""
+    return hashlib.md5(json_bytes(content), usedforsecurity=False).hexdigest()
