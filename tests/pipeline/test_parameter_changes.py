@@ -312,7 +312,9 @@ def test_the_keys_that_the_run_cache_ignores_are_those_that_are_refused(name):
     assert (_get_cache_hash(one) == _get_cache_hash(other)) == (name in DROPPED_BY_DVC)
 
 
-@pytest.mark.parametrize("key", ["image_size", "size", "nfiles"])
+@pytest.mark.parametrize(
+    "key", ["image_size", *(pytest.param(key, marks=pytest.mark.long) for key in ("size", "nfiles"))]
+)
 def test_a_new_size_of_images_runs_its_download_unless_dvc_ignores_the_key(tmp_path, monkeypatch, key):
     monkeypatch.chdir(tmp_path)
     name, nothing = "digits", {key: {} for key in ("runs", "grids", "lines", "planes")}
