@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,12 @@ def refuse(_: int) -> None:
 def plain_environment(monkeypatch):
     for name in ("MLI_JOBS", "MLI_DEVICE", "MLI_TIME", "MLI_SCHEDULER", *ENVIRONMENT):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_server():
+    """End the server of other files' tests in this process: it may lack PyTorch, which each fork then imports."""
+    forkserver._forkserver._stop()
 
 
 @pytest.fixture(params=["forked", pytest.param("spawned", marks=pytest.mark.long)])

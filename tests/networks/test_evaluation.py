@@ -55,7 +55,7 @@ MLP = {"network": "mlp", "hidden": (33, 17), "activation": "tanh"}
 RESNET = {"network": "resnet", "layers": 8, "width_multiplier": 0.2}
 NETWORKS = [MLP, MLP | {"batch_norm": True}, RESNET | {"batch_norm": True}, RESNET | {"initialization": "fixup"}]
 KIBIBYTES = [128, 1]  # several chunks of rows and points; a chunk a point
-SLOW = [(RESNET | {"batch_norm": True}, 1), (RESNET | {"initialization": "fixup"}, 128)]
+SLOW = [(network, 1) for network in NETWORKS[2:]]
 
 
 @pytest.mark.parametrize(
