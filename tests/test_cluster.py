@@ -92,6 +92,7 @@ class Cluster:
         workers: tuple[str, ...] = ("first", "second"),
         **more: str,
     ) -> None:
+        self.folder, self.threads, self.more = folder, threads, more
         file = folder / "scheduler.json"
         self.processes = [
             start(
@@ -103,13 +104,16 @@ class Cluster:
         wait(lambda: file.exists() and file.read_text())
         self.address = json.loads(file.read_text())["address"]
         for name in workers:
-            self.processes.append(
-                start(
-                    *("distributed.cli.dask_worker", self.address, "--nthreads", str(threads), "--no-nanny"),
-                    *("--no-dashboard", "--name", name, "--local-directory", str(folder / name)),
-                    **more,
-                )
+            self.add_worker(name)
+
+    def add_worker(self, name: str) -> None:
+        self.processes.append(
+            start(
+                *("distributed.cli.dask_worker", self.address, "--nthreads", str(self.threads), "--no-nanny"),
+                *("--no-dashboard", "--name", name, "--local-directory", str(self.folder / name)),
+                **self.more,
             )
+        )
 
     def end(self) -> None:
         for process in reversed(self.processes):
@@ -187,6 +191,7 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+@pytest.mark.long
 def test_a_worker_killed_in_the_middle_costs_its_task_and_no_byte(project, there, cluster):
     from distributed import Client
 
@@ -335,8 +340,24 @@ def refuse(places: Places, name: str) -> None:
     raise UserError(f"{name} is wrong; mend it")
 
 
-def die(places: Places) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def die_at_first(places: Places, mark: str) -> str:
+    """A task: kill its worker unless a file says that this was done."""
+    if not Path(mark).exists():
+        Path(mark).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return mark
+
+
+def test_what_a_killed_worker_was_at_is_done_by_another(places, lasting, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLI_SCHEDULER", lasting.address)
+    client(lasting.address).wait_for_workers(2, timeout=60)
+    (tmp_path / "harmless").touch()
+    marks = sorted(str(tmp_path / name) for name in ("deadly", "harmless"))
+    try:
+        assert sorted(run_tasks(die_at_first, places, [Task((mark,)) for mark in marks])) == marks
+        assert room() == 1
+    finally:
+        lasting.add_worker("third")
 
 
 def test_what_a_worker_refuses_reaches_the_user_as_it_is(places, lasting, monkeypatch):
@@ -373,7 +394,7 @@ def test_a_scheduler_that_is_none(places, monkeypatch, scheduler):
 
 def test_a_scheduler_without_the_project(places, tmp_path, monkeypatch):
     (tmp_path / "bare").mkdir()
-    cluster = Cluster(tmp_path / "bare", PYTHONPATH="")
+    cluster = Cluster(tmp_path / "bare", workers=("only",), PYTHONPATH="")
     try:
         monkeypatch.setenv("MLI_SCHEDULER", cluster.address)
         with pytest.raises(UserError, match=r"cannot import this project: start .* in a copy of it"):

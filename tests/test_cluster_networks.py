@@ -43,7 +43,7 @@ suites:
 
 @pytest.fixture(scope="module")
 def lasting(tmp_path_factory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("lasting"))
+    made = Cluster(tmp_path_factory.mktemp("lasting"), workers=("only",))
     yield made
     made.end()
 

@@ -87,9 +87,16 @@ CASES = {
         "error: MLI_JOBS: got 'many', expected a whole number from 0",
     ),
 }  # fmt: skip
+LIKE_OTHERS = ("unknown dataset", "no dataset yet", "another place", "no parameters", "folder for parameters")
 
 
-@pytest.mark.parametrize(("prepare", "command", "message"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    ("prepare", "command", "message"),
+    [
+        pytest.param(*case, id=name, marks=pytest.mark.long if name in LIKE_OTHERS else ())
+        for name, case in CASES.items()
+    ],
+)
 def test_what_is_wrong_is_one_sentence_and_nothing_is_written(tiny_project, monkeypatch, prepare, command, message):
     prepare(tiny_project)
     if "MLI_JOBS" in message:

@@ -1,5 +1,6 @@
 """The fork server of a stage: when there is one, what it is, and that nothing of it is left."""
 
+import json
 import os
 import re
 import signal
@@ -187,24 +188,31 @@ def test_a_stage_has_the_modules_of_its_tasks_imported(starts, tasks):
     assert all(callable(getattr(module, task)) for task in tasks)
 
 
-@pytest.mark.parametrize("module", ["stages.training.grid", "stages.training.work", "stages.lines.tasks"])
-def test_stages_import_nothing_heavy_that_most_suites_have_no_use_for(module):
-    heavy = ("torchvision", "transformers", "scipy.stats")
-    code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
+def imported(modules: tuple[str, ...], heavy: tuple[str, ...]) -> dict[str, list[str]]:
+    """Import modules one after the other in a fresh interpreter, and return which heavy ones are there after each."""
+    code = f"""
+import importlib, json, sys
+
+found = {{}}
+for module in {modules}:
+    importlib.import_module(module)
+    found[module] = [name for name in {heavy} if name in sys.modules]
+print(json.dumps(found))
+"""
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("stage", ["download", "inputs", "interpolate", "measure", "plot", "train_grid"])
-def test_a_stage_imports_pytorch_only_where_it_computes_something(stage):
-    heavy = ("torch", "scipy", "matplotlib")
-    code = f"import sys, stages.{stage}; print([name for name in {heavy} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+def test_stages_import_nothing_heavy_that_most_suites_have_no_use_for():
+    modules = ("stages.training.grid", "stages.training.work", "stages.lines.tasks")
+    assert imported(modules, ("torchvision", "transformers", "scipy.stats")) == dict.fromkeys(modules, [])
 
 
-@pytest.mark.parametrize("module", ["stages.report", "stages.figures.drawing"])
-def test_what_draws_and_reports_does_without_pytorch(module):
-    code = f"import sys, {module}; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+def test_a_stage_imports_pytorch_only_where_it_computes_something():
+    modules = tuple(f"stages.{name}" for name in ("download", "inputs", "interpolate", "measure", "plot", "train_grid"))
+    assert imported(modules, ("torch", "scipy", "matplotlib")) == dict.fromkeys(modules, [])
+
+
+def test_what_draws_and_reports_does_without_pytorch():
+    modules = ("stages.report", "stages.figures.drawing")
+    assert imported(modules, ("torch",)) == dict.fromkeys(modules, [])

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,13 @@ def plain_environment(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture(params=["forked", "spawned"])
+@pytest.fixture(scope="module", autouse=True)
+def own_server():
+    """End the server of other files' tests in this process: it may lack PyTorch, which each fork then imports."""
+    forkserver._forkserver._stop()
+
+
+@pytest.fixture(params=["forked", pytest.param("spawned", marks=pytest.mark.long)])
 def workers(request, monkeypatch, plain_environment):
     """Have workers forked from a server, which lives as long as this process, or spawned."""
     monkeypatch.setattr(server, "_started", False)
@@ -56,6 +63,7 @@ def forked(monkeypatch, plain_environment):
     server.start("torch")
 
 
+@pytest.mark.parametrize("workers", ["forked", "spawned"], indirect=True)
 def test_tasks_are_done_in_processes_of_one_thread(monkeypatch, workers):
     monkeypatch.setenv("MLI_JOBS", "2")
     before = dict(os.environ)

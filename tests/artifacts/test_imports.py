@@ -88,6 +88,7 @@ def test_all_commands_of_a_stage_count(tmp_path):
     assert found == ["dvc.yaml: stage train: stages/b.py is imported; add it to deps"]
 
 
+@pytest.mark.long
 def test_a_new_import_in_a_clone_is_found(clone):
     (clone / "stages" / "new.py").write_text("")
     with (clone / "stages" / "common.py").open("a") as file:

@@ -139,6 +139,7 @@ def test_without_the_program_git_a_sentence_says_so_beside_the_other_faults(clon
     assert line.startswith("git is not installed, so the sizes of tracked files cannot be checked; install it")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files to another owner")
 def test_a_checkout_of_another_owner_is_answered_with_the_remedy_of_git(clone):
     for path in (clone, *clone.rglob("*")):
@@ -158,6 +159,7 @@ def test_the_command_prints_a_line_a_fault_and_tells_by_its_exit_status(clone):
     assert tampered.stderr == "4 faults\n"
 
 
+@pytest.mark.long
 def test_the_command_says_so_where_there_is_no_pipeline_or_no_parameters(clone):
     def outcome(*options):
         run = subprocess.run([sys.executable, TOOL, *options], capture_output=True, text=True)

@@ -27,6 +27,7 @@ def test_torchvision_imports_without_warnings_whether_its_operators_load_or_not(
     assert out in (["MNIST", "True"], ["MNIST", "False", "nms", "qnms"])
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not DECLARED, reason="torchvision's own operators load here")
 def test_an_operator_that_is_there_is_left_alone():
     # One operator stands in, with code, for those of an intact install.

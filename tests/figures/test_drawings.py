@@ -59,7 +59,7 @@ def test_every_panel_is_labelled_and_says_what_is_left_out(name):
     assert not any(said(ax) for ax in panels(drawing))
 
 
-@pytest.mark.parametrize("status", ["above threshold", "diverged"])
+@pytest.mark.parametrize("status", [pytest.param("above threshold", marks=pytest.mark.long), "diverged"])
 @pytest.mark.parametrize("name", COMMON)
 def test_where_nothing_is_admitted_the_panels_say_so(name, status):
     drawing = draw(name, ended(of(name), status))
@@ -119,7 +119,9 @@ def test_the_data_are_the_curves_of_the_admitted_runs(name):
     assert sum(len(segments(ax)) for ax in panels(drawing)) == len(kept)
 
 
-@pytest.mark.parametrize("name", ["figure_03", "figure_11", "figure_18"])
+@pytest.mark.parametrize(
+    "name", ["figure_11", *(pytest.param(name, marks=pytest.mark.long) for name in ("figure_03", "figure_18"))]
+)
 def test_the_same_material_gives_the_same_bytes(name):
     first, second = (render(draw(name, of(name)))[0] for _ in range(2))
     assert first == second

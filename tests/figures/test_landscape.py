@@ -68,7 +68,10 @@ def bare(what):
     return landscape(status=dict.fromkeys(STATUS, what), planes=what != "diverged")
 
 
-@pytest.mark.parametrize("what", ["no row", "no lines, planes or paths", "above threshold", "diverged"])
+SLOW = [pytest.param(what, marks=pytest.mark.long) for what in ("no lines, planes or paths", "diverged")]
+
+
+@pytest.mark.parametrize("what", ["no row", "above threshold", *SLOW])
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_panel_without_anything_says_why(name, what):
     drawing = draw(name, bare(what))

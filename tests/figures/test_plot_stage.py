@@ -80,7 +80,7 @@ def drawn(job, capsys):
 
 
 def test_only_what_has_changed_is_drawn_again(job, capsys, monkeypatch):
-    asked = job(figure_10=("classifiers",), table_1=("classifiers",), figure_10_both=("classifiers", "autoencoders"))
+    asked = job(figure_10=("classifiers",), table_1=("classifiers",), table_1_both=("classifiers", "autoencoders"))
     assert drawn(asked, capsys) == 3
     assert drawn(asked, capsys) == 0
     before = files(asked)
@@ -91,7 +91,7 @@ def test_only_what_has_changed_is_drawn_again(job, capsys, monkeypatch):
     measures.write_text(measures.read_text().replace("\nautoencoders,", "\nothers,", 1))
     assert drawn(asked, capsys) == 1
     changed = {name for name, content in files(asked).items() if content != before[name]}
-    assert {name.partition(".")[0] for name in changed} == {"figures/figure_10_test_accuracy_both"}
+    assert {name.partition(".")[0] for name in changed} == {"tables/table_1_both"}
     suites = SUITES | {"classifiers": SUITES["classifiers"].model_copy(update={"tolerance": 1.0})}
     asked.params.suite = suites.__getitem__
     assert drawn(asked, capsys) == 3

@@ -102,6 +102,8 @@ CASES = {
     "vgg": (run_of(**CONVOLUTIONAL, network="vgg", layers=11, batch_norm=True, width_multiplier=0.04), CUMULATIVE),
 }
 
+SLOW_PIECES = ("resnet", "resnet, scales and biases", "vgg")
+
 
 def line(run: Run, settings: BatchNormStatistics):
     data = toy()
@@ -129,7 +131,7 @@ def plain_loss(run: Run, z: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> f
 @pytest.mark.parametrize(("run", "settings"), CASES.values(), ids=CASES.keys())
 def test_a_line_is_separate_passes_with_copied_weights(run, settings):
     data, task, start, end, outputs = line(run, settings)
-    alphas = torch.linspace(0, 1, 50, dtype=torch.float64)
+    alphas = torch.linspace(0, 1, 9, dtype=torch.float64)
     with torch.no_grad():
         found = walk(task, start, end, alphas, settings, EXAMPLES, 4)
     splits = (
@@ -187,7 +189,13 @@ def test_each_examples_own_loss_is_followed(run, settings):
         assert found.example_start_to_end[i] == pytest.approx(away[0], rel=1e-9)
 
 
-@pytest.mark.parametrize(("run", "settings"), CASES.values(), ids=CASES.keys())
+@pytest.mark.parametrize(
+    ("run", "settings"),
+    [
+        pytest.param(*case, id=name, marks=pytest.mark.long if name in SLOW_PIECES else ())
+        for name, case in CASES.items()
+    ],
+)
 def test_a_line_walked_in_pieces_is_the_line(run, settings, monkeypatch):
     _, task, start, end, _ = line(run, settings)
     alphas = torch.linspace(0, 1, 8, dtype=torch.float64)

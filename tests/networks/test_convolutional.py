@@ -136,7 +136,13 @@ def test_blocks_of_imagenets_networks_can_start_as_their_shortcut(layers, batch_
     assert (standard.layer2[1](x) - x).abs().max() > 0.01
 
 
-@pytest.mark.parametrize("fields", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param(fields, id=name, marks=pytest.mark.long if name == "ResNet-50" else ())
+        for name, fields in NETWORKS.items()
+    ],
+)
 def test_derivatives_along_a_line_are_nested_ones(fields, monkeypatch):
     torch.manual_seed(0)
     image = (2, 12, 12)

@@ -14,7 +14,7 @@ from stages.errors import UserError
 from stages.networks.batch_norm import batch_norms
 from stages.networks.build import build
 from stages.networks.evaluation import evaluate_points, task_of
-from stages.networks.factory import call_factory
+from stages.networks.factory import call_factory, factory_identity, factory_source
 from stages.training.checkpoint import checksum, read_state
 from stages.training.given import given
 from stages.training.keys import run_key
@@ -47,6 +47,20 @@ class Net(nn.Module):
 
 # Factories, named as `test_custom:NAME`: this file is the user's module.
 net = Net
+
+
+USERS_NET = """from torch import nn
+
+from users_activation import activation
+
+
+class Net(nn.Linear):
+    def __init__(self):
+        super().__init__(9, 3)
+
+    def forward(self, x):
+        return activation(super().forward(x.flatten(1)))
+"""
 
 
 def linear():
@@ -251,6 +265,26 @@ def test_the_identity_of_a_run_is_what_its_files_hold(tmp_path):
         run_key(run, "0" * 64)
     with pytest.raises(UserError, match="b.pt"):
         checksum(last)
+
+
+def test_the_identity_of_a_run_holds_the_source_of_its_network_and_of_what_that_imports(tmp_path, monkeypatch):
+    """The networks of both sources have the same layers and weights."""
+    texts = {"users_net": USERS_NET, "users_activation": "from torch.nn.functional import silu as activation\n"}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def key() -> str:
+        factory_identity.cache_clear()
+        factory_source.cache_clear()
+        return run_key(run_of("linear", False, factory="users_net:Net"), "0" * 64)
+
+    before = key()
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text.replace("silu", "tanh") + "\n", encoding="utf-8")
+        assert key() != before
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+        assert key() == before
 
 
 @pytest.mark.parametrize(

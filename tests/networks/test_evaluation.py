@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 
@@ -52,10 +54,17 @@ def test_moving_statistics_are_torchs():
 MLP = {"network": "mlp", "hidden": (33, 17), "activation": "tanh"}
 RESNET = {"network": "resnet", "layers": 8, "width_multiplier": 0.2}
 NETWORKS = [MLP, MLP | {"batch_norm": True}, RESNET | {"batch_norm": True}, RESNET | {"initialization": "fixup"}]
+KIBIBYTES = [128, 1]  # several chunks of rows and points; a chunk a point
+SLOW = [(network, 1) for network in NETWORKS[2:]]
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("kibibytes", [128, 1])  # several chunks of rows and points; a chunk a point
+@pytest.mark.parametrize(
+    ("network", "kibibytes"),
+    [
+        pytest.param(*case, marks=pytest.mark.long if case in SLOW else ())
+        for case in itertools.product(NETWORKS, KIBIBYTES)
+    ],
+)
 def test_company_changes_no_bit_of_an_evaluation(network, kibibytes, monkeypatch):
     monkeypatch.setitem(ACTIVATION_BYTES, "cpu", kibibytes * 2**10)
     random = torch.Generator().manual_seed(0)

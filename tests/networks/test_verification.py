@@ -56,6 +56,10 @@ RIGHT = (
     "squeezed_views",
     "control_flow",
 )
+LIKE_OTHERS = ("gru", "encoder", "lazy", "scaled_sum", "batch_norm_without_scale", "synchronised_batch_norm")
+LIKE_OTHERS += ("zero_initialised_scale", "norm_after_norm", "old_weight_norm", "named_tuple", "mapping")
+LIKE_OTHERS += ("squeezed_views",)
+"""Networks whose parts are checked as those of others are: the long tests verify them too."""
 WRONG = {
     "random_in_evaluation": "other outputs each time",
     "writes_into_its_input": "writes into its input",
@@ -128,7 +132,9 @@ def plain_of(name, parameters):
     return network, [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
-@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in LIKE_OTHERS else name for name in RIGHT]
+)
 def test_a_network_that_is_right_passes(name, data):
     verify(run_of(name), data, [], trains=True)
     check_derivatives(run_of(name), data, WHOLE)

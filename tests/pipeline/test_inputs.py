@@ -109,10 +109,11 @@ def trained(sources, tmp_path_factory) -> Project:
     return project
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        pytest.param("nets/mine.py", "activation(self", "nn.functional.tanh(self", marks=pytest.mark.long),
+        ("nets/mine.py", "activation(self", "nn.functional.tanh(self"),
         ("nets/activation.py", "silu", "tanh"),
     ],
 )

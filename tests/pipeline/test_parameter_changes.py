@@ -316,7 +316,9 @@ def real_stages() -> dict[str, list]:
     return {pipeline: [stage for stage in stages if stage.path == str(ROOT / pipeline)] for pipeline in PIPELINES}
 
 
-@pytest.mark.parametrize("key", ["image_size", "size", "nfiles"])
+@pytest.mark.parametrize(
+    "key", ["image_size", *(pytest.param(key, marks=pytest.mark.long) for key in ("size", "nfiles"))]
+)
 def test_a_new_size_of_images_runs_its_download_by_whatever_name_dvc_has_for_it(tmp_path, monkeypatch, key):
     monkeypatch.chdir(tmp_path)
     name, nothing = "digits", {key: {} for key in ("runs", "grids", "lines", "planes")}

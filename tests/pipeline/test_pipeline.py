@@ -78,9 +78,8 @@ def test_a_second_repro_has_nothing_to_do(finished):
     assert run(finished, "git", "status", "--porcelain") == ""
 
 
-def test_a_grid_that_was_killed_ends_with_the_same_lock(finished, tmp_path):
-    project = new_project(tmp_path / "killed", PARAMS).folder
-    command = (sys.executable, "-m", "dvc", "repro")
+def killed(project: Path, *command: str) -> int:
+    """Kill a command once three runs are stored, and return how many are."""
     process = subprocess.Popen(
         command,
         cwd=project,
@@ -97,33 +96,70 @@ def test_a_grid_that_was_killed_ends_with_the_same_lock(finished, tmp_path):
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    kept = len(list(store.glob("*/*.safetensors")))
-    assert kept < 24
-    assert not (project / "dvc.lock").exists() or "train_grid@tiny" not in (project / "dvc.lock").read_text()
-    output = dvc(project, "repro")
+    stored = len(list(store.glob("*/*.safetensors")))
+    assert stored < 24
+    return stored
+
+
+def assert_resumed(output: str, stored: int) -> None:
+    """Assert that a command trained only what a killed one had not stored, or not completely."""
     reused = int(output.split("train_grid tiny: 24 runs, ")[1].split(" reused")[0])
-    assert kept - 2 <= reused < 24
+    assert stored - 2 <= reused < 24
     assert reused > 0
+
+
+def test_a_stage_that_was_killed_ends_with_the_same_bytes(finished, tmp_path):
+    project = Project(finished).copy(tmp_path / "killed")
+    folders = ("data/runs/tiny", "data/training/tiny")
+    expected = project.contents(*folders)
+    for folder in (*folders, ".cells"):
+        shutil.rmtree(project.folder / folder)
+    command = (sys.executable, "-m", "stages.train_grid", "--suite", "tiny")
+    stored = killed(project.folder, *command)
+    assert project.contents(*folders) == {}
+    assert_resumed(run(project.folder, *command), stored)
+    assert project.contents(*folders) == expected
+
+
+@pytest.mark.long
+def test_a_grid_that_was_killed_ends_with_the_same_lock(finished, tmp_path):
+    project = new_project(tmp_path / "killed", PARAMS).folder
+    stored = killed(project, sys.executable, "-m", "dvc", "repro")
+    assert not (project / "dvc.lock").exists() or "train_grid@tiny" not in (project / "dvc.lock").read_text()
+    assert_resumed(dvc(project, "repro"), stored)
     assert (project / "dvc.lock").read_bytes() == (finished / "dvc.lock").read_bytes()
     for name in ("measures.csv", "metrics.json", "tables/table_1.md"):
         assert (project / "reports" / name).read_bytes() == (finished / "reports" / name).read_bytes()
 
 
+WIDER = ("-S", "suites.tiny.grids.main.lr=[0.01,0.1,0.03]")
+
+
+def test_the_training_of_an_experiment_elsewhere_is_only_what_is_new(finished):
+    output = dvc(finished, "exp", "run", "--temp", "-n", "trained", *WIDER, "train_grid@tiny")
+    assert "train_grid tiny: 36 runs, 24 reused, 12 trained" in output
+    assert started(output) == ["inputs", "train_grid@tiny"]
+    assert yaml.safe_load((finished / "params.yaml").read_text()) == yaml.safe_load(PARAMS)
+    assert run(finished, "git", "status", "--porcelain") == ""
+
+
 @pytest.fixture(scope="module")
 def experiments(finished):
     """Two experiments beside the finished project: what the first printed."""
-    output = dvc(finished, "exp", "run", "--temp", "-n", "wider", "-S", "suites.tiny.grids.main.lr=[0.01,0.1,0.03]")
+    output = dvc(finished, "exp", "run", "--temp", "-n", "wider", *WIDER)
     dvc(finished, "exp", "run", "--temp", "-n", "slow", "-S", "suites.tiny.grids.main.lr=[0.01]")
     return output
 
 
-def test_an_experiment_elsewhere_trains_only_what_is_new(finished, experiments):
+@pytest.mark.long
+def test_an_experiment_elsewhere_computes_only_what_is_new(finished, experiments):
     assert "train_grid tiny: 36 runs, 24 reused, 12 trained" in experiments
     assert "interpolate tiny: 36 lines, 24 reused, 12 evaluated" in experiments
     assert yaml.safe_load((finished / "params.yaml").read_text()) == yaml.safe_load(PARAMS)
     assert run(finished, "git", "status", "--porcelain") == ""
 
 
+@pytest.mark.long
 def test_experiments_are_compared_by_parameters_metrics_and_claims(finished, experiments):
     table = dvc(finished, "exp", "show", "--only-changed", "--sort-by", "tiny.lines", "--csv")
     rows = {row["Experiment"]: row for row in csv.DictReader(io.StringIO(table))}
@@ -139,6 +175,7 @@ def test_experiments_are_compared_by_parameters_metrics_and_claims(finished, exp
     assert set(verdicts) <= {"holds", "does not hold", "not enough runs"}
 
 
+@pytest.mark.long
 def test_plots_of_experiments_lie_beside_each_other(finished, experiments):
     dvc(finished, "plots", "diff", "wider", "slow")
     page = (finished / "dvc_plots" / "index.html").read_text()

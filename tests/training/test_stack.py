@@ -154,14 +154,14 @@ def test_an_autoencoder_is_trained_to_its_input(toy):
 WIDE_RESNET = RESNET | {"width_multiplier": 0.25, "batch_norm": True, "epochs": 1}
 COMPANY = [{}, {"batch_norm": True}, {"hidden": (33, 17), "activation": "sigmoid"}, WIDE_RESNET]
 COMPANY += [{"hidden": (33, 17), "clip_norm": 0.2, "schedule": "linear", "steps": 7}]
-COMPANY += [
-    SETTINGS[name] for name in ("resnet, fixup", "resnet, augmented", "vgg, augmented", "simple cnn", "alexnet")
-]
+COMPANY += [SETTINGS[name] for name in ("vgg, augmented", "simple cnn", "alexnet")]
+SLOW_COMPANY = [SETTINGS[name] for name in ("resnet, fixup", "resnet, augmented")]
 
 
 KFAC = [variant(optimizer="kfac", lr=lr, seed=seed, momentum=0.3) for lr, seed in ((0.01, 7), (0.1, 8), (0.3, 9))]
 WIDE_KFAC = {"hidden": (33, 17), "batch_norm": True, "activation": "relu", "factor_interval": 2, "inverse_interval": 3}
 FAMILIES = [mixed(**setting) for setting in COMPANY]
+FAMILIES += [pytest.param(mixed(**setting), marks=pytest.mark.long) for setting in SLOW_COMPANY]
 FAMILIES += [SWITCHED, GRAFTED, KFAC + mixed(), [variant(**vars(run) | WIDE_KFAC) for run in KFAC]]
 
 
