@@ -8,7 +8,7 @@
 #   make compare       what the metrics of these files differ in from those of BASE, by default the last commit
 #   make digests       record anew what small results are, after a version of the numerics was raised
 #   make lint          ruff, and mypy where types stay quiet
-#   make bench         measure this project against the usual ways, into BENCHMARKS.md (minutes; wants a quiet machine)
+#   make bench         measure this project against the usual ways, into BENCHMARKS.md (half an hour, nothing beside it)
 #   make bench-gpu     training and lines on a GPU, and the default suites beside a CPU, into BENCHMARKS_GPU.md (with
 #                      MLI_DEVICE=cuda; ten minutes at most)
 #

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 from unittest.mock import patch
 
 import torch
@@ -29,6 +30,9 @@ ALPHAS = 50
 GAUSS_EXAMPLES = 10_000
 OUR_EPOCHS, THEIR_EPOCHS = 12, 4  # of the default grid
 STATISTICS = BatchNormStatistics(estimate="cumulative", batch_size=512, momentum=0.1, examples=None)
+
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -203,6 +207,12 @@ def wide_training(data: Dataset) -> tuple[float, float]:
     return work / took.wall / 1e9, product_rate(4, 128, 1024, 1024, place=CPU) / 1e9
 
 
+def shown(part: Part) -> Part:
+    """Return a part of the page, a row or a line, and print it: all of them take half an hour."""
+    print(part.markdown() if isinstance(part, Row) else part, flush=True)
+    return part
+
+
 def _processor() -> str:
     """Return what the machine calls its processor."""
     file = Path("/proc/cpuinfo")
@@ -220,15 +230,15 @@ def main() -> None:
     narrow, wide = mlp((128, 128)), mlp((1024, 1024))
     normed, wide_normed = mlp((128, 128), batch_norm=True), mlp((1024, 1024), batch_norm=True)
     rate, most = wide_training(data)
-    rows = [the_default_grid(3), sixteen_networks(data, 1)]
+    rows = [shown(the_default_grid(3)), shown(sixteen_networks(data, 1))]
     tables = [("(a)", "(b)", rows)]
     lines = [
-        a_line(data, narrow, ALPHAS, {"(a)+(d)": 30, "(b)+(d)": 2.5}, 3),
-        a_line(data, wide, ALPHAS, {"(a)+(d)": 4, "(b)+(d)": 1.5}, 1),
-        a_line(data, normed, ALPHAS, {"(a)+(d)": 15}, 1),
-        a_line(data, normed, ALPHAS, {}, 1, held=True),
-        a_line(data, wide_normed, 8, {"(a)+(d)": 1.2}, 1),
-        a_line(data, wide_normed, 8, {}, 1, held=True),
+        shown(a_line(data, narrow, ALPHAS, {"(a)+(d)": 30, "(b)+(d)": 2.5}, 3)),
+        shown(a_line(data, wide, ALPHAS, {"(a)+(d)": 4, "(b)+(d)": 1.5}, 1)),
+        shown(a_line(data, normed, ALPHAS, {"(a)+(d)": 15}, 1)),
+        shown(a_line(data, normed, ALPHAS, {}, 1, held=True)),
+        shown(a_line(data, wide_normed, 8, {"(a)+(d)": 1.2}, 1)),
+        shown(a_line(data, wide_normed, 8, {}, 1, held=True)),
     ]
     tables.append(("(a)+(d)", "(b)+(d)", lines))
     text = [
@@ -251,27 +261,26 @@ def main() -> None:
         f"Training 784-1024-1024-10: {rate:.1f} GFLOP/s, {rate / most:.2f} of the {most:.1f} GFLOP/s of matrix",
         "products measured beside it (goal 0.6).",
         "",
-        a_landscape(data, 3),
+        shown(a_landscape(data, 3)),
         "",
         f"The same work by {products.VARIABLE}, CPU seconds of one thread; `portable` has the same bits on",
         "every maker's processors, `native` has its own on each kind.",
         "",
-        *branches.table(OUR_EPOCHS),
+        *map(shown, branches.table(OUR_EPOCHS)),
         "",
         "A training step of a convolutional network, CPU time of one thread: stacked, and one after the other.",
         "",
-        *convolutions.table(3),
+        *map(shown, convolutions.table(3)),
         "",
         "The rest is wall time of the stages themselves, two worker processes.",
         "",
-        scale.nothing_to_do(),
+        shown(scale.nothing_to_do()),
         "",
-        scale.ten_times(500),
+        shown(scale.ten_times(500)),
         "",
-        scale.cluster(1000, 200),
+        shown(scale.cluster(1000, 200)),
     ]
     write_bytes(Path("BENCHMARKS.md"), ("\n".join(text) + "\n").encode())
-    print("\n".join(text))
 
 
 if __name__ == "__main__":
