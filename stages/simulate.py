@@ -42,11 +42,11 @@ def simulate(job: Job) -> None:
 
 
 def model_key(job: Job, model: str) -> str:
-    """Return the identity of a model's lines: its parameters, its source code, and the environment."""
+    """Return the identity of a model's lines: its parameters, all code of this stage, and the environment."""
     content = {
         "model": model,
         "parameters": getattr(job.params.theory, model).model_dump(mode="json"),
-        "source": source_digests(ROOT, f"stages.theory.{model}"),
+        "source": source_digests(ROOT, "stages.simulate"),
         "pandas": version_of("pandas"),
     }
     return identity(content)

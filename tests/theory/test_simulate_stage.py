@@ -55,7 +55,7 @@ def test_another_seed_is_another_sample_of_that_model_alone(job, capsys, tiny_pa
 @pytest.mark.parametrize("model", MODELS)
 def test_another_version_of_the_code_is_another_sample(job, monkeypatch, model):
     before = model_key(job, model)
-    digests = source_digests(ROOT, f"stages.theory.{model}")
+    digests = source_digests(ROOT, "stages.simulate")
     assert f"stages/theory/{model}.py" in digests
     monkeypatch.setattr("stages.simulate.source_digests", lambda *_: digests | {f"stages/theory/{model}.py": "edited"})
     assert model_key(job, model) != before
