@@ -14,7 +14,7 @@ from benchmarks.sides import alternate, product_rate
 from stages.config import Run, load
 from stages.datasets.dataset import Dataset
 from stages.datasets.digits import load_digits
-from stages.products import SETTINGS, VARIABLE
+from stages.shared.products import SETTINGS, VARIABLE
 from stages.training.plan import stacks
 from stages.training.stack import train
 

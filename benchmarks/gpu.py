@@ -20,11 +20,11 @@ from benchmarks.run import mlp, mnist_like
 from benchmarks.sides import alternate, finish, product_rate
 from stages.config import Run, load
 from stages.datasets.dataset import Dataset
-from stages.environment import TRAINING_PRECISION
-from stages.files import write_bytes
 from stages.lines.sweep import Care, walk
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import task_of
+from stages.shared.environment import TRAINING_PRECISION
+from stages.shared.files import write_bytes
 from stages.training.schedule import stack_order
 from stages.training.stack import Stack
 from stages.workers.compiler import VARIABLE as FUSED_UPDATES

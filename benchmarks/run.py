@@ -15,13 +15,13 @@ from torch import Tensor
 
 from benchmarks import branches, convolutions, scale, usual
 from benchmarks.sides import alternate, product_rate
-from stages import products
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
-from stages.files import write_bytes
 from stages.lines import sweep
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import Task, task_of
+from stages.shared import products
+from stages.shared.files import write_bytes
 from stages.training.stack import train
 from stages.workers.server import ENVIRONMENT
 

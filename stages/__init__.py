@@ -1,13 +1,12 @@
 """Train grids of networks, walk the lines between their weights, measure them, and draw what was found.
 
-One script a stage (`python -m stages.train_grid`), and beside them the packages they are made of. Imports run one way:
-scripts -> figures, lines, training, theory -> measures, networks, datasets -> config, files.
+A script for each stage (`python -m stages.train_grid`), and beside the scripts the packages that they are made of.
 """
 
-from stages.interpreter import print_any_character, use_environment, use_utf8
-from stages.products import choose
+from importlib.util import find_spec
 
-use_environment()
-use_utf8()
-print_any_character()
+from stages.shared.products import choose
+
+if find_spec("torch") is None:
+    raise ModuleNotFoundError("this Python has no PyTorch; activate .venv (. .venv/bin/activate) or run `make repro`")
 choose()

@@ -1,9 +1,10 @@
 """Stage `download`: make a dataset of params.yaml into one checked file of tensors."""
 
-from stages.command import Job, main
+from stages.command import main
+from stages.config.job import Job
 from stages.config.params import DigitsSource, EsperantoSource, ImageFolderSource, Source, TextSource
 from stages.datasets.splits import Splits, save_dataset
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 
 def download(job: Job) -> None:

@@ -9,13 +9,14 @@ their values in dvc.lock, which it reads and writes after every stage that ran.
 import hashlib
 from pathlib import Path
 
-from stages.command import Job, main
+from stages.command import main
 from stages.config import Params
+from stages.config.job import Job
 from stages.config.params import ImageFolderSource, Source, TextSource
-from stages.environment import environment
-from stages.files import digest_file, replacing, write_json
 from stages.parameter_files import PARAMETERS, parameter_files
-from stages.source import source_digests
+from stages.shared.environment import environment
+from stages.shared.files import digest_file, replacing, write_json
+from stages.shared.source_files import source_digests
 
 MISSING = "missing"
 ROOT = Path(__file__).resolve().parent.parent

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from stages.command import Job, main
+from stages.command import main
 from stages.config import BatchNormStatistics, Run
+from stages.config.job import Job
 from stages.datasets.splits import describe_dataset
-from stages.environment import environment, identity
-from stages.errors import UserError
 from stages.lines.curves import save_curves
 from stages.lines.landscape import Landscape, save_landscape
 from stages.lines.line import own_line
@@ -15,7 +14,9 @@ from stages.lines.request import Request
 from stages.lines.requested import Asked, requested
 from stages.lines.walker import Walker, gather
 from stages.measures.table import outcomes_of, tabulate
-from stages.store import Store
+from stages.shared.environment import environment, identity
+from stages.shared.errors import UserError
+from stages.shared.store import Store
 from stages.training.keys import run_key
 from stages.training.run_files import RunFolder
 from stages.workers.task_queue import time_limit

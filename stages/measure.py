@@ -2,14 +2,15 @@
 
 import pandas as pd
 
-from stages.command import Job, main
+from stages.command import main
 from stages.config import Measure
-from stages.errors import UserError
-from stages.files import write_json
+from stages.config.job import Job
 from stages.lines.curves import load_curves
 from stages.measures.table import outcomes_of, power_laws, summarise, tabulate
-from stages.progress import bar
-from stages.tables import write_csv
+from stages.shared.csv_files import write_csv
+from stages.shared.errors import UserError
+from stages.shared.files import write_json
+from stages.shared.progress import bar
 
 
 def refuse_strangers(job: Job) -> None:

@@ -5,21 +5,22 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from stages.command import Job, main
+from stages.command import main
+from stages.config.job import Job
 from stages.config.params import Theory
-from stages.environment import identity, version_of
-from stages.errors import UserError
 from stages.figures.names import known
-from stages.files import digest_file, replacing, write_bytes
-from stages.progress import bar
-from stages.source import local_imports
-from stages.store import Store
+from stages.shared.environment import identity, version_of
+from stages.shared.errors import UserError
+from stages.shared.files import digest_file, replacing, write_bytes
+from stages.shared.progress import bar
+from stages.shared.source_files import local_imports
+from stages.shared.store import Store
 from stages.workers import local, server
 
 ROOT = Path(__file__).resolve().parents[1]
 DRAWING = Path("stages/figures/drawing.py")
 PACKAGES = ("matplotlib", "seaborn", "pandas", "scikit-learn", "pillow", "contourpy", "kiwisolver")
-"""Packages that draw, beside those that `stages.environment` names; the only font comes with Matplotlib."""
+"""Packages that draw, beside those that `stages.shared.environment` names; the only font comes with Matplotlib."""
 
 
 def plot(job: Job) -> None:

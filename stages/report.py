@@ -1,38 +1,33 @@
 """Stage `report`: tables and figures -> reports/{claims.json, verdicts.json, README.md, index.html}."""
 
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 
 from stages.claims.finding import ENOUGH, MOST, RARE
 from stages.claims.registry import CLAIMS
-from stages.command import Job, main
+from stages.command import main
 from stages.config import OWN_LINE, Params
+from stages.config.job import Job
 from stages.figures.names import known
 from stages.figures.registry import FIGURES, TABLES
-from stages.files import write_bytes, write_json
-from stages.lines.curves import load_curves
-from stages.lines.landscape import Landscape
-from stages.material import material_of, theory_of
-from stages.progress import bar
 from stages.reporting import about, page
 from stages.reporting.beyond import beyond
-from stages.tables import read_csv
+from stages.results.results import Results
+from stages.shared.csv_files import read_csv
+from stages.shared.files import write_bytes, write_json
+from stages.shared.progress import bar
 
 
 def report(job: Job) -> None:
     """Judge every claim that `claims` in params.yaml names, and write the pages."""
     measures = read_csv(job.reports / "measures.csv")
-    curves = {name: load_curves(job.curves_file(name)) for name in dict.fromkeys(chain(*job.params.claims.values()))}
-    landscapes = dict.fromkeys(curves, Landscape({}, {}))
     judged = []
     progress = bar("report", "claim", len(job.params.claims))
     for name, suites in job.params.claims.items():
         claim = CLAIMS[name]
-        theory = {} if suites else theory_of(job)
-        found = claim.judge(material_of(job, suites, measures, curves, landscapes, {}, theory))
+        found = claim.judge(Results.of(job, suites))
         judged.append({"name": name, "suites": list(suites)} | _plain(claim) | vars(found))
         progress.update()
     progress.close()

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.command import Job, main
-from stages.environment import identity, version_of
-from stages.files import replacing, write_bytes
-from stages.progress import bar
-from stages.source import source_digests
-from stages.store import Store
+from stages.command import main
+from stages.config.job import Job
+from stages.shared.environment import identity, version_of
+from stages.shared.files import replacing, write_bytes
+from stages.shared.progress import bar
+from stages.shared.source_files import source_digests
+from stages.shared.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ("noisy_quadratic", "two_layer_linear")
@@ -64,7 +65,7 @@ def sample(model: str, parameters: dict) -> tuple[bytes, int]:
     """
     import torch  # PyTorch and pandas take seconds to import, and are not needed where the store has everything
 
-    from stages.tables import csv_bytes
+    from stages.shared.csv_files import csv_bytes
     from stages.theory import noisy_quadratic, two_layer_linear
 
     torch.set_num_threads(1)  # as everywhere: how many must not change a result

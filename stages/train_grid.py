@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.command import Job, main
+from stages.command import main
 from stages.config import Run
+from stages.config.job import Job
 from stages.datasets.splits import describe_dataset
-from stages.errors import UserError
-from stages.files import replacing
-from stages.progress import bar
-from stages.store import Store
-from stages.tables import write_csv
+from stages.shared.csv_files import write_csv
+from stages.shared.errors import UserError
+from stages.shared.files import replacing
+from stages.shared.progress import bar
+from stages.shared.store import Store
 from stages.training.keys import evaluation_key, run_key
 from stages.workers import server
 from stages.workers.local import jobs

@@ -10,7 +10,7 @@ from torch import nn
 from stages.config import Run
 from stages.networks.batch_norm import BatchNorm
 from stages.networks.build import build
-from stages.seeds import derive
+from stages.shared.seeds import derive
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from small import HEADER
 
-from stages.command import Job
 from stages.config import load
+from stages.config.job import Job
 from stages.download import download
-from stages.errors import UserError
 from stages.interpolate import interpolate
-from stages.progress import bar
+from stages.shared.errors import UserError
+from stages.shared.progress import bar
 from stages.train_grid import train_grid
 from stages.workers.cluster import client
 from stages.workers.task_queue import Effort, TaskQueue

@@ -8,13 +8,13 @@ import torch
 from small import HEADER
 from test_cluster import Cluster, contents, disconnected  # noqa: F401 (a fixture)
 
-from stages.command import Job
 from stages.config import BatchNormStatistics, Run, load
+from stages.config.job import Job
 from stages.download import download
-from stages.environment import environment
-from stages.errors import UserError
 from stages.interpolate import interpolate
 from stages.networks.factory import call_factory
+from stages.shared.environment import environment
+from stages.shared.errors import UserError
 from stages.train_grid import train_grid
 from stages.training.grid import train_task
 from stages.workers.tasks import Places, Task, run_tasks

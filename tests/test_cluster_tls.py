@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from test_cluster import Cluster, copy_files
 
-from stages.errors import UserError
+from stages.shared.errors import UserError
 from stages.workers.cluster import client
 from stages.workers.tasks import Places, Task, run_tasks
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.command import Job
 from stages.config import load
+from stages.config.job import Job
 from stages.download import download
 
 PROJECT = Path(__file__).resolve().parents[1]

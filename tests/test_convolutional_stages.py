@@ -5,8 +5,8 @@ import pytest
 import torch
 from small import HEADER
 
-from stages.command import Job
 from stages.config import load
+from stages.config.job import Job
 from stages.datasets.dataset import load_dataset
 from stages.download import download
 from stages.interpolate import interpolate
@@ -14,9 +14,9 @@ from stages.lines.curves import load_curves
 from stages.measure import measures
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import evaluate_points, task_of
-from stages.seeds import derive
-from stages.store import Store
-from stages.tables import read_csv
+from stages.shared.csv_files import read_csv
+from stages.shared.seeds import derive
+from stages.shared.store import Store
 from stages.train_grid import train_grid
 from stages.training.keys import evaluation_key, run_key
 from stages.training.run_files import RunFolder

@@ -14,7 +14,7 @@ NOW = """
 import json
 
 from tools import digests
-from stages.environment import environment
+from stages.shared.environment import environment
 
 print(json.dumps({"environment": environment(), "digests": digests.digests()}))
 """

@@ -10,16 +10,16 @@ import pandas as pd
 import pytest
 import safetensors.numpy
 
-from stages.errors import UserError
-from stages.files import digest_arrays, read_about, read_arrays, replacing, write_arrays, write_bytes, write_json
-from stages.tables import read_csv, write_csv
+from stages.shared.csv_files import read_csv, write_csv
+from stages.shared.errors import UserError
+from stages.shared.files import digest_arrays, read_about, read_arrays, replacing, write_arrays, write_bytes, write_json
 
 PROJECT = Path(__file__).resolve().parents[1]
 WRITE = """
 import sys
 import numpy as np
 from pathlib import Path
-from stages.files import write_arrays
+from stages.shared.files import write_arrays
 arrays = {"b": np.arange(6.0).reshape(2, 3), "a": np.array(2, dtype=np.int64)}
 write_arrays(Path(sys.argv[1]), arrays, {"z": 1, "a": [1, "ä"], "m": None})
 """

@@ -5,8 +5,8 @@ import pytest
 import torch
 from test_stages import job, run_all
 
-from stages.errors import UserError
-from stages.tables import read_csv
+from stages.shared.csv_files import read_csv
+from stages.shared.errors import UserError
 from stages.train_grid import train_grid
 
 

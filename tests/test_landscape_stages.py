@@ -5,8 +5,8 @@ import pytest
 import torch
 from small import HEADER
 
-from stages.command import Job
 from stages.config import load
+from stages.config.job import Job
 from stages.datasets.dataset import load_dataset
 from stages.download import download
 from stages.interpolate import interpolate
@@ -14,7 +14,7 @@ from stages.lines.curves import load_curves
 from stages.lines.landscape import load_landscape
 from stages.measure import measures
 from stages.networks.evaluation import evaluate_points, task_of
-from stages.tables import read_csv
+from stages.shared.csv_files import read_csv
 from stages.train_grid import train_grid
 from stages.training.keys import run_key
 from stages.training.run_files import RunFolder

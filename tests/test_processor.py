@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages.products import NAMES, SETTINGS
+from stages.shared.products import NAMES, SETTINGS
 from tests.small_project import ROOT
 
 CONVOLVE = """
@@ -152,8 +152,8 @@ import json
 import os
 
 import stages
-from stages import products
-from stages.environment import environment
+from stages.shared import products
+from stages.shared.environment import environment
 
 print(json.dumps([{name: os.environ.get(name) for name in products.NAMES}, environment()]))
 """

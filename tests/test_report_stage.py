@@ -12,16 +12,16 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent / "figures"))
 
-from figures_material import MEASURE, SUITES, material
+from figures_results import MEASURE, SUITES, results
 
 from stages.claims.registry import CLAIMS
-from stages.command import Job
+from stages.config.job import Job
 from stages.figures.registry import FIGURES, TABLES
 from stages.lines.curves import save_curves
 from stages.report import report
 from stages.reporting import about
 from stages.reporting.beyond import MEASURES
-from stages.tables import read_csv, write_csv
+from stages.shared.csv_files import read_csv, write_csv
 from stages.theory import noisy_quadratic
 
 CLASSIFIERS = ("small_rates", "large_rates", "adaptive", "batch_norm", "far", "long", "short", "power_law", "accuracy")
@@ -30,7 +30,7 @@ CLASSIFIERS = ("small_rates", "large_rates", "adaptive", "batch_norm", "far", "l
 @pytest.fixture
 def job(tmp_path):
     """A job over one suite, with what the stages before leave."""
-    made = material(("classifiers",), seeds=2)
+    made = results(("classifiers",), seeds=2)
     plotted = {"figure_05": ("classifiers",), "figure_10_mine": ("classifiers",), "table_1": ("classifiers",)}
     claims = dict.fromkeys(CLASSIFIERS, ("classifiers",)) | {"noisy_quadratic": ()}
     params = SimpleNamespace(plot=plotted, claims=claims, measure=MEASURE, suites=SUITES, suite=SUITES.__getitem__)

@@ -16,8 +16,8 @@ from unittest.mock import Mock
 import pytest
 
 from stages import train_grid
-from stages.errors import UserError
 from stages.lines import walker
+from stages.shared.errors import UserError
 from stages.workers import server
 from stages.workers.local import run_tasks
 

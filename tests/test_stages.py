@@ -11,19 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.command import Job
 from stages.config import load
+from stages.config.job import Job
 from stages.download import download
-from stages.errors import UserError
-from stages.files import read_arrays, write_arrays
 from stages.interpolate import interpolate
 from stages.lines.curves import load_curves
 from stages.lines.suite import line_task
 from stages.measure import measures
 from stages.plot import plot
-from stages.progress import Bar
 from stages.report import report
-from stages.tables import read_csv
+from stages.shared.csv_files import read_csv
+from stages.shared.errors import UserError
+from stages.shared.files import read_arrays, write_arrays
+from stages.shared.progress import Bar
 from stages.train_grid import train_grid
 from stages.training.keys import run_key
 from stages.training.work import train_task

@@ -3,8 +3,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from stages.errors import UserError
-from stages.store import Store
+from stages.shared.errors import UserError
+from stages.shared.store import Store
 
 ARRAYS = {"a": np.arange(4.0)}
 
@@ -104,7 +104,7 @@ def test_an_entry_that_cannot_be_read_now_is_not_removed(tmp_path, monkeypatch):
     def busy(*_, **__):
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr("stages.files.safe_open", busy)
+    monkeypatch.setattr("stages.shared.files.safe_open", busy)
     with pytest.raises(UserError, match="cannot read .*Too many open files"):
         store.has("runs", "abcdef")
     monkeypatch.undo()

@@ -1,6 +1,6 @@
 import pytest
 
-from stages.errors import UserError
+from stages.shared.errors import UserError
 from stages.workers.server import STARTED
 from stages.workers.task_queue import SAFETY, Effort, TaskQueue, time_limit
 

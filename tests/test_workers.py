@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages.errors import UserError
-from stages.progress import bar
+from stages.shared.errors import UserError
+from stages.shared.progress import bar
 from stages.workers import local, server, tasks
 from stages.workers.device import device
 from stages.workers.local import jobs, run_tasks

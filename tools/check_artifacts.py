@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from dvc.exceptions import DvcException
 
 from stages.config import load
-from stages.errors import UserError
+from stages.shared.errors import UserError
 from tools.artifacts import claims, digests, imports, lock, pictures, tables, tracked
 from tools.artifacts.pipeline import Pipeline, read
 

@@ -14,10 +14,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import pandas as pd
 
 from stages.config import OWN_LINE
-from stages.errors import UserError
 from stages.measures.contrast import SETTING
 from stages.measures.proportion import newcombe, wilson
-from stages.tables import read_csv
+from stages.shared.csv_files import read_csv
+from stages.shared.errors import UserError
 
 CELL = ["optimizer", "batch_norm", "lr"]
 COLUMNS = {*SETTING, "line", "status", "monotonic", "final_train_loss", "distance"}

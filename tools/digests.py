@@ -20,14 +20,11 @@ import stages  # noqa: F401 (before NumPy, whose kernels it chooses)
 import numpy as np
 import torch
 
-from stages import products
 from stages.config import BatchNormStatistics, DigitsSource, Refinement, Run
 from stages.config.params import EsperantoSource
 from stages.datasets.dataset import Dataset, load_dataset
 from stages.datasets.splits import save_dataset
 from stages.download import load_source
-from stages.environment import environment
-from stages.files import write_arrays, write_json
 from stages.lines import request, sweep
 from stages.lines.line import Endpoint, Exchanged, Matched, Permuted
 from stages.lines.parts import blocks, layers
@@ -36,6 +33,9 @@ from stages.measures.projection import basis, progress
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.networks.factory import one_thread
+from stages.shared import products
+from stages.shared.environment import environment
+from stages.shared.files import write_arrays, write_json
 from stages.training import keys
 from stages.training.run_files import RunFolder
 from stages.training.stack import Trained, train

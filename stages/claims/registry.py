@@ -21,11 +21,12 @@ from stages.claims.finding import (
     within,
 )
 from stages.config import FreshLines, PairLines, PermutedLines
-from stages.figures.base import Material, admitted
+from stages.figures.base import admitted
 from stages.figures.example_turning import END, gather
 from stages.figures.pairs import both_admitted
 from stages.measures.power_law import fit
 from stages.measures.proportion import wilson
+from stages.results.results import Results
 from stages.theory import noisy_quadratic
 
 SMALL, LARGE = 0.03, 1.0  # learning rates of SGD, of table 1
@@ -44,71 +45,71 @@ class Claim:
     """In the paper."""
     paper: str
     """Its number, or its words."""
-    judge: Callable[[Material], Finding]
+    judge: Callable[[Results], Finding]
 
 
-def _own(material: Material) -> pd.DataFrame:
-    return admitted(material.lines())
+def _own(results: Results) -> pd.DataFrame:
+    return admitted(results.lines())
 
 
-def _sgd(material: Material) -> pd.DataFrame:
-    rows = _own(material)
+def _sgd(results: Results) -> pd.DataFrame:
+    rows = _own(results)
     return rows[rows["optimizer"] == "sgd"]
 
 
-def small_rates(material: Material) -> Finding:
+def small_rates(results: Results) -> Finding:
     """SGD at small rates."""
-    rows = _sgd(material)
-    return never(rows[rows["lr"] <= SMALL], material.measure)
+    rows = _sgd(results)
+    return never(rows[rows["lr"] <= SMALL], results.measure)
 
 
-def large_rates(material: Material) -> Finding:
+def large_rates(results: Results) -> Finding:
     """SGD at large rates, beside small ones."""
-    rows = _sgd(material)
+    rows = _sgd(results)
     names = (f"rates from {LARGE:g}", f"up to {SMALL:g}")
-    return more(rows[rows["lr"] >= LARGE], rows[rows["lr"] <= SMALL], names, material.measure)
+    return more(rows[rows["lr"] >= LARGE], rows[rows["lr"] <= SMALL], names, results.measure)
 
 
-def adaptive(material: Material) -> Finding:
+def adaptive(results: Results) -> Finding:
     """Adam and RMSProp beside SGD."""
-    rows = _own(material)
+    rows = _own(results)
     others = rows[rows["optimizer"].isin(ADAPTIVE)]
-    return more(others, rows[rows["optimizer"] == "sgd"], ("Adam and RMSProp", "SGD"), material.measure)
+    return more(others, rows[rows["optimizer"] == "sgd"], ("Adam and RMSProp", "SGD"), results.measure)
 
 
-def batch_norm(material: Material) -> Finding:
+def batch_norm(results: Results) -> Finding:
     """With batch norm beside without."""
-    rows = _own(material)
+    rows = _own(results)
     on = rows["batch_norm"].astype(bool)
-    return more(rows[on], rows[~on], ("batch norm", "none"), material.measure)
+    return more(rows[on], rows[~on], ("batch norm", "none"), results.measure)
 
 
-def block_identity(material: Material) -> Finding:
+def block_identity(results: Results) -> Finding:
     """Residual networks with batch norm and the standard initialisation beside the other variants."""
-    rows = _own(material)
+    rows = _own(results)
     plain = rows["batch_norm"].astype(bool) & (rows["initialization"] == "standard")
-    return more(rows[plain], rows[~plain], ("BN", "BN-I, NBN-I and NBN-F"), material.measure)
+    return more(rows[plain], rows[~plain], ("BN", "BN-I, NBN-I and NBN-F"), results.measure)
 
 
-def far(material: Material) -> Finding:
+def far(results: Results) -> Finding:
     """Distance of non-monotone lines beside monotone ones."""
-    return ranks(_own(material), "normalized_distance", material.measure)
+    return ranks(_own(results), "normalized_distance", results.measure)
 
 
-def long(material: Material) -> Finding:
+def long(results: Results) -> Finding:
     """Gauss length likewise."""
-    return ranks(_own(material), "gauss_length_smooth", material.measure)
+    return ranks(_own(results), "gauss_length_smooth", results.measure)
 
 
-def short(material: Material) -> Finding:
+def short(results: Results) -> Finding:
     """Lines of a Gauss length below pi / 2."""
-    rows = _own(material)
-    return never(rows[rows["gauss_length_smooth"] < np.pi / 2], material.measure)
+    rows = _own(results)
+    return never(rows[rows["gauss_length_smooth"] < np.pi / 2], results.measure)
 
 
-def power_law(material: Material) -> Finding:
+def power_law(results: Results) -> Finding:
     """Gauss length by distance."""
-    rows, settings = _own(material), material.measure
+    rows, settings = _own(results), results.measure
     x, y = (rows[name].to_numpy(float) for name in ("normalized_distance", "gauss_length_smooth"))
     law = fit(x, y, settings.confidence, settings.bootstrap, settings.bootstrap_seed)
     ours = f"exponent {law.exponent:.3g} ({law.exponent_low:.3g} to {law.exponent_high:.3g}), R² {law.r_squared:.3f} "
@@ -116,112 +117,112 @@ def power_law(material: Material) -> Finding:
     return within(law.exponent, law.exponent_low, law.exponent_high, law.points, ours)
 
 
-def fresh(material: Material) -> Finding:
+def fresh(results: Results) -> Finding:
     """Lines from fresh initialisations of the own scheme beside the own lines."""
-    return _alike(material, lambda entry: isinstance(entry, FreshLines) and entry.initialization == "own")
+    return _alike(results, lambda entry: isinstance(entry, FreshLines) and entry.initialization == "own")
 
 
-def permuted(material: Material) -> Finding:
+def permuted(results: Results) -> Finding:
     """Lines with a permuted end beside the own lines."""
-    return _alike(material, lambda entry: isinstance(entry, PermutedLines))
+    return _alike(results, lambda entry: isinstance(entry, PermutedLines))
 
 
-def _alike(material: Material, wanted: Callable[[object], bool]) -> Finding:
+def _alike(results: Results, wanted: Callable[[object], bool]) -> Finding:
     """Judge that lines have the verdict of the own line of the run at their end."""
-    own = material.lines(once=False).set_index(["suite", "run_id"])["monotonic"]
+    own = results.lines(once=False).set_index(["suite", "run_id"])["monotonic"]
     some = of = 0
-    for suite, about in material.suites.items():
+    for suite, about in results.suites.items():
         for name in (name for name, entry in about.lines.items() if wanted(entry)):
-            rows = admitted(material.other_lines(suite, name))
+            rows = admitted(results.other_lines(suite, name))
             verdicts = [own[suite, run_id] for run_id in rows["run_id"]]
             some += int((rows["monotonic"].to_numpy(bool) == np.array(verdicts, dtype=bool)).sum())
             of += len(rows)
-    return often(some, of, "have the verdict of the own line", material.measure)
+    return often(some, of, "have the verdict of the own line", results.measure)
 
 
-def no_barriers(material: Material) -> Finding:
+def no_barriers(results: Results) -> Finding:
     """Lines from initialisations to initialisations and to other optima without a barrier."""
-    rows = pd.concat([_pairs(material, "initial", "initial"), _pairs(material, "initial", "final")])
-    some = _with_barrier(material, rows)
-    return often(len(rows) - some, len(rows), "have no barrier", material.measure)
+    rows = pd.concat([_pairs(results, "initial", "initial"), _pairs(results, "initial", "final")])
+    some = _with_barrier(results, rows)
+    return often(len(rows) - some, len(rows), "have no barrier", results.measure)
 
 
-def barriers(material: Material) -> Finding:
+def barriers(results: Results) -> Finding:
     """Lines between optima with a barrier."""
-    rows = _pairs(material, "final", "final")
-    return often(_with_barrier(material, rows), len(rows), "have a barrier", material.measure)
+    rows = _pairs(results, "final", "final")
+    return often(_with_barrier(results, rows), len(rows), "have a barrier", results.measure)
 
 
-def _with_barrier(material: Material, rows: pd.DataFrame) -> int:
+def _with_barrier(results: Results, rows: pd.DataFrame) -> int:
     """Count lines that rise above both of their ends by more than the tolerance."""
-    tolerance = rows["suite"].map(material.limits("tolerance")).to_numpy(float)
+    tolerance = rows["suite"].map(results.limits("tolerance")).to_numpy(float)
     return int((rows["barrier"].to_numpy(float) > tolerance).sum())
 
 
-def _pairs(material: Material, start: str, end: str) -> pd.DataFrame:
+def _pairs(results: Results, start: str, end: str) -> pd.DataFrame:
     found = [
-        admitted(both_admitted(material, suite, [name]))
-        for suite, about in material.suites.items()
+        admitted(both_admitted(results, suite, [name]))
+        for suite, about in results.suites.items()
         for name, entry in about.lines.items()
         if isinstance(entry, PairLines) and (entry.start, entry.end, entry.matching) == (start, end, None)
     ]
     found = [rows for rows in found if len(rows)]
-    return pd.concat(found) if found else material.lines().head(0)
+    return pd.concat(found) if found else results.lines().head(0)
 
 
-def difficulty(material: Material) -> Finding:
+def difficulty(results: Results) -> Finding:
     """Runs on few examples or corrupted labels."""
-    rows = _own(material)
+    rows = _own(results)
     hard = rows["train_size"].notna() | (rows["label_corruption"].astype(float) > 0)
-    return never(rows[hard], material.measure)
+    return never(rows[hard], results.measure)
 
 
-def switched_distance(material: Material) -> Finding:
+def switched_distance(results: Results) -> Finding:
     """Distance of runs that switch to Adam beside those that stay with SGD."""
-    return _switched(material, "distance")
+    return _switched(results, "distance")
 
 
-def switched_length(material: Material) -> Finding:
+def switched_length(results: Results) -> Finding:
     """Gauss length likewise."""
-    return _switched(material, "gauss_length_smooth")
+    return _switched(results, "gauss_length_smooth")
 
 
-def _switched(material: Material, field: str) -> Finding:
-    rows = _sgd(material)
+def _switched(results: Results, field: str) -> Finding:
+    rows = _sgd(results)
     rows = rows[rows["magnitude"].isna()]
     gone, stay = rows[rows["switch_optimizer"] == "adam"], rows[rows["switch_after"].isna()]
-    return greater(gone[field], stay[field], ("switched to Adam", "SGD throughout"), material.measure)
+    return greater(gone[field], stay[field], ("switched to Adam", "SGD throughout"), results.measure)
 
 
-def grafted(material: Material) -> Finding:
+def grafted(results: Results) -> Finding:
     """Steps of SGD's direction with Adam's length beside Adam's direction with SGD's length."""
-    rows = _own(material)
+    rows = _own(results)
     length = rows[(rows["optimizer"] == "sgd") & (rows["magnitude"] == "adam")]
     direction = rows[(rows["optimizer"] == "adam") & (rows["magnitude"] == "sgd")]
     names = ("length of Adam", "direction of Adam")
-    return more(length, direction, names, material.measure)
+    return more(length, direction, names, results.measure)
 
 
-def accuracy(material: Material) -> Finding:
+def accuracy(results: Results) -> Finding:
     """Test accuracy of non-monotone runs beside monotone ones."""
-    rows = _own(material)
+    rows = _own(results)
     up, down = rows[~rows["monotonic"]], rows[rows["monotonic"]]
     names = ("non-monotone", "monotone")
-    return same(up["test_accuracy"], down["test_accuracy"], ALIKE, names, material.measure)
+    return same(up["test_accuracy"], down["test_accuracy"], ALIKE, names, results.measure)
 
 
-def theorem_3(material: Material) -> Finding:
+def theorem_3(results: Results) -> Finding:
     """Examples whose output turns by less than pi / 2, towards where their line ends."""
-    rows = _own(material)
+    rows = _own(results)
     rows = rows[rows["loss"] == "squared_error"]
-    examples = gather(material, rows, "example_rise_to_end", "example_start_to_end")
+    examples = gather(results, rows, "example_rise_to_end", "example_start_to_end")
     of, some = int(examples.below.sum()), int((examples.below & examples.rising).sum())
-    return often(of - some, of, f"examples below π/2 never move away from the {END}", material.measure)
+    return often(of - some, of, f"examples below π/2 never move away from the {END}", results.measure)
 
 
-def theorem_9(material: Material) -> Finding:
+def theorem_9(results: Results) -> Finding:
     """How fast the distance falls with the width, whose theorem is about networks without a bound on it."""
-    rows, settings = _own(material), material.measure
+    rows, settings = _own(results), results.measure
     rows = rows[rows["width"].notna()]
     x, y = rows["width"].to_numpy(float), rows["distance"].to_numpy(float)
     law = fit(x, y, settings.confidence, settings.bootstrap, settings.bootstrap_seed)
@@ -233,12 +234,12 @@ def theorem_9(material: Material) -> Finding:
     return Finding(verdict, ours, law.exponent, law.exponent_low, law.exponent_high, {"points": law.points})
 
 
-def quadratic(material: Material) -> Finding:
+def quadratic(results: Results) -> Finding:
     """Lines of the noisy quadratic model that never rise, to the paper's end at each rate."""
-    cells = noisy_quadratic.summary(material.theory["noisy_quadratic"], material.measure.confidence)
+    cells = noisy_quadratic.summary(results.theory("noisy_quadratic"), results.measure.confidence)
     cells = cells[cells["end"] == "paper"].sort_values("lr")
     some, of = int(cells["monotone"].sum()), int(cells["lines"].sum())
-    low, high = wilson(some, of, material.measure.confidence)
+    low, high = wilson(some, of, results.measure.confidence)
     close = ((cells["low"] >= HALF - ROUGHLY) & (cells["high"] <= HALF + ROUGHLY)).all()
     away = ((cells["high"] < HALF - ROUGHLY) | (cells["low"] > HALF + ROUGHLY)).any()
     each = ", ".join(f"{cell.proportion:.2f} at {cell.lr:g}" for cell in cells.itertuples())

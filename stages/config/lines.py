@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from stages.config.run import NETWORK_OPTIONS, Run
 from stages.config.schema import Count, Frozen, Name, NonNegative
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 OWN_LINE = "initial_to_final"
 """The paper's kind of line: from a network's own initialisation to where its training ended."""

@@ -13,7 +13,7 @@ from stages.config.lines import Lines, Plane, check_lines, check_planes
 from stages.config.run import OF_TEXT, Run
 from stages.config.schema import Count, Frozen, Name, NonNegative, NonNegativeInt, Positive, Seed, parse
 from stages.config.yaml_reader import read_yaml
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 DRAWN = tuple(f"figure_{number:02}" for number in range(1, 39))
 DRAWN += tuple(f"table_{number}" for number in (1, 2, 3, 4, 5, 6, 7, 8))

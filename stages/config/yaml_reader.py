@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import yaml
 
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 TAG = "tag:yaml.org,2002:"
 MERGE = f"{TAG}merge"

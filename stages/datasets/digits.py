@@ -6,7 +6,7 @@ from sklearn.model_selection import train_test_split
 
 from stages.config.params import DigitsSource
 from stages.datasets.splits import Splits
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 BRIGHTEST = 16  # of the bundled pixels, whole numbers from 0
 SPLIT_SEEDS = 2**32  # of scikit-learn

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.seeds import derive
+from stages.shared.seeds import derive
 
 PERSONS = (
     "amik",

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from stages.datasets.torchvision_operators import torchvision
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 ENDINGS = (
     *torchvision.datasets.folder.IMG_EXTENSIONS,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.datasets.torchvision_operators import torchvision
-from stages.errors import DamagedError
+from stages.shared.errors import DamagedError
 
 IDX_MAGIC = {"images": 0x803, "labels": 0x801}  # unsigned bytes, in three dimensions and in one
 IMAGE_SHAPE = {"images": (28, 28), "labels": ()}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.errors import UserError
-from stages.files import read_about, read_arrays, write_arrays
+from stages.shared.errors import UserError
+from stages.shared.files import read_about, read_arrays, write_arrays
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from stages.config.params import EsperantoSource, TextSource
 from stages.datasets.esperanto import sentences
 from stages.datasets.splits import Evaluation, Splits
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 """RoBERTa's special tokens; each one's number is its place here."""

@@ -3,8 +3,8 @@
 import torch
 
 from stages.datasets.dataset import Dataset
-from stages.errors import UserError
-from stages.seeds import generator
+from stages.shared.errors import UserError
+from stages.shared.seeds import generator
 
 
 def training_data(

@@ -15,8 +15,8 @@ from stages.datasets.misplaced_files import misplaced_files, right_root
 from stages.datasets.raw_files import DamagedSetError, check_raw_files, label_file, raw_files
 from stages.datasets.splits import Splits
 from stages.datasets.torchvision_operators import torchvision
-from stages.errors import UserError
-from stages.seeds import generator
+from stages.shared.errors import UserError
+from stages.shared.seeds import generator
 
 ROOT_VARIABLE = "MLI_DATA_ROOT"
 SETS = {  # source: name in torchvision, shape (H, W, C) of an image, number of classes

@@ -3,15 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stages.config import OWN_LINE, Measure, Suite
 from stages.config.run import OF_TEXT
-from stages.errors import UserError
-from stages.lines.curves import Curves
-from stages.lines.landscape import Landscape
+from stages.results.results import Results
 
 OPTIMIZERS = {"sgd": "SGD", "rmsprop": "RMSProp", "adam": "Adam", "kfac": "K-FAC"}  # in the paper's order
 NETWORKS = {
@@ -34,90 +30,6 @@ VARIANTS = {  # of residual networks, by batch norm and initialisation; the pape
 }
 ACTIVATIONS = {"relu": "ReLU"}
 UNITS = {"cross_entropy": "nats", "squared_error": "squared error per image"}
-
-
-@dataclass(frozen=True)
-class Material:
-    """What a figure or table may use: the pooled suites that `plot` in params.yaml names for it."""
-
-    measures: pd.DataFrame
-    """Rows of reports/measures.csv, one a line."""
-    curves: dict[str, Curves]
-    """Of each suite."""
-    suites: dict[str, Suite]
-    measure: Measure
-    theory: dict[str, pd.DataFrame]
-    """Lines of each model of the theory; empty for what is made from suites."""
-    epochs: pd.DataFrame
-    """`suite`, `run_id`, `epoch`, `loss`, the mean of its minibatch losses, and `distance`, |theta_t - theta_0| after
-    it."""
-    landscapes: dict[str, Landscape]
-    """Planes and trajectories of each suite."""
-
-    def lines(self, once: bool = True) -> pd.DataFrame:
-        """Return the rows of the paper's kind of line, with `monotonic` and `batch_norm` as plain booleans.
-
-        A row without a verdict has a value that is not finite and counts as diverged, whatever its end point.
-
-        Args:
-            once: Whether a run that several of the pooled suites hold counts once, in the first of them.
-
-        Returns:
-            The rows in the order of the measures, numbered anew.
-        """
-        rows = self.measures[self.measures["line"] == OWN_LINE]
-        return self._plain(rows.drop_duplicates("run_id") if once else rows)
-
-    def other_lines(self, suite: str, name: str) -> pd.DataFrame:
-        """Return the rows of the lines that `lines` of a suite calls `name`, as `lines` does here."""
-        return self._plain(self.measures[(self.measures["suite"] == suite) & (self.measures["line"] == name)])
-
-    @staticmethod
-    def _plain(rows: pd.DataFrame) -> pd.DataFrame:
-        rows = rows.reset_index(drop=True)
-        verdict = rows["monotonic"].astype(str)
-        unknown = ~verdict.isin(["True", "False"])
-        return rows.assign(
-            status=rows["status"].mask(unknown, "diverged"),
-            monotonic=verdict == "True",
-            batch_norm=rows["batch_norm"].astype(str) == "True",
-        )
-
-    def values(self, rows: pd.DataFrame, field: str) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return for each row the alphas, shape (A,), and what `field` of its suite's curves holds for its line.
-
-        Args:
-            rows: Rows of `lines` or `other_lines`.
-            field: Name of an array of `Curves` with a line per entry.
-
-        Returns:
-            A pair a row.
-
-        Raises:
-            UserError: If a row's line is not among the curves.
-        """
-        places = {
-            (suite, *line): i
-            for suite, curves in self.curves.items()
-            for i, line in enumerate(
-                zip(curves.run_ids, curves.lines, curves.starts, curves.draws, curves.parts, strict=True)
-            )
-        }
-        found = []
-        draws = [None if pd.isna(draw) else int(draw) for draw in rows["draw"]]
-        parts = [None if pd.isna(part) else part for part in rows["part"]]
-        names = rows["suite"], rows["run_id"], rows["line"], rows["start_run_id"]
-        for key in zip(*names, draws, parts, strict=True):
-            suite, run = key[:2]
-            if key not in places:
-                raise UserError(f"curves of {suite}: no line of run {run}, which measures.csv has; run `dvc repro`")
-            curves = self.curves[suite]
-            found.append((curves.alphas, getattr(curves, field)[places[key]]))
-        return found
-
-    def limits(self, name: str) -> dict[str, float]:
-        """Return the `threshold` or `tolerance` of each suite."""
-        return {key: getattr(suite, name) for key, suite in self.suites.items()}
 
 
 @dataclass(frozen=True)
@@ -169,23 +81,23 @@ def split(rows: pd.DataFrame) -> str:
     return f"{int((~kept['monotonic']).sum())} of {len(kept)} non-monotone"
 
 
-def limit(material: Material, name: str) -> str:
+def limit(results: Results, name: str) -> str:
     """Write out the threshold or tolerance; by suite where they differ."""
-    limits = material.limits(name)
+    limits = results.limits(name)
     if len(set(limits.values())) == 1:
         return number(next(iter(limits.values())))
     return ", ".join(f"{number(value)} ({suite})" for suite, value in limits.items())
 
 
-def explain(material: Material) -> str:
+def explain(results: Results) -> str:
     """Say which runs are admitted and which lines count as non-monotone, for the note below a figure."""
-    return f"{explain_admitted(material)} Non-monotone: min\u00a0Δ\u00a0>\u00a0{limit(material, 'tolerance')}."
+    return f"{explain_admitted(results)} Non-monotone: min\u00a0Δ\u00a0>\u00a0{limit(results, 'tolerance')}."
 
 
-def explain_admitted(material: Material) -> str:
+def explain_admitted(results: Results) -> str:
     """Say which runs are admitted, for the note below a figure that does not tell monotone lines from others."""
-    shared = len(material.lines(once=False)) - len(material.lines())
-    text = f"Admitted: final training loss ≤ {limit(material, 'threshold')}."
+    shared = len(results.lines(once=False)) - len(results.lines())
+    text = f"Admitted: final training loss ≤ {limit(results, 'threshold')}."
     return text + (f" {shared} runs that several suites share count once." if shared else "")
 
 

@@ -15,7 +15,6 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from stages.figures.base import (
     OPTIMIZERS,
     Drawing,
-    Material,
     admitted,
     architecture,
     count,
@@ -41,6 +40,7 @@ from stages.figures.style import (
     verdict_handles,
 )
 from stages.measures.contrast import contrast
+from stages.results.results import Results
 
 ALPHA = "α (0 = initial, 1 = trained)"
 RATES = ListedColormap(mpl.colormaps["viridis"](np.linspace(0, 0.92, 256)))  # its last, pale part is lost on white
@@ -48,22 +48,22 @@ SPLITS = (("training split", COLOURS[0], "-"), ("test split", COLOURS[3], "--"))
 STEEP = 3  # times the loss at the start from which a loss axis goes on logarithmically
 
 
-def lines_by_optimizer(material: Material) -> Drawing:
+def lines_by_optimizer(results: Results) -> Drawing:
     """Figures 4 and 11: training loss along every line, a row for each dataset, a column for each optimizer."""
-    rows = material.lines()
-    return _by_optimizer(material, rows, rows["dataset"])
+    rows = results.lines()
+    return _by_optimizer(results, rows, rows["dataset"])
 
 
-def lines_by_architecture(material: Material) -> Drawing:
+def lines_by_architecture(results: Results) -> Drawing:
     """Figure 2: training loss along every line, a row for each architecture, a column for each optimizer."""
-    rows = material.lines()
+    rows = results.lines()
     names = [architecture(row) for _, row in rows.iterrows()]
     several = rows["dataset"].nunique() > 1
     names = [f"{dataset}, {name}" if several else name for dataset, name in zip(rows["dataset"], names, strict=True)]
-    return _by_optimizer(material, rows, pd.Series(names, index=rows.index, dtype=object))
+    return _by_optimizer(results, rows, pd.Series(names, index=rows.index, dtype=object))
 
 
-def _by_optimizer(material: Material, rows: pd.DataFrame, by: pd.Series) -> Drawing:
+def _by_optimizer(results: Results, rows: pd.DataFrame, by: pd.Series) -> Drawing:
     """Draw the training loss along every line, a row for each value of `by`, a column for each optimizer."""
     values = list(dict.fromkeys(by)) or [None]
     names = optimizers(rows) or [None]
@@ -75,18 +75,18 @@ def _by_optimizer(material: Material, rows: pd.DataFrame, by: pd.Series) -> Draw
         for monotone in (True, False):
             chosen = admitted(group)[admitted(group)["monotonic"] == monotone]
             look = {"colors": [MONOTONE], "alpha": 0.55} if monotone else {"colors": [NON_MONOTONE], "linestyles": "--"}
-            _bundle(ax, material, chosen, linewidths=0.9 if monotone else 1.3, **look)
-        _finish(ax, material, whole, group)
+            _bundle(ax, results, chosen, linewidths=0.9 if monotone else 1.3, **look)
+        _finish(ax, results, whole, group)
         place = f"{value}, " if len(values) > 1 else ""
         heading(ax, f"{place}{OPTIMIZERS.get(name, name or 'no run')}", f"{split(group)}\n{count(group)}")
-    legend(figure, verdict_handles(material, rows, lines=True))
-    caption(figure, f"Training loss on the line from initial to trained network: {subject(rows)}", explain(material))
-    return Drawing(figure, _tidy(material, admitted(rows), {"train_loss": "loss_train"}))
+    legend(figure, verdict_handles(results, rows, lines=True))
+    caption(figure, f"Training loss on the line from initial to trained network: {subject(rows)}", explain(results))
+    return Drawing(figure, _tidy(results, admitted(rows), {"train_loss": "loss_train"}))
 
 
-def all_lines(material: Material) -> Drawing:
+def all_lines(results: Results) -> Drawing:
     """Figure 24: training loss along every line by dataset and batch norm, optimizer (columns) and learning rate."""
-    rows = material.lines()
+    rows = results.lines()
     kept = admitted(rows)
     panels = list(dict.fromkeys(zip(rows["dataset"], rows["batch_norm"], strict=True))) or [(None, False)]
     panels.sort(key=lambda panel: (str(panel[0]), not panel[1]))
@@ -100,9 +100,9 @@ def all_lines(material: Material) -> Drawing:
         group = whole[whole["optimizer"] == name]
         chosen = admitted(group).sort_values("lr", kind="stable")
         _bundle(
-            axes[i, j], material, chosen, linewidths=0.9, alpha=0.65, colors=RATES(norm(chosen["lr"].to_numpy(float)))
+            axes[i, j], results, chosen, linewidths=0.9, alpha=0.65, colors=RATES(norm(chosen["lr"].to_numpy(float)))
         )
-        _finish(axes[i, j], material, whole, group)
+        _finish(axes[i, j], results, whole, group)
         text = (
             f"{dataset}, {'batch norm' if on else 'no batch norm'}, {OPTIMIZERS.get(name, name)}" if name else "no run"
         )
@@ -113,13 +113,13 @@ def all_lines(material: Material) -> Drawing:
         bar.ax.yaxis.set_major_locator(FixedLocator(shown))
         bar.ax.yaxis.set_minor_locator(NullLocator())
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    caption(figure, f"Training loss on the line of every admitted run: {subject(rows)}", explain(material))
-    return Drawing(figure, _tidy(material, kept, {"train_loss": "loss_train"}))
+    caption(figure, f"Training loss on the line of every admitted run: {subject(rows)}", explain(results))
+    return Drawing(figure, _tidy(results, kept, {"train_loss": "loss_train"}))
 
 
-def train_and_test(material: Material) -> Drawing:
+def train_and_test(results: Results) -> Drawing:
     """Figures 27 and 28: training and test loss along a monotone and a non-monotone line of each suite."""
-    rows = material.lines(once=False)
+    rows = results.lines(once=False)
     suites = list(dict.fromkeys(rows["suite"])) or [None]
     figure, axes = canvas(len(suites), 2, width=5.6, sharex=True)
     chosen = []
@@ -136,7 +136,7 @@ def train_and_test(material: Material) -> Drawing:
             chosen.append(one)
             highest = 0.0
             for field, (_, colour, dash) in zip(("loss_train", "loss_test"), SPLITS, strict=True):
-                alphas, values = material.values(one, field)[0]
+                alphas, values = results.values(one, field)[0]
                 ax.plot(alphas, values, color=colour, ls=dash)
                 ax.set_xlim(alphas[0], alphas[-1])
                 highest = max(highest, float(np.nanmax(values, initial=0.0)))
@@ -147,28 +147,28 @@ def train_and_test(material: Material) -> Drawing:
     note = (
         "Right: the non-monotone run with the largest min Δ. Left: a monotone run of the same setting but for "
         f"optimizer and learning rate if there is one, else the monotone run of median distance. Chosen from "
-        f"{len(admitted(rows))} admitted runs; {left_out(rows)}. {explain(material)}"
+        f"{len(admitted(rows))} admitted runs; {left_out(rows)}. {explain(results)}"
     )
     caption(figure, f"Loss on the training and the test split: {subject(rows)}", note)
     shown = pd.concat(chosen) if chosen else admitted(rows).head(0)
-    return Drawing(figure, _tidy(material, shown, {"train_loss": "loss_train", "test_loss": "loss_test"}))
+    return Drawing(figure, _tidy(results, shown, {"train_loss": "loss_train", "test_loss": "loss_test"}))
 
 
-def _bundle(ax: Axes, material: Material, rows: pd.DataFrame, **look: object) -> None:
-    lines = [np.column_stack(pair) for pair in material.values(rows, "loss_train")]
+def _bundle(ax: Axes, results: Results, rows: pd.DataFrame, **look: object) -> None:
+    lines = [np.column_stack(pair) for pair in results.values(rows, "loss_train")]
     if lines:
         ax.add_collection(LineCollection(lines, rasterized=True, **look))
 
 
-def _finish(ax: Axes, material: Material, rows: pd.DataFrame, group: pd.DataFrame) -> None:
+def _finish(ax: Axes, results: Results, rows: pd.DataFrame, group: pd.DataFrame) -> None:
     """Give a panel of `group` the axes that suit all of `rows`; a steep rise is drawn logarithmically."""
     kept = admitted(rows)
-    alphas = [pair[0] for pair in material.values(kept.head(1), "loss_train")] or [np.array([0.0, 1.0])]
+    alphas = [pair[0] for pair in results.values(kept.head(1), "loss_train")] or [np.array([0.0, 1.0])]
     ax.set(xlabel=ALPHA, xlim=(alphas[0][0], alphas[0][-1]))
     ax.tick_params(labelbottom=True, labelleft=True)
     more = ""
     if len(kept):
-        highest = max(float(values.max()) for _, values in material.values(kept, "loss_train"))
+        highest = max(float(values.max()) for _, values in results.values(kept, "loss_train"))
         more = loss_axis(ax, float(kept["initial_train_loss"].median()), highest)
     if admitted(group).empty:
         say(ax, "no admitted run")
@@ -194,14 +194,14 @@ def loss_axis(ax: Axes, start: float, highest: float) -> str:
     return f"\nlinear up to {number(linear)}, then logarithmic"
 
 
-def _tidy(material: Material, rows: pd.DataFrame, fields: dict[str, str]) -> pd.DataFrame:
+def _tidy(results: Results, rows: pd.DataFrame, fields: dict[str, str]) -> pd.DataFrame:
     """Return the drawn curves, a row for each alpha of each line; the suite only where several are pooled."""
-    identity = ["suite", "run_id"] if len(material.suites) > 1 else ["run_id"]
-    alphas = [np.round(pair[0], 6) for pair in material.values(rows, next(iter(fields.values())))]
+    identity = ["suite", "run_id"] if len(results.suites) > 1 else ["run_id"]
+    alphas = [np.round(pair[0], 6) for pair in results.values(rows, next(iter(fields.values())))]
     times = [len(values) for values in alphas]
     data = {name: np.repeat(rows[name].to_numpy(object), times) for name in identity}
     data["alpha"] = np.concatenate(alphas) if alphas else np.empty(0)
     for name, field in fields.items():
-        values = [pair[1] for pair in material.values(rows, field)]
+        values = [pair[1] for pair in results.values(rows, field)]
         data[name] = np.concatenate(values) if values else np.empty(0)
     return pd.DataFrame(data)

@@ -8,7 +8,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
-from stages.figures.base import Drawing, Material, admitted, count, explain, left_out, split, subject, unit
+from stages.figures.base import Drawing, admitted, count, explain, left_out, split, subject, unit
 from stages.figures.bundles import ALPHA, RATES, loss_axis
 from stages.figures.style import (
     GREY,
@@ -23,6 +23,7 @@ from stages.figures.style import (
     say,
     verdict_handles,
 )
+from stages.results.results import Results
 
 KIND = ("suite", "network", "hidden", "layers", "width_multiplier", "train_size", "label_corruption")
 PANELS = 9  # as many sizes as the paper trains with
@@ -30,15 +31,15 @@ SIZE_COLUMNS = ["suite", "run_id", "train_size", "lr", "curve", "alpha", "train_
 CORRUPTION_COLUMNS = ["suite", "run_id", "label_corruption", "status", "min_delta", "monotonic", "alpha", "train_loss"]
 
 
-def dataset_sizes(material: Material) -> Drawing:
+def dataset_sizes(results: Results) -> Drawing:
     """Figure 26: training loss along the line and during training, a panel for each number of training examples."""
-    rows = _varying(material, "train_size")
+    rows = _varying(results, "train_size")
     rows = rows[rows["label_corruption"].astype(float) == 0]
     size_of = rows["train_size"].astype(float).fillna(np.inf)  # all examples: the last
     sizes = sorted(set(size_of))
     shown = [sizes[round(place)] for place in np.linspace(0, len(sizes) - 1, min(len(sizes), PANELS))]
     chosen = rows[size_of.isin(shown)]
-    epochs = dict(list(material.epochs.groupby(["suite", "run_id"])))
+    epochs = dict(list(results.epochs.groupby(["suite", "run_id"])))
     rates = sorted(set(chosen["lr"].astype(float)))
     colours = dict(zip(rates, RATES(np.linspace(0, 1, len(rates))), strict=True))
     columns = min(max(len(shown), 1), 3)
@@ -48,7 +49,7 @@ def dataset_sizes(material: Material) -> Drawing:
     drawn = []
     for ax, size in zip(axes.flat, shown or [None], strict=False):
         group = chosen[size_of[chosen.index] == size]
-        drawn += _size_panel(ax, material, group, epochs, colours)
+        drawn += _size_panel(ax, results, group, epochs, colours)
         name = "no suite varies it" if size is None else "all examples" if size == np.inf else f"{int(size)} examples"
         heading(ax, name, f"{split(group)}\n{count(group)}")
     handles = [Line2D([], [], color=colour, label=f"learning rate {rate:g}") for rate, colour in colours.items()]
@@ -58,35 +59,35 @@ def dataset_sizes(material: Material) -> Drawing:
     others = len(rows) - len(chosen)
     note = (
         "During training: mean loss of the minibatches of each epoch, drawn at its end, from the initial network's "
-        f"loss on the training split. {explain(material)}"
+        f"loss on the training split. {explain(results)}"
         + (f" {others} runs of {len(sizes) - len(shown)} more sizes are not shown." if others else "")
     )
     caption(figure, f"Training loss by number of training examples: {subject(rows)}", note)
     return Drawing(figure, _tidy(drawn))
 
 
-def label_corruption(material: Material) -> Drawing:
+def label_corruption(results: Results) -> Drawing:
     """Appendix C.11: training loss along the line, and min Delta, by the share of corrupted labels."""
-    rows = _varying(material, "label_corruption").astype({"label_corruption": float})
+    rows = _varying(results, "label_corruption").astype({"label_corruption": float})
     finite = rows[rows["status"] != "diverged"]
     highest = rows["label_corruption"].max() if len(rows) else 1.0
     norm = Normalize(0, 100 * (highest or 1.0))
     figure, (axes,) = canvas(1, 2, width=5.2, height=4.0)
-    pairs = material.values(finite, "loss_train")
+    pairs = results.values(finite, "loss_train")
     _corrupted_lines(axes[0], rows, finite, pairs, norm)
-    _corrupted_rises(axes[1], material, rows, finite)
+    _corrupted_rises(axes[1], results, rows, finite)
     above = int((rows["status"] == "above threshold").sum())
     counts = f"{split(rows)}\n{len(admitted(rows))} admitted, {above} above threshold"
     diverged = f"{len(rows) - len(finite)} diverged left out"
     heading(axes[0], "loss along the line", f"{counts} (dashed); {diverged}")
     heading(axes[1], "min Δ", f"{counts} (hollow); {diverged}")
     figure.colorbar(ScalarMappable(norm, RATES), ax=axes[0], label="corrupted labels (%)", pad=0.02)
-    handles = verdict_handles(material, rows)
+    handles = verdict_handles(results, rows)
     handles.append(Line2D([], [], ls="", marker="o", mfc="none", color=GREY, label=f"above threshold ({above})"))
     legend(figure, handles)
     note = (
         "Corrupted labels: drawn anew, uniformly over the classes, with this probability. Runs above the threshold are "
-        f"shown but not counted among the monotone and non-monotone. {explain(material)}"
+        f"shown but not counted among the monotone and non-monotone. {explain(results)}"
     )
     caption(figure, f"Lines by label corruption: {subject(rows)}", note)
     times = [len(values) for _, values in pairs]
@@ -96,23 +97,23 @@ def label_corruption(material: Material) -> Drawing:
     return Drawing(figure, pd.DataFrame(data))
 
 
-def _varying(material: Material, name: str) -> pd.DataFrame:
+def _varying(results: Results, name: str) -> pd.DataFrame:
     """Return the rows of each kind of network and data that differ in a column; a run that suites share counts once."""
-    rows = material.lines(once=False)
+    rows = results.lines(once=False)
     same = [key for key in KIND if key != name]
     values = rows.groupby(same, dropna=False)[name].transform(lambda column: column.nunique(dropna=False))
     return rows[values > 1].drop_duplicates("run_id")
 
 
-def _size_panel(ax: Axes, material: Material, group: pd.DataFrame, epochs: dict, colours: dict) -> list[tuple]:
+def _size_panel(ax: Axes, results: Results, group: pd.DataFrame, epochs: dict, colours: dict) -> list[tuple]:
     """Draw the admitted runs of one number of examples; return each curve as its row, name, places and losses."""
     kept = admitted(group)
     drawn = []
     highest = 0.0
-    pairs = material.values(kept, "loss_train")
+    pairs = results.values(kept, "loss_train")
     for (_, row), (alphas, values) in zip(kept.iterrows(), pairs, strict=True):
         colour = colours[float(row["lr"])]
-        trained = epochs.get((row["suite"], row["run_id"]), material.epochs.head(0)).sort_values("epoch")
+        trained = epochs.get((row["suite"], row["run_id"]), results.epochs.head(0)).sort_values("epoch")
         share = np.array([0, *trained["epoch"] / row["epochs"]])
         losses = np.array([np.interp(0.0, alphas, values), *trained["loss"]], dtype=float)
         ax.plot(alphas, values, color=colour, lw=1.6, alpha=0.8, zorder=3)
@@ -156,7 +157,7 @@ def _corrupted_lines(ax: Axes, rows: pd.DataFrame, finite: pd.DataFrame, pairs: 
     ax.set(xlabel=ALPHA, xlim=_ends(pairs), ylabel=f"training loss{unit(rows)}{more}")
 
 
-def _corrupted_rises(ax: Axes, material: Material, rows: pd.DataFrame, finite: pd.DataFrame) -> None:
+def _corrupted_rises(ax: Axes, results: Results, rows: pd.DataFrame, finite: pd.DataFrame) -> None:
     """Draw min Delta of all finite runs."""
     for monotone, colour, marker in ((True, MONOTONE, "o"), (False, NON_MONOTONE, "^")):
         for status, look in (
@@ -168,7 +169,7 @@ def _corrupted_rises(ax: Axes, material: Material, rows: pd.DataFrame, finite: p
             ax.scatter(x, y, s=26, marker=marker, alpha=0.75, zorder=3, rasterized=len(finite) > MANY, **look)
     if finite.empty:
         say(ax, _missing(rows))
-    rise_axis(ax.yaxis, material, finite["min_delta"].to_numpy(float))
+    rise_axis(ax.yaxis, results, finite["min_delta"].to_numpy(float))
     ax.set(xlabel="corrupted labels (%)", ylabel=f"min Δ{unit(rows)}")
 
 

@@ -7,9 +7,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from stages.config.run import OPTIMIZER_OPTIONS
-from stages.figures.base import OPTIMIZERS, UNITS, Drawing, Material, optimizers, subject
+from stages.figures.base import OPTIMIZERS, UNITS, Drawing, optimizers, subject
 from stages.figures.style import OPTIMIZER_COLOURS, canvas, caption, heading, legend, log_axis, say
 from stages.measures.contrast import SETTING
+from stages.results.results import Results
 
 LEVELS = (1.0, 0.3, 0.1, 0.03, 0.01)  # nats: absolute, since initial losses differ by network and would shift a share
 OF_OPTIMIZER = {"optimizer", "lr"}.union(*OPTIMIZER_OPTIONS.values())
@@ -19,21 +20,21 @@ ALL, BEST = "all runs", "best learning rate"
 COLUMNS = ["runs_of", "optimizer", "level", "runs", "reached", "shown", "low_quartile", "median", "high_quartile"]
 
 
-def distance_at_loss(material: Material) -> Drawing:
+def distance_at_loss(results: Results) -> Drawing:
     """Distance travelled by the first epoch whose mean training loss is at or below a level, by optimizer.
 
     Args:
-        material: The pooled suites.
+        results: The pooled suites.
 
     Returns:
         Medians and quartiles over the runs that got there: over all of them, and where every optimizer trained with its
         best learning rate on the same settings.
     """
-    everything = material.lines()
+    everything = results.lines()
     single = everything["switch_after"].isna() & everything["magnitude"].isna()
     rows = everything[single & (everything["loss"] == "cross_entropy")]
     usable = rows[rows["status"] != "diverged"]
-    reached = travelled(usable, material.epochs)
+    reached = travelled(usable, results.epochs)
     names = optimizers(rows)
     best = best_rates(rows)
     panels = {
@@ -69,8 +70,8 @@ def travelled(rows: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     """Return the distance of each run where it first reached each level.
 
     Args:
-        rows: Rows of `Material.lines` of runs whose final distance is known.
-        epochs: `Material.epochs`.
+        rows: Rows of `Results.lines` of runs whose final distance is known.
+        epochs: `Results.epochs`.
 
     Returns:
         One row for each run and level that it got to: `run_id`, `level`, and `travelled` in units of |theta_0|.
@@ -90,7 +91,7 @@ def best_rates(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the runs of the learning rate with the lowest mean final loss, of each optimizer in each setting.
 
     Args:
-        rows: Rows of `Material.lines`.
+        rows: Rows of `Results.lines`.
 
     Returns:
         Those rows, and `setting`: the number of the setting, which is all of a run but its seeds and optimizer. A rate

@@ -12,9 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from stages.figures.base import Drawing, Material, admitted, explain_admitted, left_out, subject
+from stages.figures.base import Drawing, admitted, explain_admitted, left_out, subject
 from stages.figures.bundles import RATES
 from stages.figures.style import COLOURS, GREY, NON_MONOTONE, canvas, caption, heading, legend, log_axis, say
+from stages.results.results import Results
 
 LIMIT = np.pi / 2  # of theorem 3
 ROUNDING = 1e-5
@@ -63,22 +64,22 @@ class Examples:
         return np.histogramdd((turning, rise, fit), (TURNINGS, RISES, numbers))[0].astype(int)
 
 
-def example_turning(material: Material) -> Drawing:
+def example_turning(results: Results) -> Drawing:
     """Theorem 3: rise of each example's squared error against the total turning of its output.
 
     Args:
-        material: The pooled suites.
+        results: The pooled suites.
 
     Returns:
         Left, the target is where the line ends, as the theorem assumes; middle, the real one, to which networks only
         come close; right, how that depends on how close.
     """
-    everything = material.lines()
+    everything = results.lines()
     rows = everything[everything["loss"] == "squared_error"]
     kept = admitted(rows)
     found = {
-        END: gather(material, kept, "example_rise_to_end", "example_start_to_end"),
-        TARGET: gather(material, kept, "example_rise", "example_start_loss", "example_final_loss"),
+        END: gather(results, kept, "example_rise_to_end", "example_start_to_end"),
+        TARGET: gather(results, kept, "example_rise", "example_start_loss", "example_final_loss"),
     }
     counts = {name: examples.counts() for name, examples in found.items()}
     norm = LogNorm(1, max(2, *(int(counts_TRF.sum(2).max()) for counts_TRF in counts.values())))
@@ -99,7 +100,7 @@ def example_turning(material: Material) -> Drawing:
         "right, it is the example's own target, and the assumption fails: outputs end near it, not at it, and may pass "
         "it however little they turn. Turning: sum of the angles between tangents at successive α, a lower bound of "
         "the Gauss length. "
-        f"Rises up to {ROUNDING:g} of the start count as rounding, so as none. {explain_admitted(material)}"
+        f"Rises up to {ROUNDING:g} of the start count as rounding, so as none. {explain_admitted(results)}"
         + (f" {others} runs with another loss are left out." if others else "")
         + (f" {missing} examples without a turning or a distance at the start are left out." if missing else "")
     )
@@ -107,12 +108,12 @@ def example_turning(material: Material) -> Drawing:
     return Drawing(figure, pd.concat([_tidy(name, part) for name, part in counts.items()], ignore_index=True))
 
 
-def gather(material: Material, rows: pd.DataFrame, rise: str, start: str, end: str | None = None) -> Examples:
+def gather(results: Results, rows: pd.DataFrame, rise: str, start: str, end: str | None = None) -> Examples:
     """Gather the examples of some lines.
 
     Args:
-        material: The pooled suites.
-        rows: Rows of `Material.lines`.
+        results: The pooled suites.
+        rows: Rows of `Results.lines`.
         rise: Field of `Curves` that holds min Delta of the squared distance to a target.
         start: Field that holds the distance at the first alpha.
         end: Field that holds it at the last; None if it is 0.
@@ -120,10 +121,10 @@ def gather(material: Material, rows: pd.DataFrame, rise: str, start: str, end: s
     Returns:
         Those that have a turning and a distance at the start.
     """
-    numbers = [int(number) for _, number in material.values(rows, "examples")]
+    numbers = [int(number) for _, number in results.values(rows, "examples")]
 
     def joined(name: str) -> np.ndarray:
-        parts = [values[:n] for (_, values), n in zip(material.values(rows, name), numbers, strict=True)]
+        parts = [values[:n] for (_, values), n in zip(results.values(rows, name), numbers, strict=True)]
         return np.concatenate(parts).astype(float) if parts else np.empty(0)
 
     turning, rises, starts = joined("gauss_turning"), joined(rise), joined(start)

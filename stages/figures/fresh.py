@@ -9,46 +9,35 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from stages.config import FreshLines
-from stages.figures.base import (
-    VARIANTS,
-    Drawing,
-    Material,
-    admitted,
-    left_out,
-    limit,
-    number,
-    setting,
-    split,
-    subject,
-    unit,
-)
+from stages.figures.base import VARIANTS, Drawing, admitted, left_out, limit, number, setting, split, subject, unit
 from stages.figures.bundles import ALPHA, loss_axis
 from stages.figures.style import GREY, MONOTONE, NON_MONOTONE, canvas, caption, heading, legend, say
+from stages.results.results import Results
 
 COLUMNS = ["run_id", "lines", "alpha", "mean", "standard_deviation", "own", "suite", "line"]
 KINDS = ((True, "monotone", MONOTONE), (False, "non-monotone", NON_MONOTONE))  # of the optimum's own line
 
 
-def fresh_initialisations(material: Material) -> Drawing:
+def fresh_initialisations(results: Results) -> Drawing:
     """Figure 6: lines from fresh initialisations by a network's own scheme, mean and standard deviation of the loss."""
-    return _bands(material, lambda entry: entry.initialization == "own")
+    return _bands(results, lambda entry: entry.initialization == "own")
 
 
-def other_initialisations(material: Material) -> Drawing:
+def other_initialisations(results: Results) -> Drawing:
     """Figure 20: as figure 6, beside lines from initialisations by another scheme than the network's own."""
-    return _bands(material, lambda entry: True)
+    return _bands(results, lambda entry: True)
 
 
-def _bands(material: Material, wanted: Callable[[FreshLines], bool]) -> Drawing:
+def _bands(results: Results, wanted: Callable[[FreshLines], bool]) -> Drawing:
     """Draw a column for each suite and kind of fresh lines, a row for the optimum of a monotone line and another."""
     columns = [
         (suite, name, entry)
-        for suite, about in material.suites.items()
+        for suite, about in results.suites.items()
         for name, entry in about.lines.items()
         if isinstance(entry, FreshLines) and wanted(entry)
     ]
     figure, axes = canvas(2, max(len(columns), 1), width=5.2, sharex=True)
-    own = material.lines(once=False)
+    own = results.lines(once=False)
     data = []
     drawn = []
     for ax in axes.flat:
@@ -57,7 +46,7 @@ def _bands(material: Material, wanted: Callable[[FreshLines], bool]) -> Drawing:
     for ax in axes[:, len(columns) :].flat:
         say(ax, "no suite with lines\nfrom fresh initialisations")
     for pair, (suite, name, entry) in zip(axes.T, columns, strict=False):
-        fresh = material.other_lines(suite, name)
+        fresh = results.other_lines(suite, name)
         for ax, (monotone, kind, colour) in zip(pair, KINDS, strict=True):
             ends = own[(own["suite"] == suite) & (own["monotonic"] == monotone)]
             group = fresh[fresh["run_id"].isin(ends["run_id"])]
@@ -68,7 +57,7 @@ def _bands(material: Material, wanted: Callable[[FreshLines], bool]) -> Drawing:
                 continue
             end = ends[ends["run_id"] == group["run_id"].iloc[0]]
             drawn.append(end)
-            data.append(band(ax, material, end, kept, colour).assign(suite=suite, line=group["line"].iloc[0]))
+            data.append(band(ax, results, end, kept, colour).assign(suite=suite, line=group["line"].iloc[0]))
             row = end.iloc[0]
             other = entry.initialization.replace("_", " ")
             if other != "own":
@@ -84,18 +73,18 @@ def _bands(material: Material, wanted: Callable[[FreshLines], bool]) -> Drawing:
     note = (
         f"Training loss; scheme: of the initialisations. Upper row: to the end of a run whose own line is monotone; "
         f"lower row: of one whose is not, with the largest min Δ. "
-        f"Non-monotone: min\u00a0Δ\u00a0>\u00a0{limit(material, 'tolerance')}."
+        f"Non-monotone: min\u00a0Δ\u00a0>\u00a0{limit(results, 'tolerance')}."
     )
     shown = pd.concat(drawn) if drawn else own.head(0)
     caption(figure, f"Lines from fresh initialisations to one optimum: {subject(shown)}", note)
     return Drawing(figure, pd.concat(data, ignore_index=True) if data else pd.DataFrame(columns=COLUMNS))
 
 
-def band(ax: Axes, material: Material, end: pd.DataFrame, group: pd.DataFrame, colour: tuple) -> pd.DataFrame:
+def band(ax: Axes, results: Results, end: pd.DataFrame, group: pd.DataFrame, colour: tuple) -> pd.DataFrame:
     """Draw the losses of some lines as a band, and that of the optimum's own line; return what is drawn."""
-    pairs = material.values(group, "loss_train")
+    pairs = results.values(group, "loss_train")
     alphas, losses = pairs[0][0], np.array([values for _, values in pairs])
-    ((_, own),) = material.values(end, "loss_train")
+    ((_, own),) = results.values(end, "loss_train")
     mean, deviation = losses.mean(0), losses.std(0, ddof=1) if len(losses) > 1 else np.zeros_like(alphas)
     ax.fill_between(alphas, mean - deviation, mean + deviation, color=colour, alpha=0.25, lw=0)
     ax.plot(alphas, mean, color=colour)

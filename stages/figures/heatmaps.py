@@ -9,27 +9,28 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from stages.figures.base import ACTIVATIONS, OPTIMIZERS, Drawing, Material, count, explain, optimizers, subject, unit
+from stages.figures.base import ACTIVATIONS, OPTIMIZERS, Drawing, count, explain, optimizers, subject, unit
 from stages.figures.style import COLOURS, GREY, canvas, caption, heading, legend, say
 from stages.figures.tables import tally
+from stages.results.results import Results
 
 MAP = "rocket_r"
 SIZES = {"width": "units of each hidden layer", "depth": "hidden layers"}
 
 
-def heatmaps(material: Material) -> Drawing:
+def heatmaps(results: Results) -> Drawing:
     """Figure 25: mean min Delta over all admitted runs of a cell, learning rate by width and by depth.
 
     The authors' release averages over non-monotone runs only and shows cells whose runs are all monotone as if none had
     reached the threshold; here the two look different.
 
     Args:
-        material: The pooled suites.
+        results: The pooled suites.
 
     Returns:
         A grid of heatmaps: rows are width and depth with and without batch norm, columns optimizers.
     """
-    rows = material.lines()
+    rows = results.lines()
     rows = rows[rows["width"].notna()]
     names = optimizers(rows) or [None]
     choices = [True, False] if len(set(rows["batch_norm"])) != 1 else [bool(rows["batch_norm"].iloc[0])]
@@ -41,7 +42,7 @@ def heatmaps(material: Material) -> Drawing:
         ]
     )
     means = cells["mean_min_delta"].to_numpy(float)
-    norm = _norm(material, means)
+    norm = _norm(results, means)
     figure, axes = canvas(2 * len(choices), len(names), width=4.6, height=2.9)
     for i, (size, on) in enumerate((size, on) for size in SIZES for on in choices):
         for ax, name in zip(axes[i], names, strict=True):
@@ -54,11 +55,11 @@ def heatmaps(material: Material) -> Drawing:
             heading(ax, f"{title}, {other}", count(group))
     _legends(figure, axes, norm, means, unit(rows))
     shown = set().union(*(chosen["run_id"] for chosen, _, _ in grids.values()))
-    unequal = len(material.lines()) - len(rows)
+    unequal = len(results.lines()) - len(rows)
     note = (
         "Mean over all admitted runs of a cell, monotone ones included; in a cell: non-monotone / admitted runs. "
         + (f"{unequal} runs without hidden layers of one width have no place here. " if unequal else "")
-        + f"{len(rows) - len(shown)} runs of other activations or sizes are not shown. {explain(material)}"
+        + f"{len(rows) - len(shown)} runs of other activations or sizes are not shown. {explain(results)}"
     )
     caption(figure, f"Mean min Δ by learning rate and size: {subject(rows)}", note)
     return Drawing(figure, cells.reset_index(drop=True))
@@ -87,9 +88,9 @@ def _cells(rows: pd.DataFrame, size: str) -> pd.DataFrame:
     return cells.rename(columns={size: "size"}).assign(by=size)
 
 
-def _norm(material: Material, means: np.ndarray) -> SymLogNorm:
+def _norm(results: Results, means: np.ndarray) -> SymLogNorm:
     largest = np.nanmax(means, initial=0.0)
-    tolerance = max(material.limits("tolerance").values(), default=0.0)
+    tolerance = max(results.limits("tolerance").values(), default=0.0)
     threshold = tolerance or 1e-3 * largest or 1.0
     return SymLogNorm(threshold, linscale=0.5, vmin=0.0, vmax=max(largest, threshold), base=10)
 

@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from sklearn.decomposition import PCA
 
-from stages.figures.base import Drawing, Material, admitted, explain, left_out, number, setting, subject
+from stages.figures.base import Drawing, admitted, explain, left_out, number, setting, subject
 from stages.figures.style import COLOURS, canvas, caption, heading, legend, say
 from stages.measures.contrast import SETTING
+from stages.results.results import Results
 
 ACCURATE = 0.99  # training accuracy that counts as near-perfect
 DARKER = 0.85  # share of a colour's brightness, so that its pale ones are seen on white
@@ -62,15 +63,15 @@ def choose(rows: pd.DataFrame) -> Pair | None:
     return min(pairs, key=Pair.rank, default=None)
 
 
-def logit_paths(material: Material) -> Drawing:
+def logit_paths(results: Results) -> Drawing:
     """Figure 3: two-dimensional PCA of the outputs along the line, of two networks that differ in batch norm only."""
-    rows = material.lines()
-    kept = [name for name, curves in material.curves.items() if curves.paths.shape[2] > 0]
+    rows = results.lines()
+    kept = [name for name, curves in results.curves.items() if curves.paths.shape[2] > 0]
     candidates = admitted(rows)[admitted(rows)["suite"].isin(kept)]
-    finite = [np.isfinite(paths).all() for _, paths in material.values(candidates, "paths")]
+    finite = [np.isfinite(paths).all() for _, paths in results.values(candidates, "paths")]
     pair = choose(candidates[np.array(finite, dtype=bool)])
     figure, axes = canvas(1, 2, width=5.4, height=4.8)
-    shown = f"Chosen from {len(candidates)} admitted runs with paths; {left_out(rows)}. {explain(material)}"
+    shown = f"Chosen from {len(candidates)} admitted runs with paths; {left_out(rows)}. {explain(results)}"
     if pair is None:
         why = (
             "no pair of admitted runs differs\nin batch norm only"
@@ -83,13 +84,13 @@ def logit_paths(material: Material) -> Drawing:
             heading(ax, name, "none shown")
         caption(figure, f"Outputs along the line (PCA): {subject(rows)}", shown)
         return Drawing(figure, pd.DataFrame(columns=COLUMNS))
-    labels = [material.values(row.to_frame().T, "path_labels")[0][1] for row in (pair.plain, pair.normed)]
+    labels = [results.values(row.to_frame().T, "path_labels")[0][1] for row in (pair.plain, pair.normed)]
     classes = sorted(set(np.concatenate(labels).tolist()))
     palette = COLOURS if len(classes) <= len(COLOURS) else sns.husl_palette(len(classes))
     colours = {c: tuple(DARKER * part for part in colour) for c, colour in zip(classes, palette, strict=False)}
     data = []
     for ax, row, classes_K in zip(axes[0], (pair.plain, pair.normed), labels, strict=True):
-        data.append(_panel(ax, material, row, classes_K, colours))
+        data.append(_panel(ax, results, row, classes_K, colours))
         name = f"{'batch norm' if row['batch_norm'] else 'no batch norm'}: {_verdict(row)}"
         numbers = f"min Δ {number(row['min_delta'])}, training accuracy {100 * row['train_accuracy']:.2f} %"
         heading(ax, name, numbers)
@@ -114,9 +115,9 @@ def _verdict(row: pd.Series) -> str:
     return "monotone" if row["monotonic"] else "non-monotone"
 
 
-def _panel(ax: Axes, material: Material, row: pd.Series, classes_K: np.ndarray, colours: dict) -> pd.DataFrame:
+def _panel(ax: Axes, results: Results, row: pd.Series, classes_K: np.ndarray, colours: dict) -> pd.DataFrame:
     """Draw the paths of one network; return them."""
-    alphas, outputs = material.values(row.to_frame().T, "paths")[0]  # (A, K, O)
+    alphas, outputs = results.values(row.to_frame().T, "paths")[0]  # (A, K, O)
     flat = outputs.reshape(-1, outputs.shape[2]).astype(np.float64)
     if flat.shape[1] < 2:
         flat = np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))

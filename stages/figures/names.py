@@ -1,7 +1,7 @@
 """The names of figures and tables, which are known without importing what draws them."""
 
 from stages.config.params import DRAWN
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 
 def known(key: str) -> str:

@@ -11,21 +11,11 @@ from matplotlib.patches import Patch
 
 from stages.config import LayerLines, NoiseLines, PermutedLines, SnapshotLines, ZeroLines
 from stages.config.lines import Lines
-from stages.figures.base import (
-    Drawing,
-    Material,
-    admitted,
-    explain_admitted,
-    limit,
-    number,
-    setting,
-    split,
-    subject,
-    unit,
-)
+from stages.figures.base import Drawing, admitted, explain_admitted, limit, number, setting, split, subject, unit
 from stages.figures.bundles import loss_axis
 from stages.figures.fresh import band
 from stages.figures.style import GREY, MONOTONE, NON_MONOTONE, canvas, caption, heading, legend, say
+from stages.results.results import Results
 
 COLUMNS = ["suite", "line", "run_id", "draw", "part", "alpha", "train_loss"]
 SHADES = mpl.colormaps["viridis"]
@@ -33,14 +23,14 @@ DASHES = (0, (4, 1))
 LAST = 0.9  # of the colour map: what is above is lost on white
 
 
-def permuted(material: Material) -> Drawing:
+def permuted(results: Results) -> Drawing:
     """Figure 21: lines whose initial, or whose final, network has its hidden units permuted: mean and deviation."""
     wanted = (
         ("initial network permuted", lambda entry: isinstance(entry, PermutedLines) and entry.point == "initial"),
         ("trained network permuted", lambda entry: isinstance(entry, PermutedLines) and entry.point == "final"),
     )
     return _grid(
-        material,
+        results,
         wanted,
         "Lines between permuted networks",
         "permuted networks",
@@ -49,7 +39,7 @@ def permuted(material: Material) -> Drawing:
     )
 
 
-def other_starts(material: Material) -> Drawing:
+def other_starts(results: Results) -> Drawing:
     """Lines to an optimum from noise, from zero (Tao et al. 2024), and from points of training (Frankle 2020)."""
     wanted = (
         ("from noise", lambda entry: isinstance(entry, NoiseLines)),
@@ -57,7 +47,7 @@ def other_starts(material: Material) -> Drawing:
         ("from points of training", lambda entry: isinstance(entry, SnapshotLines)),
     )
     return _grid(
-        material,
+        results,
         wanted,
         "Lines to an optimum from elsewhere",
         "other starts",
@@ -66,14 +56,14 @@ def other_starts(material: Material) -> Drawing:
     )
 
 
-def one_layer(material: Material) -> Drawing:
+def one_layer(results: Results) -> Drawing:
     """Lines along which one layer or block moves from its initial to its trained weights (Vlaar and Frankle 2022)."""
     wanted = (
         ("the others initial", lambda entry: isinstance(entry, LayerLines) and entry.rest == "initial"),
         ("the others trained", lambda entry: isinstance(entry, LayerLines) and entry.rest == "final"),
     )
     return _grid(
-        material,
+        results,
         wanted,
         "Lines along which one layer moves",
         "one layer moving",
@@ -83,20 +73,20 @@ def one_layer(material: Material) -> Drawing:
 
 
 def _grid(
-    material: Material, wanted: tuple[tuple[str, Callable[[Lines], bool]], ...], title: str, what: str, about: str
+    results: Results, wanted: tuple[tuple[str, Callable[[Lines], bool]], ...], title: str, what: str, about: str
 ) -> Drawing:
     """Draw a row for each run that has such lines, a column for each kind."""
     kinds = [
-        {suite: [name for name, entry in one.lines.items() if of(entry)] for suite, one in material.suites.items()}
+        {suite: [name for name, entry in one.lines.items() if of(entry)] for suite, one in results.suites.items()}
         for _, of in wanted
     ]
     groups = {  # by suite and run
-        place: rows for place, names in enumerate(kinds) if (rows := _rows(material, names)) is not None
+        place: rows for place, names in enumerate(kinds) if (rows := _rows(results, names)) is not None
     }
     ends = list(dict.fromkeys(end for rows in groups.values() for end in _ends(admitted(rows))))
     asked = {end for rows in groups.values() for end in _ends(rows)}
     figure, axes = canvas(max(len(ends), 1), len(wanted), width=4.8, sharex=True)
-    own = material.lines(once=False)
+    own = results.lines(once=False)
     data, shown = [], [own.head(0)]
     for ax in axes.flat:
         ax.set(xlabel="α", ylabel="training loss", xlim=(0, 1))
@@ -111,10 +101,10 @@ def _grid(
                 say(ax, "no admitted run" if asked and not ends else f"no suite with lines\nof {what}")
                 heading(ax, name, setting(end.iloc[0], ["dataset"]) if len(end) else "")
                 continue
-            _panel(ax, material, end, kept)
+            _panel(ax, results, end, kept)
             counts = f"{split(kept)}, largest min Δ {number(kept['min_delta'].max())}"
             heading(ax, name, f"{setting(end.iloc[0], ['dataset'])}\n{counts}")
-            data.append(_tidy(material, kept))
+            data.append(_tidy(results, kept))
             shown.append(end)
     handles = [
         Line2D([], [], color=MONOTONE, label="mean, the own line monotone"),
@@ -128,13 +118,13 @@ def _grid(
         handles.append(Line2D([], [], color=GREY, ls=DASHES, lw=1.3, label="a non-monotone line"))
     legend(figure, handles)
     about += f" {len(asked) - len(ends)} runs that are not admitted are left out." if len(asked) > len(ends) else ""
-    note = f"{about} {explain_admitted(material)} Non-monotone: min\u00a0Δ\u00a0>\u00a0{limit(material, 'tolerance')}."
+    note = f"{about} {explain_admitted(results)} Non-monotone: min\u00a0Δ\u00a0>\u00a0{limit(results, 'tolerance')}."
     caption(figure, f"{title}: {subject(pd.concat(shown))}", note)
     return Drawing(figure, pd.concat(data, ignore_index=True) if data else pd.DataFrame(columns=COLUMNS))
 
 
-def _rows(material: Material, names: dict[str, list[str]]) -> pd.DataFrame | None:
-    found = [material.other_lines(suite, name) for suite, some in names.items() for name in some]
+def _rows(results: Results, names: dict[str, list[str]]) -> pd.DataFrame | None:
+    found = [results.other_lines(suite, name) for suite, some in names.items() for name in some]
     return pd.concat(found, ignore_index=True) if found else None
 
 
@@ -147,13 +137,13 @@ def _drawn_as_band(rows: pd.DataFrame) -> bool:
     return bool(rows["draw"].notna().all() and (rows["draw"].astype(float).min() == 0))
 
 
-def _panel(ax: Axes, material: Material, end: pd.DataFrame, rows: pd.DataFrame) -> None:
+def _panel(ax: Axes, results: Results, end: pd.DataFrame, rows: pd.DataFrame) -> None:
     colour = MONOTONE if bool(end["monotonic"].iloc[0]) else NON_MONOTONE
     if _drawn_as_band(rows):
-        band(ax, material, end, rows, colour)
+        band(ax, results, end, rows, colour)
         return
-    pairs = material.values(rows, "loss_train")
-    ((alphas, own),) = material.values(end, "loss_train")
+    pairs = results.values(rows, "loss_train")
+    ((alphas, own),) = results.values(end, "loss_train")
     highest = max(float(values.max()) for _, values in [*pairs, (alphas, own)])
     for place, ((_, row), (alphas, values)) in enumerate(zip(rows.iterrows(), pairs, strict=True)):
         label = row["part"] if pd.notna(row["part"]) else None
@@ -167,9 +157,9 @@ def _panel(ax: Axes, material: Material, end: pd.DataFrame, rows: pd.DataFrame) 
         ax.legend(fontsize=7, loc="best", handlelength=1.4, labelspacing=0.25)
 
 
-def _tidy(material: Material, rows: pd.DataFrame) -> pd.DataFrame:
+def _tidy(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
     parts = [
         pd.DataFrame({name: row[name] for name in COLUMNS[:5]} | {"alpha": np.round(alphas, 6), "train_loss": values})
-        for (_, row), (alphas, values) in zip(rows.iterrows(), material.values(rows, "loss_train"), strict=True)
+        for (_, row), (alphas, values) in zip(rows.iterrows(), results.values(rows, "loss_train"), strict=True)
     ]
     return pd.concat(parts, ignore_index=True)

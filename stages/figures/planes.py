@@ -11,10 +11,11 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from stages.config import OWN_LINE, PairLines
-from stages.figures.base import Drawing, Material, number, setting, subject, unit
+from stages.figures.base import Drawing, number, setting, subject, unit
 from stages.figures.bundles import loss_axis
 from stages.figures.style import COLOURS, canvas, caption, heading, legend, say
 from stages.lines.landscape import Surface, Trajectory
+from stages.results.results import Results
 
 LEVELS = 12
 BEYOND = 1.5  # times the highest loss of a marked point up to which levels go: far walls would flatten the rest
@@ -28,63 +29,63 @@ SHARE = r"share of the way, $1-\|\theta-\theta_T\|\,/\,\|\theta_0-\theta_T\|$"
 Chosen = list[tuple[str, str, Surface]]
 
 
-def plane_and_curves(material: Material) -> Drawing:
+def plane_and_curves(results: Results) -> Drawing:
     """Figures 1 and 19: each plane with the path of training, and beside it the losses on that path and on lines."""
-    chosen = _all(material)[:1]
-    return _with_curves(material, chosen, side_by_side=True, training=True)
+    chosen = _all(results)[:1]
+    return _with_curves(results, chosen, side_by_side=True, training=True)
 
 
-def planes(material: Material) -> Drawing:
+def planes(results: Results) -> Drawing:
     """Figure 9: training loss on each plane."""
-    return _maps(material, ("loss",))
+    return _maps(results, ("loss",))
 
 
-def loss_and_accuracy(material: Material) -> Drawing:
+def loss_and_accuracy(results: Results) -> Drawing:
     """Figure 22: training loss and training accuracy on each plane."""
-    return _maps(material, ("loss", "accuracy"))
+    return _maps(results, ("loss", "accuracy"))
 
 
-def planes_and_lines(material: Material) -> Drawing:
+def planes_and_lines(results: Results) -> Drawing:
     """Figure 23: training loss on each plane, and below it along the lines between its points."""
-    return _with_curves(material, _all(material), side_by_side=False, training=False)
+    return _with_curves(results, _all(results), side_by_side=False, training=False)
 
 
-def _all(material: Material) -> Chosen:
+def _all(results: Results) -> Chosen:
     return [
         (suite, name, surface)
-        for suite, landscape in material.landscapes.items()
+        for suite, landscape in results.landscapes.items()
         for name, surface in landscape.planes.items()
     ]
 
 
-def _maps(material: Material, fields: tuple[str, ...]) -> Drawing:
+def _maps(results: Results, fields: tuple[str, ...]) -> Drawing:
     """Draw a column for each plane, a row for each field."""
-    chosen = _all(material)
+    chosen = _all(results)
     figure, axes = canvas(len(fields), max(len(chosen), 1), width=6.2, height=4.6)
     for field, row in zip(fields, axes, strict=True):
         for ax, (suite, name, surface) in zip(row, chosen, strict=False):
-            _map(figure, ax, material, suite, name, surface, field)
+            _map(figure, ax, results, suite, name, surface, field)
         if not chosen:
             _nothing(row[0])
-    return _finish(figure, material, chosen)
+    return _finish(figure, results, chosen)
 
 
-def _with_curves(material: Material, chosen: Chosen, side_by_side: bool, training: bool) -> Drawing:
+def _with_curves(results: Results, chosen: Chosen, side_by_side: bool, training: bool) -> Drawing:
     """Draw planes, and beside or below each the losses along lines between its points."""
     shape = (max(len(chosen), 1), 2) if side_by_side else (2, max(len(chosen), 1))
     figure, axes = canvas(*shape, width=6.0, height=4.6)
     pairs = axes if side_by_side else axes.T
     for pair, (suite, name, surface) in zip(pairs, chosen, strict=False):
-        _map(figure, pair[0], material, suite, name, surface, "loss")
-        _curves(pair[1], material, suite, surface, training)
+        _map(figure, pair[0], results, suite, name, surface, "loss")
+        _curves(pair[1], results, suite, surface, training)
     if not chosen:
         for ax in pairs[0]:
             _nothing(ax)
-    return _finish(figure, material, chosen)
+    return _finish(figure, results, chosen)
 
 
-def _finish(figure: Figure, material: Material, chosen: Chosen) -> Drawing:
-    rows = material.lines(once=False)
+def _finish(figure: Figure, results: Results, chosen: Chosen) -> Drawing:
+    rows = results.lines(once=False)
     used = [rows[(rows["suite"] == suite) & rows["run_id"].isin(surface.runs)] for suite, _, surface in chosen]
     shown = pd.concat([rows.head(0), *used])
     handles = [
@@ -123,7 +124,7 @@ def _nothing(ax: Axes) -> None:
     heading(ax, "no plane", "")
 
 
-def _map(figure: Figure, ax: Axes, material: Material, suite: str, name: str, surface: Surface, field: str) -> None:
+def _map(figure: Figure, ax: Axes, results: Results, suite: str, name: str, surface: Surface, field: str) -> None:
     """Draw one field over a plane with contours, marked points and paths."""
     values = getattr(surface, f"{field}_train")
     title = f"{name.replace('_', ' ')}: training {field}"
@@ -143,7 +144,7 @@ def _map(figure: Figure, ax: Axes, material: Material, suite: str, name: str, su
     outline = [withStroke(linewidth=2.5, foreground="w")]
     for text in ax.clabel(lines, levels[1::2], fontsize=7, fmt="%.3g"):
         text.set_path_effects(outline)
-    rows = material.lines(once=False)
+    rows = results.lines(once=False)
     scale = unit(rows[rows["suite"] == suite]) if field == "loss" else ""
     figure.colorbar(filled, ax=ax, label=f"training {field}{scale}", pad=0.02)
     place = 0
@@ -178,10 +179,10 @@ def _levels(values: np.ndarray, surface: Surface, field: str) -> np.ndarray:
     return levels if len(levels) > 2 else np.linspace(low - 0.5, high + 0.5, 3)
 
 
-def _curves(ax: Axes, material: Material, suite: str, surface: Surface, training: bool) -> None:
+def _curves(ax: Axes, results: Results, suite: str, surface: Surface, training: bool) -> None:
     """Draw the losses along all lines between points of a plane that the suite has, and on the paths of training."""
-    rows = _between(material, suite, surface)
-    pairs = material.values(rows, "loss_train")
+    rows = _between(results, suite, surface)
+    pairs = results.values(rows, "loss_train")
     highest, start = 0.0, 1.0
     for place, ((_, row), (alphas, values)) in enumerate(zip(rows.iterrows(), pairs, strict=True)):
         own = row["line"] == OWN_LINE
@@ -194,7 +195,7 @@ def _curves(ax: Axes, material: Material, suite: str, surface: Surface, training
         )
         highest, start = max(highest, float(values.max())), float(pairs[0][1][0])
     for run_id, colour in zip(surface.paths if training else (), PATHS * 9, strict=False):
-        trajectory: Trajectory = material.landscapes[suite].trajectories[run_id]
+        trajectory: Trajectory = results.landscapes[suite].trajectories[run_id]
         ax.plot(1 - trajectory.remaining, trajectory.loss_train, color=colour, marker=".", ms=5, lw=1, label="training")
         highest = max(highest, float(trajectory.loss_train.max()))
     ax.set_xlabel(SHARE if training else "α")
@@ -207,10 +208,10 @@ def _curves(ax: Axes, material: Material, suite: str, surface: Surface, training
     heading(ax, "training loss between the points", f"{len(rows)} lines" if len(rows) else "")
 
 
-def _between(material: Material, suite: str, surface: Surface) -> pd.DataFrame:
+def _between(results: Results, suite: str, surface: Surface) -> pd.DataFrame:
     """Return the rows of lines whose ends are marked on a plane, with a `label` that names them."""
     names = dict(zip(zip(surface.runs, surface.kinds, strict=True), surface.labels, strict=True))
-    about = material.suites[suite].lines
+    about = results.suites[suite].lines
     kinds = {OWN_LINE: ("initial", "final")}
     kinds |= {
         name: (entry.start, entry.end)
@@ -219,7 +220,7 @@ def _between(material: Material, suite: str, surface: Surface) -> pd.DataFrame:
     }
     found = []
     for name, (start, end) in kinds.items():
-        rows = material.other_lines(suite, name)
+        rows = results.other_lines(suite, name)
         ends = [
             (names.get((first, start)), names.get((last, end)))
             for first, last in zip(rows["start_run_id"], rows["run_id"], strict=True)

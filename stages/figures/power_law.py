@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from stages.figures.base import OPTIMIZERS, Drawing, Material, admitted, count, explain_admitted, optimizers, subject
+from stages.figures.base import OPTIMIZERS, Drawing, admitted, count, explain_admitted, optimizers, subject
 from stages.figures.style import (
     DISTANCE,
     GAUSS,
@@ -20,30 +20,31 @@ from stages.figures.style import (
     say,
 )
 from stages.measures import power_law as measure
+from stages.results.results import Results
 
 MARKERS = {False: "o", True: "s"}  # by batch norm
 
 
-def power_law(material: Material) -> Drawing:
+def power_law(results: Results) -> Drawing:
     """Figures 7 and 15: Gauss length against distance on logarithms, with the fitted power law."""
-    return _power_laws(material, {"": material.lines()})
+    return _power_laws(results, {"": results.lines()})
 
 
-def power_law_by_suite(material: Material) -> Drawing:
+def power_law_by_suite(results: Results) -> Drawing:
     """Figure 17: as figure 7, a row for each suite with a fit of its own."""
-    rows = material.lines()
+    rows = results.lines()
     suites = dict.fromkeys(rows["suite"])
-    return _power_laws(material, {f"{suite}: ": rows[rows["suite"] == suite] for suite in suites} or {"": rows})
+    return _power_laws(results, {f"{suite}: ": rows[rows["suite"] == suite] for suite in suites} or {"": rows})
 
 
-def _power_laws(material: Material, groups: dict[str, pd.DataFrame]) -> Drawing:
+def _power_laws(results: Results, groups: dict[str, pd.DataFrame]) -> Drawing:
     """Draw a row for each group of lines, by the words before its titles; a column for each Gauss length."""
-    rows = material.lines()
+    rows = results.lines()
     names = optimizers(rows)
     figure, axes = canvas(len(groups), 2, width=5.2, height=4.2, sharex=True, sharey="col")
     for pair, (title, group) in zip(axes, groups.items(), strict=True):
         for ax, length in zip(pair, GAUSS, strict=True):
-            _panel(ax, material, rows, group, length, title)
+            _panel(ax, results, rows, group, length, title)
     handles = [
         Line2D([], [], ls="", marker="D", color=OPTIMIZER_COLOURS[name], label=OPTIMIZERS.get(name, name))
         for name in names
@@ -55,14 +56,14 @@ def _power_laws(material: Material, groups: dict[str, pd.DataFrame]) -> Drawing:
     legend(figure, handles)
     note = (
         f"Least squares of ln(Gauss length) on ln(distance) over all points of a panel; "
-        f"{100 * material.measure.confidence:g} % bootstrap intervals. {explain_admitted(material)}"
+        f"{100 * results.measure.confidence:g} % bootstrap intervals. {explain_admitted(results)}"
     )
     caption(figure, f"Power law of Gauss length and distance: {subject(rows)}", note)
     columns = ["suite", "run_id", "dataset", "optimizer", "lr", "batch_norm", "normalized_distance", *GAUSS]
     return Drawing(figure, admitted(rows)[columns])
 
 
-def _panel(ax: Axes, material: Material, rows: pd.DataFrame, group: pd.DataFrame, length: str, title: str) -> None:
+def _panel(ax: Axes, results: Results, rows: pd.DataFrame, group: pd.DataFrame, length: str, title: str) -> None:
     """Draw one group of lines, on axes that suit all of `rows`."""
     kept = admitted(group)
     x, y = kept["normalized_distance"].to_numpy(float), kept[length].to_numpy(float)
@@ -72,7 +73,7 @@ def _panel(ax: Axes, material: Material, rows: pd.DataFrame, group: pd.DataFrame
             chosen = drawn & (kept["optimizer"] == name).to_numpy(bool) & (kept["batch_norm"] == on).to_numpy(bool)
             look = {"color": colour, "marker": marker, "s": 22, "alpha": 0.6, "linewidths": 0}
             ax.scatter(x[chosen], y[chosen], rasterized=len(kept) > MANY, **look)
-    params = material.measure
+    params = results.measure
     fit = measure.fit(x, y, params.confidence, params.bootstrap, params.bootstrap_seed)
     if np.isfinite(fit.exponent):
         ends = np.array([x[drawn].min(), x[drawn].max()])

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from stages.figures.base import Drawing, Material, Table
+from stages.figures.base import Drawing, Table
 from stages.figures.bundles import all_lines, lines_by_architecture, lines_by_optimizer, train_and_test
 from stages.figures.difficulty import dataset_sizes, label_corruption
 from stages.figures.distance_at_loss import distance_at_loss
@@ -35,16 +35,17 @@ from stages.figures.tables import (
 from stages.figures.theory import noisy_quadratic, two_layer_linear, two_layer_linear_table
 from stages.figures.trajectories import progress_and_residual
 from stages.figures.width import wide_networks
+from stages.results.results import Results
 
 Made = TypeVar("Made", Drawing, Table)
 
 
-def _of_theory(model: str, function: Callable[[pd.DataFrame, float], Made]) -> Callable[[Material], Made]:
-    """Return a function of the material from one of the lines of a model and the confidence of intervals."""
-    return lambda material: function(material.theory[model], material.measure.confidence)
+def _of_theory(model: str, function: Callable[[pd.DataFrame, float], Made]) -> Callable[[Results], Made]:
+    """Return a function of the results from one of the lines of a model and the confidence of intervals."""
+    return lambda results: function(results.theory(model), results.measure.confidence)
 
 
-FIGURES: dict[str, tuple[str, Callable[[Material], Drawing]]] = {
+FIGURES: dict[str, tuple[str, Callable[[Results], Drawing]]] = {
     "figure_01": ("plane_and_curves", plane_and_curves),
     "figure_02": ("architectures", lines_by_architecture),
     "figure_03": ("logit_paths", logit_paths),
@@ -84,7 +85,7 @@ FIGURES: dict[str, tuple[str, Callable[[Material], Drawing]]] = {
     "figure_37": ("other_starts", other_starts),
     "figure_38": ("one_layer", one_layer),
 }
-TABLES: dict[str, tuple[str, Callable[[Material], Table]]] = {
+TABLES: dict[str, tuple[str, Callable[[Results], Table]]] = {
     "table_1": ("non_monotone_by_learning_rate", non_monotone_by_learning_rate),
     "table_2": ("non_monotone_by_initialization", non_monotone_by_initialization),
     "table_3": ("non_monotone_by_batch_norm", non_monotone_by_batch_norm),

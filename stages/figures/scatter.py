@@ -1,7 +1,5 @@
 """Figures that set min Delta against another number of each line: 5, 10, 12, 13, 14, 16 and 18."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,7 +8,6 @@ from stages.figures.base import (
     NETWORKS,
     OPTIMIZERS,
     Drawing,
-    Material,
     admitted,
     count,
     explain,
@@ -34,15 +31,16 @@ from stages.figures.style import (
     scatter_verdicts,
     verdict_handles,
 )
+from stages.results.results import Results
 
 LABELS = {"normalized_distance": DISTANCE} | GAUSS
 PAPER_RATES = [0.1, 0.0001]
 SHOWN = ["suite", "run_id", "dataset", "optimizer", "lr", "batch_norm", "min_delta", "monotonic"]
 
 
-def rise_by_learning_rate(material: Material) -> Drawing:
+def rise_by_learning_rate(results: Results) -> Drawing:
     """Figure 5: min Delta against distance and Gauss length, a row for each of two learning rates."""
-    rows = material.lines()
+    rows = results.lines()
     reached = sorted(set(admitted(rows)["lr"]))
     rates = {}
     for rate, place, name in zip(PAPER_RATES, (-1, 0), ("largest", "smallest"), strict=True):
@@ -54,59 +52,59 @@ def rise_by_learning_rate(material: Material) -> Drawing:
     others = rows[~rows["lr"].isin(list(rates))] if rates else rows.head(0)
     note = f" {len(admitted(others))} more admitted runs have other learning rates" if len(others) else ""
     note += f" ({left_out(others)})." if len(others) else ""
-    return _rises(material, groups or {"all learning rates": rows}, "learning rate", note)
+    return _rises(results, groups or {"all learning rates": rows}, "learning rate", note)
 
 
-def rise_by_optimizer(material: Material) -> Drawing:
+def rise_by_optimizer(results: Results) -> Drawing:
     """Figure 12: min Delta against distance and Gauss length, a row for each optimizer."""
-    rows = material.lines()
+    rows = results.lines()
     groups = {OPTIMIZERS.get(name, name): rows[rows["optimizer"] == name] for name in optimizers(rows)}
-    return _rises(material, groups or {"all optimizers": rows}, "optimizer")
+    return _rises(results, groups or {"all optimizers": rows}, "optimizer")
 
 
-def autoencoder_rise(material: Material) -> Drawing:
+def autoencoder_rise(results: Results) -> Drawing:
     """Figure 13: min Delta against distance and Gauss length."""
-    return _rises(material, {"all optimizers and learning rates": material.lines()}, "")
+    return _rises(results, {"all optimizers and learning rates": results.lines()}, "")
 
 
-def distance_and_rise(material: Material) -> Drawing:
+def distance_and_rise(results: Results) -> Drawing:
     """Figure 14: min Delta against distance, a panel for each suite."""
-    return _by_suite(material, "normalized_distance", "distance")
+    return _by_suite(results, "normalized_distance", "distance")
 
 
-def gauss_length_and_rise(material: Material) -> Drawing:
+def gauss_length_and_rise(results: Results) -> Drawing:
     """Figure 16: min Delta against Gauss length, a panel for each suite."""
-    return _by_suite(material, "gauss_length_smooth", "Gauss length")
+    return _by_suite(results, "gauss_length_smooth", "Gauss length")
 
 
-def _by_suite(material: Material, x: str, name: str) -> Drawing:
-    rows = material.lines()
+def _by_suite(results: Results, x: str, name: str) -> Drawing:
+    rows = results.lines()
     suites = list(dict.fromkeys(rows["suite"])) or ["no suite"]
     figure, axes = canvas(1, len(suites), sharex=True, sharey=True)
     for ax, suite in zip(axes[0], suites, strict=True):
         group = rows[rows["suite"] == suite]
-        drawn = _points(ax, material, rows, group, x)
+        drawn = _points(ax, results, rows, group, x)
         heading(ax, suite, _counts(group, drawn))
-    legend(figure, verdict_handles(material, rows))
-    caption(figure, f"min Δ and {name}: {subject(rows)}", explain(material))
+    legend(figure, verdict_handles(results, rows))
+    caption(figure, f"min Δ and {name}: {subject(rows)}", explain(results))
     return Drawing(figure, admitted(rows)[[*SHOWN, "layers", "initialization", x]])
 
 
-def rise_by_batch_norm(material: Material) -> Drawing:
+def rise_by_batch_norm(results: Results) -> Drawing:
     """Figure 18: min Delta against distance, with and without batch normalisation."""
-    rows = material.lines()
+    rows = results.lines()
     figure, axes = canvas(1, 2, sharex=True, sharey=True)
     for ax, on in zip(axes[0], (True, False), strict=True):
-        _points(ax, material, rows, rows[rows["batch_norm"] == on], "normalized_distance")
+        _points(ax, results, rows, rows[rows["batch_norm"] == on], "normalized_distance")
         heading(ax, "batch norm" if on else "no batch norm", _counts(rows[rows["batch_norm"] == on]))
-    legend(figure, verdict_handles(material, rows))
-    caption(figure, f"min Δ and distance by batch norm: {subject(rows)}", explain(material))
+    legend(figure, verdict_handles(results, rows))
+    caption(figure, f"min Δ and distance by batch norm: {subject(rows)}", explain(results))
     return Drawing(figure, admitted(rows)[[*SHOWN, "normalized_distance"]])
 
 
-def accuracy_and_rise(material: Material) -> Drawing:
+def accuracy_and_rise(results: Results) -> Drawing:
     """Figure 10: test accuracy against min Delta, a panel for each dataset and kind of network."""
-    rows = material.lines()
+    rows = results.lines()
     kinds = list(dict.fromkeys(zip(rows["dataset"], rows["network"], strict=True))) or [("no dataset", "no network")]
     columns = min(len(kinds), 3)
     figure, axes = canvas(-(-len(kinds) // columns), columns)
@@ -119,7 +117,7 @@ def accuracy_and_rise(material: Material) -> Drawing:
         scatter_verdicts(ax, drawn, drawn["min_delta"].astype(float), 100 * drawn["test_accuracy"].astype(float))
         if drawn.empty:
             say(ax, "no admitted run with a test accuracy")
-        own = replace(material, suites={suite: material.suites[suite] for suite in dict.fromkeys(group["suite"])})
+        own = results.only(*dict.fromkeys(group["suite"]))
         rise_axis(ax.xaxis, own, kept["min_delta"].to_numpy(float))
         ax.set(xlabel=f"min Δ{unit(group)}", ylabel="test accuracy (%)")
         means = [
@@ -127,26 +125,26 @@ def accuracy_and_rise(material: Material) -> Drawing:
             for name, monotone in (("monotone", True), ("non-monotone", False))
         ]
         heading(ax, f"{dataset}, {NETWORKS.get(network, network)}", "\n".join([*means, count(group, len(drawn))]))
-    legend(figure, verdict_handles(material, rows))
-    note = f"Mean ± standard error of the mean over runs. {explain(material)}"
+    legend(figure, verdict_handles(results, rows))
+    note = f"Mean ± standard error of the mean over runs. {explain(results)}"
     caption(figure, f"Test accuracy and min Δ: {subject(rows)}", note)
     return Drawing(figure, admitted(rows)[[*SHOWN, "network", "test_accuracy"]])
 
 
-def _rises(material: Material, groups: dict[str, pd.DataFrame], by: str, note: str = "") -> Drawing:
+def _rises(results: Results, groups: dict[str, pd.DataFrame], by: str, note: str = "") -> Drawing:
     rows = pd.concat(list(groups.values())).sort_index()
     figure, axes = canvas(len(groups), 2, sharex="col", sharey=True)
     for pair, (name, group) in zip(axes, groups.items(), strict=True):
         for ax, x in zip(pair, ("normalized_distance", "gauss_length_smooth"), strict=True):
-            drawn = _points(ax, material, rows, group, x)
+            drawn = _points(ax, results, rows, group, x)
             heading(ax, name, _counts(group, drawn))
-    legend(figure, verdict_handles(material, rows))
+    legend(figure, verdict_handles(results, rows))
     title = f"min Δ, distance and Gauss length{f' by {by}' if by else ''}: {subject(rows)}"
-    caption(figure, title, explain(material) + note)
+    caption(figure, title, explain(results) + note)
     return Drawing(figure, admitted(rows)[[*SHOWN, "normalized_distance", "gauss_length_smooth"]])
 
 
-def _points(ax: Axes, material: Material, rows: pd.DataFrame, group: pd.DataFrame, x: str) -> int:
+def _points(ax: Axes, results: Results, rows: pd.DataFrame, group: pd.DataFrame, x: str) -> int:
     """Draw a panel of min Delta against `x`, on axes that suit all of `rows`; return the number of points."""
     kept = admitted(group)
     values = kept[x].astype(float)
@@ -155,7 +153,7 @@ def _points(ax: Axes, material: Material, rows: pd.DataFrame, group: pd.DataFram
     if drawn.empty:
         say(ax, "no admitted run")
     log_axis(ax.xaxis, admitted(rows)[x].to_numpy(float))
-    rise_axis(ax.yaxis, material, admitted(rows)["min_delta"].to_numpy(float))
+    rise_axis(ax.yaxis, results, admitted(rows)["min_delta"].to_numpy(float))
     ax.set(xlabel=f"{LABELS[x]}, log scale", ylabel=f"min Δ{unit(rows)}")
     ax.tick_params(labelbottom=True, labelleft=True)
     return len(drawn)

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from stages.figures.base import Drawing, Material, admitted, limit
+from stages.figures.base import Drawing, admitted, limit
+from stages.results.results import Results
 
 COLOURS = sns.color_palette("colorblind")
 MONOTONE, NON_MONOTONE = COLOURS[0], COLOURS[1]
@@ -66,7 +67,7 @@ def say(ax: Axes, text: str) -> None:
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=GREY)
 
 
-def verdict_handles(material: Material, rows: pd.DataFrame, lines: bool = False) -> list[Line2D]:
+def verdict_handles(results: Results, rows: pd.DataFrame, lines: bool = False) -> list[Line2D]:
     """Return legend entries for monotone and non-monotone with their numbers, as points or as lines."""
     kept = admitted(rows)
     numbers = int(kept["monotonic"].sum()), int((~kept["monotonic"]).sum())
@@ -78,7 +79,7 @@ def verdict_handles(material: Material, rows: pd.DataFrame, lines: bool = False)
         look = {"ls": dash} if lines else {"ls": "", "marker": marker}
         handles.append(Line2D([], [], color=colour, label=f"{name} ({n})", **look))
     if not lines:
-        handles.append(Line2D([], [], color=GREY, lw=0.8, ls=":", label=f"tolerance {limit(material, 'tolerance')}"))
+        handles.append(Line2D([], [], color=GREY, lw=0.8, ls=":", label=f"tolerance {limit(results, 'tolerance')}"))
     return handles
 
 
@@ -105,15 +106,15 @@ def log_axis(axis: Axis, values: np.ndarray) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def rise_axis(axis: Axis, material: Material, rises: np.ndarray) -> None:
+def rise_axis(axis: Axis, results: Results, rises: np.ndarray) -> None:
     """Make an axis of min Delta: linear around 0 and up to the tolerance, logarithmic above."""
-    tolerance = max(material.limits("tolerance").values(), default=0.0)
+    tolerance = max(results.limits("tolerance").values(), default=0.0)
     rises = rises[np.isfinite(rises) & (rises > 0)]
     largest = rises.max() if rises.size else 0.0
     threshold = tolerance or 10.0 ** np.floor(np.log10(max(rises.min(), 1e-4 * largest))) if largest else tolerance
     threshold = threshold or 1.0
     linear_then_log(axis, threshold, max(largest, threshold) * 2)
-    for value in set(material.limits("tolerance").values()):
+    for value in set(results.limits("tolerance").values()):
         across = axis.axes.axvline if axis.axis_name == "x" else axis.axes.axhline
         across(value, color=GREY, lw=0.8, ls=":", zorder=1)
 
@@ -135,7 +136,7 @@ def scatter_verdicts(ax: Axes, rows: pd.DataFrame, x: pd.Series, y: pd.Series) -
 
     Args:
         ax: Where.
-        rows: Rows of `Material.lines`.
+        rows: Rows of `Results.lines`.
         x: Places of the points, with the index of `rows`.
         y: Their heights, likewise.
     """

@@ -3,37 +3,28 @@
 import numpy as np
 import pandas as pd
 
-from stages.figures.base import (
-    OPTIMIZERS,
-    Material,
-    Table,
-    admitted,
-    explain,
-    left_out,
-    optimizers,
-    split,
-    subject,
-)
+from stages.figures.base import OPTIMIZERS, Table, admitted, explain, left_out, optimizers, split, subject
 from stages.figures.tables import markdown, tally
+from stages.results.results import Results
 
 LENGTH, DISTANCE = "gauss_length_smooth", "distance"
 BLOCKS = {LENGTH: "Gauss length (rad)", DISTANCE: "distance", "non_monotone": "non-monotone / admitted"}
 NEVER = np.inf  # epochs after which a run that is never switched is: a group of its own, and the last
 
 
-def sgd_to_adam(material: Material) -> Table:
+def sgd_to_adam(results: Results) -> Table:
     """Table 5: runs that begin with SGD and go on with Adam."""
-    return _switched(material, "sgd", "adam")
+    return _switched(results, "sgd", "adam")
 
 
-def adam_to_sgd(material: Material) -> Table:
+def adam_to_sgd(results: Results) -> Table:
     """Table 6: runs that begin with Adam and go on with SGD."""
-    return _switched(material, "adam", "sgd")
+    return _switched(results, "adam", "sgd")
 
 
-def _switched(material: Material, first: str, second: str) -> Table:
+def _switched(results: Results, first: str, second: str) -> Table:
     """Write a row for each learning rate of the first optimizer, a column for each epoch of the switch."""
-    rows = material.lines()
+    rows = results.lines()
     begun = (rows["optimizer"] == first) & rows["magnitude"].isna()
     chosen = rows[begun & (rows["switch_after"].isna() | (rows["switch_optimizer"] == second))]
     when = ["switch_after", "switch_lr"]
@@ -55,20 +46,20 @@ def _switched(material: Material, first: str, second: str) -> Table:
     switched = data["switch_after"].notna()
     data.insert(0, "switch_optimizer", pd.Series(np.where(switched, second, None), data.index, dtype=object))
     data.insert(0, "optimizer", first)
-    return Table(data, _markdown(material, rows, chosen, title, 2, head, lines, note))
+    return Table(data, _markdown(results, rows, chosen, title, 2, head, lines, note))
 
 
-def grafting(material: Material) -> Table:
+def grafting(results: Results) -> Table:
     """Table 7: runs that take the length of each step from one optimizer and its direction from another.
 
     Args:
-        material: The pooled suites.
+        results: The pooled suites.
 
     Returns:
         A row for each learning rate of each optimizer that lends its step size, a column for each direction. An
         optimizer's own direction is the optimizer itself.
     """
-    rows = material.lines()
+    rows = results.lines()
     lent = np.where(rows["magnitude"].isna(), rows["optimizer"], rows["magnitude"])
     named = rows.assign(step_size=lent, direction=rows["optimizer"].astype(object))[rows["switch_after"].isna()]
     grafted = named[named["step_size"] != named["direction"]]
@@ -88,14 +79,14 @@ def grafting(material: Material) -> Table:
         "swapped: its column Adam equals, means and errors, the distances of pure SGD in its table 5. "
     )
     title = f"Step size of one optimizer, direction of another: {subject(chosen)}"
-    return Table(cells, _markdown(material, rows, chosen, title, 3, head, lines, note))
+    return Table(cells, _markdown(results, rows, chosen, title, 3, head, lines, note))
 
 
 def summaries(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Return cells as `tally`, with number, mean and standard error of each measure over admitted runs.
 
     Args:
-        rows: Rows of `Material.lines`.
+        rows: Rows of `Results.lines`.
         keys: Columns that make a cell.
 
     Returns:
@@ -140,7 +131,7 @@ def _cell(cell: dict | None, block: str) -> str:
 
 
 def _markdown(
-    material: Material,
+    results: Results,
     rows: pd.DataFrame,
     chosen: pd.DataFrame,
     title: str,
@@ -154,7 +145,7 @@ def _markdown(
     below = (
         f"In a cell: mean ± standard error of the mean over admitted runs (their number), no error for a single one; – "
         f"where no run was admitted or has a value, empty where none was trained. Distance: ‖θ_T − θ_0‖, not "
-        f"normalised, as in the paper. {note}{explain(material)} {len(chosen)} runs: {split(chosen)}; "
+        f"normalised, as in the paper. {note}{explain(results)} {len(chosen)} runs: {split(chosen)}; "
         f"{left_out(chosen)} (by cell in the CSV)."
         + (f" {others} runs of these suites have other optimizers or switches." if others else "")
     )

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from stages.figures.base import OPTIMIZERS, VARIANTS, Material, Table, explain, left_out, number, split, subject
+from stages.figures.base import OPTIMIZERS, VARIANTS, Table, explain, left_out, number, split, subject
 from stages.measures.proportion import wilson
+from stages.results.results import Results
 
 COUNTS = ["trained", "diverged", "above_threshold", "admitted", "non_monotone"]
 
@@ -12,7 +13,7 @@ def tally(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Count the runs of each cell by how they ended.
 
     Args:
-        rows: Rows of `Material.lines`.
+        rows: Rows of `Results.lines`.
         keys: Columns that make a cell.
 
     Returns:
@@ -34,7 +35,7 @@ def proportions(rows: pd.DataFrame, keys: list[str], confidence: float) -> pd.Da
     """Return cells as `tally`, with the proportion of non-monotone lines and its Wilson interval.
 
     Args:
-        rows: Rows of `Material.lines`.
+        rows: Rows of `Results.lines`.
         keys: Columns that make a cell.
         confidence: Of the interval.
 
@@ -57,26 +58,26 @@ def proportions(rows: pd.DataFrame, keys: list[str], confidence: float) -> pd.Da
     return cells.sort_values(keys, key=place).reset_index(drop=True)
 
 
-def non_monotone_by_learning_rate(material: Material) -> Table:
+def non_monotone_by_learning_rate(results: Results) -> Table:
     """Table 1: a row for each optimizer with and without batch norm, a column for each learning rate.
 
     Args:
-        material: The pooled suites.
+        results: The pooled suites.
 
     Returns:
         Tidy: one row a cell with counts, proportion and interval. Markdown: as the paper's.
     """
-    return _by_learning_rate(material, ["optimizer", "batch_norm"])
+    return _by_learning_rate(results, ["optimizer", "batch_norm"])
 
 
-def non_monotone_by_batch_norm(material: Material) -> Table:
+def non_monotone_by_batch_norm(results: Results) -> Table:
     """Table 3: a row with and one without batch norm, a column for each learning rate; optimizers are pooled."""
-    return _by_learning_rate(material, ["batch_norm"])
+    return _by_learning_rate(results, ["batch_norm"])
 
 
-def _by_learning_rate(material: Material, keys: list[str]) -> Table:
-    rows = material.lines()
-    cells = proportions(rows, [*keys, "lr"], material.measure.confidence)
+def _by_learning_rate(results: Results, keys: list[str]) -> Table:
+    rows = results.lines()
+    cells = proportions(rows, [*keys, "lr"], results.measure.confidence)
     rates = sorted(set(cells["lr"]))
     lines = []
     for _, group in cells.groupby(keys, sort=False):
@@ -84,23 +85,23 @@ def _by_learning_rate(material: Material, keys: list[str]) -> Table:
         lines.append([*_words(group.iloc[0], keys), *(texts.get(rate, "") for rate in rates)])
     head = [name.replace("_", " ") for name in keys] + [f"{rate:g}" for rate in rates]
     title = f"Proportion of non-monotone lines by learning rate: {subject(rows)}"
-    return Table(cells, _markdown(material, rows, title, len(keys), head, lines))
+    return Table(cells, _markdown(results, rows, title, len(keys), head, lines))
 
 
-def non_monotone_by_initialization(material: Material) -> Table:
+def non_monotone_by_initialization(results: Results) -> Table:
     """Tables 2 and 4: residual networks, rows for each optimizer, a column for each variant.
 
     Args:
-        material: The pooled suites.
+        results: The pooled suites.
 
     Returns:
         Tidy: one row a cell with counts, proportion, interval and the mean min Delta over non-monotone lines. Markdown:
         as the paper's.
     """
-    rows = material.lines()
+    rows = results.lines()
     rows = rows[rows["network"].astype(str).str.startswith("resnet")]
     keys = ["optimizer", "batch_norm", "initialization"]
-    cells = proportions(rows, keys, material.measure.confidence)
+    cells = proportions(rows, keys, results.measure.confidence)
     risen = rows[(rows["status"] == "converged") & ~rows["monotonic"]].astype({"min_delta": float})
     means = risen.groupby(keys)["min_delta"].mean().rename("mean_min_delta_of_non_monotone").reset_index()
     cells = cells.merge(means.astype({"batch_norm": bool}), on=keys, how="left")
@@ -117,7 +118,7 @@ def non_monotone_by_initialization(material: Material) -> Table:
     title = f"Non-monotone lines by batch norm and initialisation: {subject(rows)}"
     note = "BN: batch norm; NBN: scales and biases in its place; -I: block-identity initialisation; NBN-F: Fixup. "
     note += "Mean min Δ: over non-monotone lines only, as in the paper; – where there is none. "
-    return Table(cells, _markdown(material, rows, title, 2, head, lines, note))
+    return Table(cells, _markdown(results, rows, title, 2, head, lines, note))
 
 
 def _words(row: pd.Series, keys: list[str]) -> list[str]:
@@ -151,7 +152,7 @@ def markdown(title: str, keys: int, head: list[str], lines: list[list[str]], not
 
 
 def _markdown(
-    material: Material,
+    results: Results,
     rows: pd.DataFrame,
     title: str,
     keys: int,
@@ -162,8 +163,8 @@ def _markdown(
     """Write a table of `rows`, of which the first columns are keys, with what its cells mean."""
     below = (
         f"In a cell: proportion of non-monotone lines (number of admitted runs), below it the "
-        f"{100 * material.measure.confidence:g} % Wilson interval; – where no run was admitted, empty where none was "
-        f"trained. {note}{explain(material)} {len(rows)} runs: {split(rows)}; {left_out(rows)} (by cell in the CSV)."
+        f"{100 * results.measure.confidence:g} % Wilson interval; – where no run was admitted, empty where none was "
+        f"trained. {note}{explain(results)} {len(rows)} runs: {split(rows)}; {left_out(rows)} (by cell in the CSV)."
     )
     return markdown(title, keys, head, lines, below)
 

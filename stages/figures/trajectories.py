@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from stages.figures.base import Drawing, Material, number, setting, subject, unit
+from stages.figures.base import Drawing, number, setting, subject, unit
 from stages.figures.bundles import loss_axis
 from stages.figures.style import COLOURS, canvas, caption, heading, legend, say
+from stages.results.results import Results
 
 COORDINATES = ("progress", "residual", "cosine", "step_cosine", "loss_train")
 COLUMNS = ["suite", "run_id", "epoch", *COORDINATES, "line_loss"]
@@ -14,12 +15,12 @@ PROGRESS = r"progress along the line (share of $\|\theta_T-\theta_0\|$)"
 SAME = ("dataset", "seed")
 
 
-def progress_and_residual(material: Material) -> Drawing:
+def progress_and_residual(results: Results) -> Drawing:
     """Progress along the line, distance off it, cosines to it, and the loss on the path and on the line."""
-    rows = material.lines(once=False)
+    rows = results.lines(once=False)
     found = [
         (row, landscape.trajectories[row["run_id"]])
-        for suite, landscape in material.landscapes.items()
+        for suite, landscape in results.landscapes.items()
         for _, row in rows[rows["suite"] == suite].iterrows()
         if row["run_id"] in landscape.trajectories and row["status"] == "converged"
     ]
@@ -39,7 +40,7 @@ def progress_and_residual(material: Material) -> Drawing:
         look = {"color": COLOURS[kinds.index(setting(row, SAME)) % len(COLOURS)], "lw": 1, "alpha": 0.7}
         dots = look | {"marker": ".", "ms": 4}
         share = path.epoch / path.epoch[-1]
-        ((alphas, line),) = material.values(row.to_frame().T, "loss_train")
+        ((alphas, line),) = results.values(row.to_frame().T, "loss_train")
         place.plot(path.progress, path.residual, **dots)
         angle.plot(share, path.cosine, **dots)
         step.plot(share, path.step_cosine, **dots)

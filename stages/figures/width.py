@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
-from stages.figures.base import Drawing, Material, admitted, count, explain, left_out, number, split, subject
+from stages.figures.base import Drawing, admitted, count, explain, left_out, number, split, subject
 from stages.figures.style import (
     COLOURS,
     GAUSS,
@@ -23,6 +23,7 @@ from stages.figures.style import (
     verdict_handles,
 )
 from stages.measures.power_law import fit
+from stages.results.results import Results
 
 WIDTH = "units of each hidden layer"
 LAZY = -0.5  # exponent of the distance in the lazy regime (lemma 7 of the paper)
@@ -32,13 +33,13 @@ COLUMNS = ["suite", "run_id", "dataset", "optimizer", "lr", "depth", "width", "d
 COLUMNS += ["min_delta", "monotonic", *LENGTHS]
 
 
-def wide_networks(material: Material) -> Drawing:
+def wide_networks(results: Results) -> Drawing:
     """Theorem 9: distance, relative min Delta and Gauss length against the width of the hidden layers."""
-    everything = material.lines()
+    everything = results.lines()
     rows = everything[everything["width"].notna()].astype({"width": float})
     widths = sorted(set(rows["width"]))
     figure, axes = canvas(1, 3, sharex=True)
-    _distances(axes[0, 0], material, rows)
+    _distances(axes[0, 0], results, rows)
     _rises(axes[0, 1], rows)
     _lengths(axes[0, 2], rows)
     for ax in axes.flat:
@@ -46,7 +47,7 @@ def wide_networks(material: Material) -> Drawing:
         if 0 < len(widths) <= 8:
             ax.xaxis.set_major_locator(FixedLocator(widths))
         ax.set_xlabel(f"{WIDTH}, log scale")
-    handles = verdict_handles(material, rows)[:2]
+    handles = verdict_handles(results, rows)[:2]
     handles.append(Line2D([], [], color="0.1", lw=1.2, label="least squares"))
     handles.append(Line2D([], [], color=GREY, lw=1.2, ls="--", label="exponent −1/2"))
     for name, (colour, marker) in LENGTHS.items():
@@ -58,20 +59,20 @@ def wide_networks(material: Material) -> Drawing:
         "Theorem 9 is about gradient descent on the squared error at a learning rate inverse to the width: the "
         "distance then falls at least as fast as the width to the power −1/2 (lemma 7), and a wide enough network has "
         f"a monotone line. {_settings(rows)}Least squares of ln(distance) on ln(width); "
-        f"{100 * material.measure.confidence:g} % bootstrap interval. Lines through Gauss lengths: "
-        f"medians. {explain(material)}"
+        f"{100 * results.measure.confidence:g} % bootstrap interval. Lines through Gauss lengths: "
+        f"medians. {explain(results)}"
         + (f" {unequal} runs without hidden layers of one width have no place here." if unequal else "")
     )
     caption(figure, f"Width of the hidden layers: {subject(rows)}", note)
     return Drawing(figure, admitted(rows)[COLUMNS])
 
 
-def _distances(ax: Axes, material: Material, rows: pd.DataFrame) -> None:
+def _distances(ax: Axes, results: Results, rows: pd.DataFrame) -> None:
     kept = admitted(rows)
     x, y = kept["width"].to_numpy(float), kept["distance"].to_numpy(float)
     drawn = np.isfinite(y) & (y > 0)
     scatter_verdicts(ax, kept[drawn], kept["width"][drawn].astype(float), pd.Series(y, kept.index)[drawn])
-    params = material.measure
+    params = results.measure
     law = fit(x, y, params.confidence, params.bootstrap, params.bootstrap_seed)
     if np.isfinite(law.exponent):
         ends = np.array([x[drawn].min(), x[drawn].max()])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.errors import UserError
-from stages.files import read_arrays, write_arrays
+from stages.shared.errors import UserError
+from stages.shared.files import read_arrays, write_arrays
 
 OF_HEADER = ("run_ids", "lines", "starts", "draws", "parts")
 OF_EXAMPLES = ("gauss_smooth", "gauss_turning", "example_start_loss", "example_final_loss", "example_rise")

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
-from stages.errors import UserError
 from stages.lines.sweep import jets
 from stages.networks.evaluation import task_of
 from stages.networks.factory import seeded
 from stages.networks.verification import default_dtype
+from stages.shared.errors import UserError
 
 VERSION = 1
 """Version of the check: raise it when it changes, so that networks that passed before are checked again."""

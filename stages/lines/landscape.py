@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.errors import UserError
-from stages.files import read_arrays, write_arrays
+from stages.shared.errors import UserError
+from stages.shared.files import read_arrays, write_arrays
 
 
 # Shape letters: X, Y = points of the grid, M = marked points, P = points of a path.

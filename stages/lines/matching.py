@@ -14,7 +14,7 @@ from torch.func import functional_call
 from stages.lines.symmetry import Axis, Units, permute
 from stages.networks.evaluation import Task
 from stages.networks.layout import Layout
-from stages.seeds import generator
+from stages.shared.seeds import generator
 
 SWEEPS = 100
 """Of weight matching over all groups, at most; it ends where none gains, after a few as a rule."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from stages.config import BatchNormStatistics, Run
-from stages.environment import identity
+from stages.shared.environment import identity
 from stages.training.keys import EVALUATION_NUMERICS
 from stages.training.run_files import RunFolder
 

@@ -10,7 +10,7 @@ from stages.lines.matching import match_activations, match_weights
 from stages.lines.symmetry import hidden_units, permute, random_permutations
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import Task
-from stages.seeds import derive, generator
+from stages.shared.seeds import derive, generator
 from stages.training.root import square_root
 from stages.training.run_files import RunFolder
 

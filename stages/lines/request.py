@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.config import Interpolate, Refinement
-from stages.environment import identity
 from stages.lines.line import Line
+from stages.shared.environment import identity
 
 NUMERICS = 8
 """Version of what a sweep computes: raise it with any change that moves a curve, so that no old line is reused."""

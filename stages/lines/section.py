@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.config import BatchNormStatistics
-from stages.environment import identity
 from stages.lines.line import Endpoint
 from stages.lines.request import NUMERICS
 from stages.measures.projection import Basis
+from stages.shared.environment import identity
 
 VALUES = ("loss_train", "loss_test", "accuracy_train", "accuracy_test")
 

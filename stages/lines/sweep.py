@@ -26,7 +26,7 @@ from stages.networks.evaluation import (
 )
 from stages.networks.layout import Layout
 from stages.networks.losses import example_losses
-from stages.seeds import generator
+from stages.shared.seeds import generator
 from stages.workers.memory import memory_factor
 
 BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**32}  # of a layer's products with both ends of a line

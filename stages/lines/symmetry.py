@@ -11,7 +11,7 @@ from stages.networks.convolutional import Convolutional
 from stages.networks.fully_connected import FullyConnected
 from stages.networks.layout import Layout
 from stages.networks.residual import Block, FixupBlock, Residual, ScaleBias
-from stages.seeds import generator
+from stages.shared.seeds import generator
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from stages.errors import UserError
 from stages.lines.plain import Plain
 from stages.networks.batch_norm import along_channels, normalise, other_dimensions, spread
+from stages.shared.errors import UserError
 
 Terms = tuple[Tensor | None, Tensor | None]
 """First and second derivative; None for zero."""

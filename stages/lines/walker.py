@@ -15,8 +15,8 @@ from stages.lines.passed import passed, points_passed, trajectory_key
 from stages.lines.request import Request
 from stages.lines.section import VALUES, Section, section
 from stages.measures.projection import basis, progress
-from stages.progress import Bar, bar
-from stages.store import Store
+from stages.shared.progress import Bar, bar
+from stages.shared.store import Store
 from stages.training.run_files import RunFolder
 from stages.workers import server
 from stages.workers.task_queue import Effort

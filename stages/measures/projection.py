@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.errors import UserError
 from stages.measures.distance import norm
+from stages.shared.errors import UserError
 
 FLAT = 1e-6
 """Share of its length that the third point has to stand off the line through the other two."""

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from stages.config import OWN_LINE, Measure, Run, Suite
-from stages.errors import UserError
 from stages.measures.chord import excess_over_chord
 from stages.measures.convexity import global_convexity, local_convexity
 from stages.measures.monotonicity import barrier, largest_bump, min_delta, relative_delta
@@ -15,8 +14,9 @@ from stages.measures.plateau import plateau_length
 from stages.measures.power_law import fit
 from stages.measures.proportion import fraction_below_half_pi, wilson
 from stages.measures.refinement import refined_min_delta
-from stages.store import Store
-from stages.tables import read_csv
+from stages.shared.csv_files import read_csv
+from stages.shared.errors import UserError
+from stages.shared.store import Store
 
 ESTIMATORS = ("smooth", "turning")
 OUTCOMES = (

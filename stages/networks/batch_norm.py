@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.overrides import handle_torch_function, has_torch_function
 
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 Statistics = dict[str, Tensor]
 """`LAYER.mean` and `LAYER.variance` (unbiased) of the channels, shape (C,) each."""

@@ -10,7 +10,7 @@ from stages.networks.convolutional import alexnet, lenet, scaled, simple_cnn, vg
 from stages.networks.fully_connected import FullyConnected
 from stages.networks.layout import Layout
 from stages.networks.residual import CHANNELS, Residual
-from stages.seeds import derive
+from stages.shared.seeds import derive
 
 
 def build(run: Run, input_shape: tuple[int, ...], classes: int) -> nn.Module:

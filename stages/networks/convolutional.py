@@ -6,8 +6,8 @@ Each takes images of any size that leaves it something to see: pooling rounds up
 import torch
 from torch import Tensor, nn
 
-from stages.errors import UserError
 from stages.networks.batch_norm import BatchNorm
+from stages.shared.errors import UserError
 
 VGG_STAGES = {  # convolutions before each pooling, by layers with weights (Simonyan and Zisserman 2014, table 1)
     11: (1, 1, 2, 2, 2),

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedTensorMixin
 from torch.overrides import TorchFunctionMode
 
-from stages.errors import UserError
 from stages.networks.batch_norm import WithStatistics, apply_batch_norm, batch_norms
 from stages.networks.factory import call_factory
+from stages.shared.errors import UserError
 
 
 def custom(factory: str, shape: tuple[int, ...]) -> nn.Module:

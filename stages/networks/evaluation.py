@@ -19,7 +19,7 @@ from stages.networks.layout import Layout
 from stages.networks.losses import correct, example_losses, targets
 from stages.networks.masking import mask
 from stages.networks.sizes import sizes
-from stages.seeds import generator
+from stages.shared.seeds import generator
 from stages.workers.memory import memory_factor
 
 SMALLEST_NORMALISED = 2  # examples that batch norm needs: one alone has no variance

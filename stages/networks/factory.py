@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedTensorMixin
 
-from stages.environment import PACKAGES
-from stages.errors import UserError
-from stages.source import imported_names, module_files
+from stages.shared.environment import PACKAGES
+from stages.shared.errors import UserError
+from stages.shared.source_files import imported_names, module_files
 
 OWN_PACKAGE = "stages"
 """This project's code is not part of a factory's source: versions beside the code stand for it."""
@@ -88,8 +88,9 @@ def factory_identity(factory: str) -> dict:
     """Return what identifies the networks of a factory.
 
     It holds the source of the factory's module and of every local module that it imports, the versions of the
-    installed packages that these import (those of PyTorch and its like are in `stages.environment`), and the network
-    that it gives for one seed: its structure and the values of its parameters and buffers, which may come from files.
+    installed packages that these import (`stages.shared.environment` has those of PyTorch and its like), and the
+    network that it gives for one seed: its structure and the values of its parameters and buffers, which may come
+    from files.
 
     Args:
         factory: The factory, as `call_factory` takes it.

@@ -9,7 +9,7 @@ import pandas as pd
 
 from stages.measures.monotonicity import min_delta
 from stages.measures.proportion import wilson
-from stages.seeds import derive
+from stages.shared.seeds import derive
 
 ENDS = ("paper", "trained")
 ALPHAS = np.linspace(0, 1, 50)

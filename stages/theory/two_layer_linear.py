@@ -12,7 +12,7 @@ import torch
 
 from stages.measures.gauss_length import turning
 from stages.measures.monotonicity import min_delta
-from stages.seeds import derive
+from stages.shared.seeds import derive
 from stages.theory.two_layer_linear_summary import ROUNDING
 
 SETTINGS = ("student_teacher", "balanced", "tabula_rasa")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stages.config import Run
 from stages.config.run import OF_TEXT
-from stages.errors import say_once
+from stages.shared.errors import say_once
 
 WARM_UP_STEPS = 3
 """Steps that are taken before one is captured, in which libraries choose kernels and reserve memory."""

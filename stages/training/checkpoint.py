@@ -11,8 +11,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from stages.errors import UserError
-from stages.files import digest_file
+from stages.shared.errors import UserError
+from stages.shared.files import digest_file
 
 WRAPPERS = ("module.", "_orig_mod.", "model.", "net.", "network.")
 """Prefixes that DataParallel, `torch.compile` and usual Lightning modules put before every name."""

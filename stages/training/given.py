@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from stages.config import Run
 from stages.datasets.dataset import Dataset
-from stages.errors import UserError
 from stages.networks.batch_norm import statistic_buffers
 from stages.networks.build import initial_parameters
+from stages.shared.errors import UserError
 from stages.training.checkpoint import fitted, read_state, same_value
 from stages.training.stack import Trained
 

@@ -9,9 +9,9 @@ import torch
 
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset, load_dataset
-from stages.errors import UserError
 from stages.networks.evaluation import evaluate_points, task_of
-from stages.store import Store
+from stages.shared.errors import UserError
+from stages.shared.store import Store
 from stages.training.keys import evaluation_key
 from stages.training.run_files import vector
 from stages.training.stack import train

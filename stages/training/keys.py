@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from stages.config import BatchNormStatistics, Run
-from stages.environment import identity
+from stages.shared.environment import identity
 
 NUMERICS = 5
 """Version of what training computes: raise it with any change that moves a weight, so that no old run is reused."""

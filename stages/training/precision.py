@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from stages.environment import training_precision
+from stages.shared.environment import training_precision
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.errors import UserError
-from stages.files import read_about, read_arrays
+from stages.shared.errors import UserError
+from stages.shared.files import read_about, read_arrays
 
 
 def vector(arrays: dict[str, np.ndarray], about: dict, point: str) -> np.ndarray:

@@ -21,7 +21,7 @@ from stages.networks.layout import Layout
 from stages.networks.losses import example_losses, targets
 from stages.networks.masking import mask
 from stages.networks.residual import scalar_names
-from stages.seeds import generator
+from stages.shared.seeds import generator
 from stages.training.augmentation import Draw, augment, draw
 from stages.training.capacity import capacity
 from stages.training.capture import CapturedStep, recorder_for

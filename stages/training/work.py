@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
-from stages.environment import identity
-from stages.store import Store
+from stages.shared.environment import identity
+from stages.shared.store import Store
 from stages.training.given import given, states_of
 from stages.training.grid import train_task
 from stages.training.plan import stacks_with_efforts

@@ -22,9 +22,9 @@ from typing import Any
 
 import torch
 
-from stages.environment import environment
-from stages.errors import UserError
-from stages.files import write_bytes
+from stages.shared.environment import environment
+from stages.shared.errors import UserError
+from stages.shared.files import write_bytes
 from stages.workers.local import jobs
 from stages.workers.server import ENVIRONMENT
 from stages.workers.task_queue import TaskQueue

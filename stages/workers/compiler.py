@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import torch
 
-from stages.errors import UserError, say_once
+from stages.shared.errors import UserError, say_once
 
 VARIABLE = "MLI_FUSED_UPDATES"
 """Environment variable: 1 or 0. Where it is unset, a trial sets it, so that worker processes do as their parent."""

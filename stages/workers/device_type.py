@@ -2,7 +2,7 @@
 
 import os
 
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 
 def device_type() -> str:

@@ -13,7 +13,8 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import Any
 
-from stages.errors import UserError
+from stages.shared.errors import UserError
+from stages.shared.terminal import escape_unprintable
 from stages.workers.device_type import device_type
 from stages.workers.server import context, environment
 from stages.workers.shares import listening
@@ -158,6 +159,7 @@ def _start(shares: MutableSequence[float]) -> None:
         shares: Memory shared with the parent, a share for each task.
     """
     global _shares
+    escape_unprintable()
     _shares = shares
     gc.freeze()  # what is imported stays
     gc.enable()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
-from stages.errors import UserError
+from stages.shared.errors import UserError
 from stages.workers.server import STARTED
 
 SAFETY = 1.1

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.config import Run
-from stages.errors import UserError
-from stages.progress import Bar
+from stages.shared.errors import UserError
+from stages.shared.progress import Bar
 from stages.workers import local
 from stages.workers.task_queue import Effort, TaskQueue, time_limit
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.source import local_imports, module_files
+from stages.shared.source_files import local_imports, module_files
 from tools.artifacts import imports
 from tools.artifacts.pipeline import Pipeline, Stage, read
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from stages.config import load
-from stages.files import json_bytes
 from stages.inputs import parameters_of
-from stages.source import source_digests
+from stages.shared.files import json_bytes
+from stages.shared.source_files import source_digests
 from tools.artifacts import digests
 from tools.artifacts.pipeline import Pipeline, Stage
 

@@ -9,13 +9,13 @@ FOLDER = str(Path(__file__).parents[1] / "figures")
 
 
 @pytest.fixture(scope="session")
-def material():
-    return _of_figures("figures_material").material
+def results():
+    return _of_figures("figures_results").results
 
 
 @pytest.fixture(scope="session")
 def landscape():
-    return _of_figures("landscape_material").landscape
+    return _of_figures("landscape_results").landscape
 
 
 def _of_figures(name):

@@ -1,10 +1,9 @@
 """Each claim looks at the runs that it is about, on synthetic suites whose lines are known."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
+from results_in_memory import replaced
 
 from stages.claims.finding import FAILS, FEW, HOLDS
 from stages.claims.registry import CLAIMS
@@ -16,9 +15,9 @@ def judge(name, made):
 
 
 def rows_of(made, **columns):
-    """Return material whose runs are all admitted and monotone but for some columns."""
+    """Return results whose runs are all admitted and monotone but for some columns."""
     defaults = {"status": "converged", "monotonic": True} | columns
-    return replace(made, measures=made.measures.assign(**defaults))
+    return replaced(made, measures=made.measures.assign(**defaults))
 
 
 def test_every_claim_has_a_name_that_params_know_and_says_where_it_stands():
@@ -31,8 +30,8 @@ def test_every_claim_has_a_name_that_params_know_and_says_where_it_stands():
 
 
 @pytest.fixture
-def classifiers(material):
-    return material(("classifiers",), seeds=4)
+def classifiers(results):
+    return results(("classifiers",), seeds=4)
 
 
 def test_small_and_large_rates_are_of_sgd_alone(classifiers):
@@ -59,7 +58,7 @@ def test_adaptive_optimizers_and_batch_norm_are_held_against_the_others(classifi
 
 
 def test_runs_that_are_not_admitted_do_not_count(classifiers):
-    none = replace(classifiers, measures=classifiers.measures.assign(status="above threshold"))
+    none = replaced(classifiers, measures=classifiers.measures.assign(status="above threshold"))
     for name in (
         "small_rates",
         "large_rates",
@@ -99,17 +98,17 @@ def test_the_power_law_is_that_of_the_columns(classifiers):
     assert "R² 1.000" in found.ours
 
 
-def test_block_identity_is_held_against_batch_norm_alone(material):
-    made = material(("residual",), seeds=3)
+def test_block_identity_is_held_against_batch_norm_alone(results):
+    made = results(("residual",), seeds=3)
     table = made.measures
     plain = table["batch_norm"].astype(bool) & (table["initialization"] == "standard")
-    own = replace(made, measures=table.assign(status="converged", monotonic=~plain))
+    own = replaced(made, measures=table.assign(status="converged", monotonic=~plain))
     found = judge("block_identity", own)
     assert (found.effect, found.verdict) == (1, HOLDS)
 
 
-def test_fresh_lines_are_held_against_the_own_line(material):
-    found = judge("fresh", material(("residual",)))
+def test_fresh_lines_are_held_against_the_own_line(results):
+    found = judge("fresh", results(("residual",)))
     assert found.counts["lines"] == 10  # five to each of two runs; those of the other scheme are not counted
 
 
@@ -120,7 +119,7 @@ def test_lines_between_runs_and_permuted_ones_are_counted(landscape):
     assert judge("no_barriers", made).counts == {"lines": 9}
     assert judge("permuted", made).counts["lines"] == 24
     with_barrier = (made.measures["line"] == "crossed") & (made.measures["run_id"] == "run_a")
-    raised = replace(made, measures=made.measures.assign(barrier=made.measures["barrier"].mask(with_barrier, 1.0)))
+    raised = replaced(made, measures=made.measures.assign(barrier=made.measures["barrier"].mask(with_barrier, 1.0)))
     assert judge("no_barriers", raised).effect < judge("no_barriers", made).effect
 
 
@@ -162,10 +161,10 @@ def test_accuracy_is_that_of_the_test_split(classifiers):
 
 
 @pytest.mark.parametrize(("exponent", "verdict"), [(-0.6, HOLDS), (-0.4, FAILS)])
-def test_theorem_9_is_about_the_exponent_one_half(material, exponent, verdict):
+def test_theorem_9_is_about_the_exponent_one_half(results, exponent, verdict):
     widths = (16, 64, 256)
     grid = {"hidden": [(w, w) for w in widths], "activation": ["relu"], "optimizer": ["sgd"], "lr": [0.1]}
-    made = material(grids={"classifiers": grid}, seeds=4)
+    made = results(grids={"classifiers": grid}, seeds=4)
     width = made.measures["width"].astype(float)
     found = judge("theorem_9", rows_of(made, distance=3 * width**exponent))
     assert found.effect == pytest.approx(exponent)
@@ -180,7 +179,7 @@ def test_the_quadratic_model_is_judged_at_every_rate(classifiers, share, verdict
         for lr in (0.1, 1.0)
         for place in range(1000)
     ]
-    made = replace(classifiers, theory={"noisy_quadratic": pd.DataFrame(rows)})
+    made = replaced(classifiers, theory={"noisy_quadratic": pd.DataFrame(rows)})
     found = judge("noisy_quadratic", made)
     assert found.verdict == verdict
     assert found.effect == pytest.approx(share)

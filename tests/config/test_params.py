@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from stages.config import load, of_runs
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[2]
 SUITE = "suites.tiny"

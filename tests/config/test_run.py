@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from stages.config import Run
-from stages.store import Store
+from stages.shared.store import Store
 from stages.training.keys import NUMERICS, run_key
 
 MINIMAL = {

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from small_project import ROOT
 
 from stages.config.yaml_reader import read_yaml
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 ALIKE = {
     "010": 10, "-010": -10, "08": 8, "0o10": 8, "0x1F": 31, "0b11": 3, "+1": 1, "1_000": 1000, "1_0.5": 10.5,

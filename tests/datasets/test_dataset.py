@@ -7,8 +7,8 @@ import torch
 
 from stages.datasets.dataset import load_dataset
 from stages.datasets.splits import Splits, save_dataset
-from stages.errors import UserError
-from stages.files import write_arrays
+from stages.shared.errors import UserError
+from stages.shared.files import write_arrays
 
 
 def splits(**changes):

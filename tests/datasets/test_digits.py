@@ -4,7 +4,7 @@ import sklearn.datasets
 
 from stages.config.params import DigitsSource
 from stages.datasets.digits import load_digits
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 
 def digits(test_fraction=0.2, split_seed=0, **more):

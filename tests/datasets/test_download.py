@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.command import Job
+from stages.config.job import Job
 from stages.config.params import DigitsSource, ImageFolderSource, Params, TorchvisionSource
 from stages.datasets.dataset import load_dataset
 from stages.download import download
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 
 def job(data, name, **sources):

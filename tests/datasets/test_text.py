@@ -14,9 +14,9 @@ from stages.datasets.dataset import load_dataset
 from stages.datasets.esperanto import sentences
 from stages.datasets.splits import Evaluation, Splits, save_dataset
 from stages.datasets.text import END, SPECIAL, load_text, train_tokenizer
-from stages.errors import UserError
-from stages.files import read_arrays
 from stages.networks.masking import MASK, SPECIAL_TOKENS
+from stages.shared.errors import UserError
+from stages.shared.files import read_arrays
 
 CUT = {"vocabulary": 300, "block": 16, "test_fraction": 0.2, "evaluation_examples": 5, "evaluation_seed": 0}
 SOURCE = EsperantoSource(source="esperanto", sentences=200, seed=0, **CUT)

@@ -5,7 +5,7 @@ import torch
 
 from stages.datasets.dataset import Dataset
 from stages.datasets.training_split import training_data
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 SIZE, CLASSES = 5000, 10
 

@@ -14,8 +14,8 @@ from stages.config.params import ImageFolderSource, TorchvisionSource
 from stages.datasets.image_files import ENDINGS
 from stages.datasets.torchvision_operators import torchvision
 from stages.datasets.vision import load_image_folder, load_torchvision
-from stages.errors import UserError
-from stages.seeds import generator
+from stages.shared.errors import UserError
+from stages.shared.seeds import generator
 
 TRAIN, TEST = 20, 10
 

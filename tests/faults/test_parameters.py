@@ -11,7 +11,7 @@ from small_project import ROOT
 
 from stages.config import load
 from stages.config.yaml_reader import read_yaml
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 VALUES = json.loads(json.dumps(yaml.safe_load((ROOT / "params.yaml").read_text())))  # nothing shared by two places
 STRAY = {"zzz": 1}

@@ -1,11 +1,10 @@
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 from figures_drawn import draw
-from figures_material import CLASSIFIERS, material
+from figures_results import CLASSIFIERS, results
 from matplotlib.colors import to_rgb
+from results_in_memory import replaced
 
 from stages.figures.tables import non_monotone_by_learning_rate
 
@@ -18,10 +17,10 @@ def cells_of(frame, **keys):
 
 def one_cell(ends):
     """Make one cell of Table 1 from how its runs ended: status and verdict."""
-    made = material(grids={"classifiers": CLASSIFIERS | {"optimizer": ["sgd"], "batch_norm": [True], "lr": [0.1]}})
+    made = results(grids={"classifiers": CLASSIFIERS | {"optimizer": ["sgd"], "batch_norm": [True], "lr": [0.1]}})
     row = made.measures.iloc[0]
     rows = [row.to_dict() | {"run_id": str(i), "status": s, "monotonic": m} for i, (s, m) in enumerate(ends)]
-    return replace(made, measures=pd.DataFrame(rows))
+    return replaced(made, measures=pd.DataFrame(rows))
 
 
 def test_table_1_of_a_cell_counted_by_hand():
@@ -52,9 +51,9 @@ def test_diverged_runs_never_count_as_monotone():
 
 
 def test_table_1_names_threshold_and_tolerance_and_leaves_untrained_cells_empty():
-    made = material()
+    made = results()
     untrained = (made.measures["optimizer"] == "adam") & (made.measures["lr"] == 0.1)
-    table = non_monotone_by_learning_rate(replace(made, measures=made.measures[~untrained]))
+    table = non_monotone_by_learning_rate(replaced(made, measures=made.measures[~untrained]))
     line = next(line for line in table.markdown.splitlines() if line.startswith("| Adam | no"))
     assert line.split("|")[6].strip() == ""
     assert line.split("|")[7].strip() == "–"
@@ -64,13 +63,13 @@ def test_table_1_names_threshold_and_tolerance_and_leaves_untrained_cells_empty(
 
 
 def test_a_heatmaps_mean_is_over_all_admitted_runs_of_the_cell():
-    made = material(seeds=2)
+    made = results(seeds=2)
     keys = {"optimizer": "sgd", "batch_norm": True, "lr": 1.0, "hidden": "64-64", "seed": 1}
     where = np.logical_and.reduce([made.measures[name] == value for name, value in keys.items()])
     assert where.sum() == 1
     rises = made.measures["min_delta"].mask(where, 0.0)
     other = rises[(made.measures["seed"] == 0) & np.roll(where, -len(where) // 2)].iloc[0]
-    made = replace(
+    made = replaced(
         made, measures=made.measures.assign(min_delta=rises, monotonic=made.measures["monotonic"].mask(where, True))
     )
     keys = {"by": "width", "optimizer": "sgd", "batch_norm": True, "lr": 1.0, "size": 64}
@@ -80,7 +79,7 @@ def test_a_heatmaps_mean_is_over_all_admitted_runs_of_the_cell():
 
 
 def test_a_heatmap_tells_no_admitted_run_from_all_monotone():
-    drawing = draw("figure_25", material())
+    drawing = draw("figure_25", results())
     data = drawing.data
     empty = cells_of(data, by="width", optimizer="adam", batch_norm=True, lr=1.0)
     monotone = cells_of(data, by="width", optimizer="adam", batch_norm=True, lr=0.001)
@@ -99,7 +98,7 @@ def test_a_heatmap_tells_no_admitted_run_from_all_monotone():
 
 
 def test_heatmaps_take_the_depth_with_most_widths_and_the_width_with_most_depths():
-    data = draw("figure_25", material()).data
+    data = draw("figure_25", results()).data
     assert set(data[data["by"] == "width"]["fixed"]) == {"2"}
     assert set(data[data["by"] == "width"]["size"]) == {32, 64}
     assert set(data[data["by"] == "depth"]["fixed"]) == {"32"}
@@ -107,7 +106,7 @@ def test_heatmaps_take_the_depth_with_most_widths_and_the_width_with_most_depths
 
 
 def test_heatmaps_of_networks_of_unequal_layers_say_that_there_are_none():
-    drawing = draw("figure_25", material(("autoencoders",)))
+    drawing = draw("figure_25", results(("autoencoders",)))
     assert drawing.data.empty
     assert any("no network whose hidden layers" in text.get_text() for ax in drawing.figure.axes for text in ax.texts)
     assert "12 runs without hidden layers of one width" in drawing.figure.get_supxlabel()

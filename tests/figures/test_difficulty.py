@@ -1,14 +1,13 @@
 """Figure 26 and the lines by label corruption, held to the curves that went in."""
 
-from dataclasses import replace
-
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 from figures_drawn import curves_in, empty, panels, points, rehearse, said, segments, texts, titles
-from figures_material import ended, material, renamed, together, without_rows
+from figures_results import ended, renamed, results, together, without_rows
 from matplotlib.colors import to_rgb
+from results_in_memory import replaced
 
 from stages.figures.difficulty import dataset_sizes, label_corruption
 from stages.figures.style import MONOTONE, NON_MONOTONE, THEME
@@ -24,24 +23,24 @@ def draw(function, made):
 
 def of_sizes(sizes=(30.0, 300.0, np.nan)):
     """Return two learning rates for each size, all monotone but for the larger rate of the first."""
-    made = material(grids={"classifiers": GRID}, seeds=len(sizes))
+    made = results(grids={"classifiers": GRID}, seeds=len(sizes))
     rows = made.measures.assign(status="converged", train_size=np.repeat(sizes, 2))
     rows["monotonic"] = [True, False, *[True] * (len(rows) - 2)]
-    return replace(made, measures=rows)
+    return replaced(made, measures=rows)
 
 
 def of_corruption(shares=(0.0, 0.5, 1.0)):
     """Return two learning rates for each share of corrupted labels; the larger ones rise."""
-    made = material(grids={"classifiers": GRID}, seeds=len(shares))
+    made = results(grids={"classifiers": GRID}, seeds=len(shares))
     rows = made.measures.assign(status="converged", label_corruption=np.repeat(shares, 2))
     rows["monotonic"] = [True, False] * len(shares)
     rows["min_delta"] = np.where(rows["monotonic"].astype(bool), 0.0, 0.5 + rows["label_corruption"])
-    return replace(made, measures=rows)
+    return replaced(made, measures=rows)
 
 
 def test_each_size_has_a_panel_of_its_lines_and_courses_of_training():
     made = of_sizes()
-    made = replace(made, epochs=made.epochs.sample(frac=1, random_state=0))
+    made = replaced(made, epochs=made.epochs.sample(frac=1, random_state=0))
     drawing = draw(dataset_sizes, made)
     rehearse(drawing)
     names = ["30 examples", "300 examples", "all examples"]
@@ -90,16 +89,16 @@ def test_one_size_and_all_examples_are_two():
 def test_runs_with_corrupted_labels_and_suites_of_one_size_have_no_panel():
     made = of_sizes()
     shares = [0.0, 0.5, *[0.0] * 4]
-    corrupted = replace(made, measures=made.measures.assign(label_corruption=shares))
+    corrupted = replaced(made, measures=made.measures.assign(label_corruption=shares))
     other = of_sizes((77.0,))
-    other = renamed(replace(other, measures=other.measures.assign(run_id=["x0", "x1"])), {"classifiers": "one"})
-    drawing = draw(dataset_sizes, together(corrupted, replace(other, epochs=other.epochs[:0])))
+    other = renamed(replaced(other, measures=other.measures.assign(run_id=["x0", "x1"])), {"classifiers": "one"})
+    drawing = draw(dataset_sizes, together(corrupted, replaced(other, epochs=other.epochs[:0])))
     assert [len(curves_in(ax)) for ax in panels(drawing)] == [2, 4, 4]
 
 
 def test_a_run_that_a_suite_of_one_size_holds_too_is_shown():
     made = of_sizes()
-    first = replace(of_sizes((30.0,)), epochs=made.epochs[:0])
+    first = replaced(of_sizes((30.0,)), epochs=made.epochs[:0])
     drawing = draw(dataset_sizes, together(renamed(first, {"classifiers": "one"}), made))
     assert [len(curves_in(ax)) for ax in panels(drawing)] == [4, 4, 4]
 
@@ -152,8 +151,8 @@ def test_the_data_of_corruption_are_the_curves_and_their_rises():
 
 
 def test_only_suites_that_vary_the_corruption_are_shown():
-    other = renamed(material(grids={"classifiers": GRID}), {"classifiers": "one"})
-    other = replace(other, measures=other.measures.assign(run_id=["x0", "x1"]))
+    other = renamed(results(grids={"classifiers": GRID}), {"classifiers": "one"})
+    other = replaced(other, measures=other.measures.assign(run_id=["x0", "x1"]))
     assert set(draw(label_corruption, together(other, of_corruption())).data["suite"]) == {"classifiers"}
 
 
@@ -167,7 +166,7 @@ def test_where_every_run_diverged_the_panels_say_so(function):
 
 
 @pytest.mark.parametrize("function", BOTH)
-@pytest.mark.parametrize("made", [material(grids={"classifiers": GRID}), without_rows(material())])
+@pytest.mark.parametrize("made", [results(grids={"classifiers": GRID}), without_rows(results())])
 def test_suites_that_vary_nothing_are_told(function, made):
     drawing = draw(function, made)
     rehearse(drawing)
@@ -180,11 +179,11 @@ def test_suites_that_vary_nothing_are_told(function, made):
 def test_runs_of_another_network_with_one_size_or_one_share_are_not_shown():
     made = of_sizes()
     other = made.measures["train_size"].isna()
-    mixed = replace(made, measures=made.measures.assign(hidden=made.measures["hidden"].mask(other, "32-32")))
+    mixed = replaced(made, measures=made.measures.assign(hidden=made.measures["hidden"].mask(other, "32-32")))
     assert [title.split("\n")[0] for title in titles(draw(dataset_sizes, mixed))] == ["30 examples", "300 examples"]
     made = of_corruption()
     rows = made.measures.assign(train_size=np.where(made.measures["label_corruption"] == 0.5, 100.0, 500.0))
-    drawing = draw(label_corruption, replace(made, measures=rows))
+    drawing = draw(label_corruption, replaced(made, measures=rows))
     assert set(drawing.data["label_corruption"]) == {0.0, 1.0}
 
 
@@ -192,6 +191,6 @@ def test_a_line_above_the_threshold_that_is_not_finite_counts_as_diverged():
     made = of_corruption()
     rows = made.measures.astype({"monotonic": object})
     rows.loc[3, ["status", "monotonic", "min_delta"]] = ["above threshold", np.nan, np.nan]
-    drawing = draw(label_corruption, replace(made, measures=rows))
+    drawing = draw(label_corruption, replaced(made, measures=rows))
     rehearse(drawing)
     assert all("0 above threshold" in title and "1 diverged left out" in title for title in titles(drawing))

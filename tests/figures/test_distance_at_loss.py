@@ -1,13 +1,12 @@
 """Distances at equal loss, held to a few epochs worked by hand."""
 
-from dataclasses import replace
-
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 from figures_drawn import panels, rehearse, said, texts, titles
-from figures_material import material, without_rows
+from figures_results import results, without_rows
+from results_in_memory import replaced
 
 from stages.figures.distance_at_loss import ALL, BEST, LEVELS, best_rates, distance_at_loss, travelled
 from stages.figures.style import THEME
@@ -23,7 +22,7 @@ def draw(made):
 
 def made_of(*runs):
     """Return suites of runs given by their columns and epochs, pairs of loss and distance; the initial norm is 5."""
-    made = material(grids={"classifiers": ONE})
+    made = results(grids={"classifiers": ONE})
     plain = made.measures.iloc[0].to_dict() | {"status": "converged", "monotonic": True, "final_train_loss": 0.01}
     plain |= {"distance": 10.0, "normalized_distance": 2.0}
     rows = [plain | {"run_id": f"r{i}"} | columns for i, (columns, _) in enumerate(runs)]
@@ -34,7 +33,7 @@ def made_of(*runs):
     ]
     epochs = pd.DataFrame(epochs, columns=["suite", "run_id", "epoch", "loss", "distance"])
     measures = pd.DataFrame(rows).astype({"monotonic": object})
-    return replace(made, measures=measures, epochs=epochs.sample(frac=1, random_state=0))
+    return replaced(made, measures=measures, epochs=epochs.sample(frac=1, random_state=0))
 
 
 def cells_of(drawing, runs_of, **keys):

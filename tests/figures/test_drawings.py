@@ -1,25 +1,25 @@
 import io
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
 from figures_drawn import draw, empty, panels, points, rehearse, said, segments, texts
-from figures_material import CLASSIFIERS, classifiers_with, ended, material, renamed, some_lines, together, without_rows
+from figures_results import CLASSIFIERS, classifiers_with, ended, renamed, results, some_lines, together, without_rows
+from results_in_memory import replaced
 
-from stages.errors import UserError
 from stages.figures.base import admitted
 from stages.figures.names import known
 from stages.figures.registry import FIGURES
 from stages.figures.style import LARGEST, render, thinned
 from stages.measures.table import OWN_LINE
+from stages.shared.errors import UserError
 
 RESIDUAL_SUITES = ("residual", "residual_corrupted")
 OF_THEIR_OWN = {"figure_26", "figure_29", "figure_30", "figure_31", "figure_32", "figure_33", "figure_34"}
 OF_THEIR_OWN |= {"figure_01", "figure_08", "figure_09", "figure_19", "figure_21", "figure_22", "figure_23"}
 OF_THEIR_OWN |= {"figure_35", "figure_36", "figure_37", "figure_38"}
-COMMON = [name for name in FIGURES if name not in OF_THEIR_OWN]  # the others have material and tests of their own
+COMMON = [name for name in FIGURES if name not in OF_THEIR_OWN]  # the others have results and tests of their own
 POOLED = dict.fromkeys(("figure_04", "figure_13", "figure_15"), ("autoencoders",))
 POOLED |= dict.fromkeys(("figure_02", "figure_14", "figure_16", "figure_17", "figure_28"), RESIDUAL_SUITES)
 POOLED |= {"figure_06": ("residual",), "figure_20": ("residual",)}
@@ -32,7 +32,7 @@ OF_LINES = ["figure_02", "figure_04", "figure_11", "figure_24"]
 
 
 def of(name, **options):
-    return material(POOLED.get(name, ("classifiers",)), **options)
+    return results(POOLED.get(name, ("classifiers",)), **options)
 
 
 @cache
@@ -131,11 +131,11 @@ def test_the_same_material_gives_the_same_bytes(name):
 
 
 def test_five_hundred_curves_stay_small():
-    made = material(grids={"classifiers": CLASSIFIERS | {"activation": ["relu", "tanh"]}}, alphas=50, seeds=3)
+    made = results(grids={"classifiers": CLASSIFIERS | {"activation": ["relu", "tanh"]}}, alphas=50, seeds=3)
     assert len(made.measures) >= 500
     noise = np.random.default_rng(0).uniform(0, 0.5, made.curves["classifiers"].loss_train.shape)
-    curves = replace(made.curves["classifiers"], loss_train=made.curves["classifiers"].loss_train + noise)
-    files, step = render(draw("figure_24", replace(made, curves={"classifiers": curves})))
+    curves = replaced(made.curves["classifiers"], loss_train=made.curves["classifiers"].loss_train + noise)
+    files, step = render(draw("figure_24", replaced(made, curves={"classifiers": curves})))
     assert {ending: len(content) for ending, content in files.items() if len(content) > LARGEST} == {}
     assert step == 1
 
@@ -153,27 +153,27 @@ def test_data_that_are_too_large_keep_the_first_and_last_alpha_of_every_line():
 
 def test_figure_5_takes_the_papers_rates_or_says_which_it_took():
     assert "learning rate 0.1 (as in the paper)" in texts(draw("figure_05", of("figure_05")))
-    made = material(grids={"classifiers": CLASSIFIERS | {"lr": [0.001, 0.003, 0.01]}})
+    made = results(grids={"classifiers": CLASSIFIERS | {"lr": [0.001, 0.003, 0.01]}})
     drawing = draw("figure_05", made)
     assert "learning rate 0.01 (largest with admitted runs)" in texts(drawing)
     assert "learning rate 0.001 (smallest with admitted runs)" in texts(drawing)
     assert set(drawing.data["lr"]) == {0.01, 0.001}
     assert "learning rate 0.1 (as in the paper)" in texts(
-        draw("figure_05", material(grids={"classifiers": CLASSIFIERS | {"lr": [0.01, 0.1, 0.3]}}))
+        draw("figure_05", results(grids={"classifiers": CLASSIFIERS | {"lr": [0.01, 0.1, 0.3]}}))
     )
     others = (made.measures["status"] == "converged") & (made.measures["lr"] == 0.003)
     assert f"{others.sum()} more admitted runs have other learning rates" in texts(drawing)
 
 
 def test_figure_10_gives_mean_and_standard_error_of_both_groups():
-    made = material()
+    made = results()
     kept = made.measures["status"] == "converged"
     monotone = kept & (made.measures["monotonic"] == True)  # noqa: E712 (an object column)
     values = pd.Series(np.nan, index=made.measures.index)
     values[kept] = 0.9
     values[np.flatnonzero(monotone)[:2]] = [0.92, 0.96]
     few = monotone & values.eq(0.9)
-    made = replace(made, measures=made.measures.assign(test_accuracy=values)[~few])
+    made = replaced(made, measures=made.measures.assign(test_accuracy=values)[~few])
     written = texts(draw("figure_10", made))
     assert "monotone: 94.00 ± 2.00 % (n = 2)" in written  # standard deviation 2.83 over the square root of 2
     assert "non-monotone: 90.00 ± 0.00 %" in written
@@ -186,22 +186,22 @@ def test_figure_10_counts_runs_without_a_test_accuracy():
 
 
 def test_a_gauss_length_of_zero_has_no_place_on_a_log_axis_and_is_counted():
-    made = material()
+    made = results()
     lengths = made.measures["gauss_length_smooth"].copy()
     lengths[(made.measures["status"] == "converged").idxmax()] = 0.0
-    drawing = draw("figure_07", replace(made, measures=made.measures.assign(gauss_length_smooth=lengths)))
+    drawing = draw("figure_07", replaced(made, measures=made.measures.assign(gauss_length_smooth=lengths)))
     assert "71 shown; 1 without the value" in texts(drawing)
 
 
 def test_figure_7_fits_an_exact_power_law():
-    made = material()
+    made = results()
     distances = made.measures["normalized_distance"]
-    drawing = draw("figure_07", replace(made, measures=made.measures.assign(gauss_length_smooth=3 * distances**0.5)))
+    drawing = draw("figure_07", replaced(made, measures=made.measures.assign(gauss_length_smooth=3 * distances**0.5)))
     assert "exponent 0.500 [0.500, 0.500]\nR² 1.000 [1.000, 1.000]" in texts(drawing)
 
 
 def test_a_run_of_two_pooled_suites_counts_once():
-    made = material()
+    made = results()
     drawing = draw("figure_18", together(made, renamed(made, {"classifiers": "again"})))
     assert len(drawing.data) == len(admitted(made.lines()))
     assert "90 runs that several suites share count once" in texts(drawing)
@@ -214,9 +214,9 @@ def test_a_line_without_a_verdict_counts_as_diverged():
 
 
 def test_two_datasets_get_panels_of_their_own():
-    made = material(grids={"classifiers": CLASSIFIERS | {"lr": [0.01]}})
+    made = results(grids={"classifiers": CLASSIFIERS | {"lr": [0.01]}})
     half = np.arange(len(made.measures)) % 2 == 0
-    made = replace(made, measures=made.measures.assign(dataset=np.where(half, "digits", "letters")))
+    made = replaced(made, measures=made.measures.assign(dataset=np.where(half, "digits", "letters")))
     assert len(panels(draw("figure_10", made))) == 2
     assert len(panels(draw("figure_11", made))) == 6
     assert "letters, batch norm, SGD" in texts(draw("figure_24", made))
@@ -229,8 +229,8 @@ def test_a_key_that_no_function_draws_is_refused():
 
 
 def test_curves_that_lack_a_measured_run_are_refused():
-    made = material()
+    made = results()
     curves = made.curves["classifiers"]
-    short = replace(made, curves={"classifiers": some_lines(curves, np.arange(len(curves.run_ids)) < 5)})
+    short = replaced(made, curves={"classifiers": some_lines(curves, np.arange(len(curves.run_ids)) < 5)})
     with pytest.raises(UserError, match="no line of run c0000000001., which measures.csv has"):
         draw("figure_11", short)

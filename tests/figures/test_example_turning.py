@@ -1,12 +1,11 @@
 """Theorem 3 by example, held to a few examples counted by hand."""
 
-from dataclasses import replace
-
 import matplotlib as mpl
 import numpy as np
 import pytest
 from figures_drawn import panels, rehearse, said, texts, titles
-from figures_material import ended, material, without_rows
+from figures_results import ended, results, without_rows
+from results_in_memory import replaced
 
 from stages.figures.example_turning import END, LIMIT, ROUNDING, TARGET, Examples, example_turning, gather
 from stages.figures.style import THEME, render
@@ -29,11 +28,11 @@ def draw(made):
 
 def two_lines():
     """Return two admitted lines of squared error, of four and of three examples."""
-    made = material(("autoencoders",), grids={"autoencoders": GRID})
+    made = results(("autoencoders",), grids={"autoencoders": GRID})
     fields = {name: np.array(values) for name, values in FIELDS.items()}
-    curves = replace(made.curves["autoencoders"], examples=np.array([4, 3]), **fields)
+    curves = replaced(made.curves["autoencoders"], examples=np.array([4, 3]), **fields)
     rows = made.measures.assign(status="converged", monotonic=True)
-    return replace(made, measures=rows, curves={"autoencoders": curves})
+    return replaced(made, measures=rows, curves={"autoencoders": curves})
 
 
 def bins(drawing, towards):
@@ -109,7 +108,7 @@ def test_maps_show_the_counts():
 
 def test_only_admitted_runs_of_squared_error_are_taken():
     made = two_lines()
-    other = replace(made, measures=made.measures.assign(loss=["squared_error", "cross_entropy"]))
+    other = replaced(made, measures=made.measures.assign(loss=["squared_error", "cross_entropy"]))
     drawing = draw(other)
     assert "4 examples; 2 below π/2" in titles(drawing)[0]
     assert "1 runs with another loss are left out" in texts(drawing)
@@ -128,8 +127,8 @@ def test_without_an_admitted_run_each_panel_says_so(status):
 
 def test_runs_without_gauss_lengths_are_told_too():
     made = two_lines()
-    curves = replace(made.curves["autoencoders"], examples=np.zeros(2, dtype=int))
-    drawing = draw(replace(made, curves={"autoencoders": curves}))
+    curves = replaced(made.curves["autoencoders"], examples=np.zeros(2, dtype=int))
+    drawing = draw(replaced(made, curves={"autoencoders": curves}))
     assert all(said(ax) for ax in panels(drawing))
     assert "0 examples; 0 below π/2, 0 of these rising\n2 runs" in titles(drawing)[0]
 
@@ -139,8 +138,8 @@ def test_a_hundred_thousand_examples_stay_small():
     rng = np.random.default_rng(0)
     shape = (2, 50_000)
     drawn = {name: 10 ** rng.uniform(-6, 2, shape) for name in FIELDS}
-    curves = replace(made.curves["autoencoders"], examples=np.full(2, shape[1]), **drawn)
-    drawing = draw(replace(made, curves={"autoencoders": curves}))
+    curves = replaced(made.curves["autoencoders"], examples=np.full(2, shape[1]), **drawn)
+    drawing = draw(replaced(made, curves={"autoencoders": curves}))
     drawing.figure.set_layout_engine("none")
     files, _ = render(drawing)
     assert max(len(content) for content in files.values()) < 1_000_000

@@ -1,25 +1,25 @@
 """Figures 6 and 20, held to means and deviations worked by hand."""
 
-from dataclasses import replace
 from functools import cache
 from statistics import mean, stdev
 
 import numpy as np
 import pytest
 from figures_drawn import curves_in, draw, empty, panels, said, texts, titles
-from figures_material import FRESH, SUITES, material, renamed, together, without_rows
+from figures_results import FRESH, SUITES, renamed, results, together, without_rows
+from results_in_memory import replaced
 
-from stages.errors import UserError
 from stages.figures.base import number
 from stages.measures.monotonicity import min_delta
 from stages.measures.table import OWN_LINE
+from stages.shared.errors import UserError
 
 KINDS = {"figure_06": ["fresh"], "figure_20": ["fresh", "fresh_block_identity"]}
 
 
 @cache
 def residual():
-    return material(("residual",))
+    return results(("residual",))
 
 
 @cache
@@ -111,8 +111,8 @@ def test_another_scheme_is_named_by_its_variant():
 def test_own_lines_are_those_of_the_same_suite():
     made = residual()
     other = renamed(made, {"residual": "higher"})
-    curves = {"higher": replace(made.curves["residual"], loss_train=made.curves["residual"].loss_train + 1)}
-    data = draw("figure_06", together(made, replace(other, curves=curves))).data
+    curves = {"higher": replaced(made.curves["residual"], loss_train=made.curves["residual"].loss_train + 1)}
+    data = draw("figure_06", together(made, replaced(other, curves=curves))).data
     here, there = (data[data["suite"] == suite].reset_index(drop=True) for suite in ("residual", "higher"))
     for column in ("mean", "own"):
         np.testing.assert_allclose(there[column], here[column] + 1)
@@ -122,7 +122,7 @@ def test_own_lines_are_those_of_the_same_suite():
 def test_a_single_fresh_line_has_no_deviation():
     made = residual()
     single = made.measures[made.measures["draw"].fillna(0) == 0]
-    data = draw("figure_06", replace(made, measures=single)).data
+    data = draw("figure_06", replaced(made, measures=single)).data
     assert set(data["lines"]) == {1}
     assert set(data["standard_deviation"]) == {0.0}
 
@@ -137,8 +137,8 @@ def test_a_fresh_line_that_is_not_finite_is_left_out_of_the_band_and_counted():
     infinite = curves.loss_train.copy()
     infinite[broken, 3] = np.inf
     infinite[broken, 4] = np.nan
-    spoilt = replace(made, measures=measures, curves={"residual": replace(curves, loss_train=infinite)})
-    wanted = draw("figure_20", replace(made, measures=made.measures.drop(index=broken)))
+    spoilt = replaced(made, measures=measures, curves={"residual": replaced(curves, loss_train=infinite)})
+    wanted = draw("figure_20", replaced(made, measures=made.measures.drop(index=broken)))
     drawing = draw("figure_20", spoilt)
     assert drawing.data.equals(wanted.data)
     for title, other in zip(titles(drawing), titles(wanted), strict=True):
@@ -150,7 +150,7 @@ def test_a_fresh_line_that_is_not_finite_is_left_out_of_the_band_and_counted():
 def test_where_no_run_is_non_monotone_only_that_panel_says_so():
     made = residual()
     risen = made.measures[(made.measures["line"] == OWN_LINE) & (made.measures["monotonic"] == False)]  # noqa: E712
-    drawing = draw("figure_06", replace(made, measures=made.measures[~made.measures["run_id"].isin(risen["run_id"])]))
+    drawing = draw("figure_06", replaced(made, measures=made.measures[~made.measures["run_id"].isin(risen["run_id"])]))
     upper, lower = panels(drawing)
     assert not empty(upper)
     assert not said(upper)
@@ -159,10 +159,10 @@ def test_where_no_run_is_non_monotone_only_that_panel_says_so():
 
 
 def test_suites_without_fresh_lines_get_no_column():
-    both = draw("figure_06", material(("classifiers", "residual")))
+    both = draw("figure_06", results(("classifiers", "residual")))
     assert len(panels(both)) == 2
     assert set(both.data["suite"]) == {"residual"}
-    for made in (material(), without_rows(material())):
+    for made in (results(), without_rows(results())):
         drawing = draw("figure_06", made)
         assert all("no suite with lines" in said(ax)[0] for ax in panels(drawing))
         assert all(ax.get_xlabel() and ax.get_ylabel() for ax in panels(drawing))

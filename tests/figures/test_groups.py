@@ -1,14 +1,14 @@
 """Figures with a panel for each suite, architecture or kind of network: 2, 10, 14, 16, 17 and 28."""
 
 import itertools
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
 from figures_drawn import curves_in, draw, empty, panels, points, said, segments, texts, titles
-from figures_material import MEASURE, ended, material
+from figures_results import MEASURE, ended, results
+from results_in_memory import replaced
 
 from stages.figures.base import architecture, normalisation
 from stages.measures import power_law
@@ -21,7 +21,7 @@ ACROSS = {"figure_14": "normalized_distance", "figure_16": "gauss_length_smooth"
 
 @cache
 def pooled(*suites):
-    return material(suites or SUITES)
+    return results(suites or SUITES)
 
 
 @cache
@@ -120,7 +120,7 @@ def losses(made, row):
 def test_architectures_on_several_datasets_are_told_apart():
     made = pooled("residual")
     first = made.measures["layers"] == 8
-    half = replace(made, measures=made.measures.assign(dataset=np.where(first, "digits", "letters")))
+    half = replaced(made, measures=made.measures.assign(dataset=np.where(first, "digits", "letters")))
     found = [title.splitlines()[0] for title in titles(draw("figure_02", half))]
     assert found == [
         "digits, ResNet-8, SGD",
@@ -168,7 +168,7 @@ def test_figure_10_has_a_panel_for_each_dataset_and_kind_of_network():
     kinds = [("digits", "mlp"), ("digits", "lenet"), ("letters", "mlp"), ("letters", "vgg")]
     turns = np.arange(len(made.measures)) % len(kinds)
     columns = {name: [kinds[turn][place] for turn in turns] for place, name in enumerate(("dataset", "network"))}
-    made = replace(made, measures=made.measures.assign(**columns))
+    made = replaced(made, measures=made.measures.assign(**columns))
     drawing = draw("figure_10", made)
     labels = ["digits, MLP", "digits, LeNet", "letters, MLP", "letters, VGG"]
     for ax, title, label, (dataset, network) in zip(panels(drawing), titles(drawing), labels, kinds, strict=True):

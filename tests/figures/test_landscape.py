@@ -1,7 +1,6 @@
 """Figures of lines between runs, of other lines, of planes and of paths, held to numbers worked by hand."""
 
 import io
-from dataclasses import replace
 from functools import cache
 from statistics import mean, stdev
 
@@ -9,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from figures_drawn import curves_in, draw, empty, panels, rehearse, said, segments, texts, titles
-from landscape_material import ALPHAS, HEIGHTS, LINES, PARTS, STATUS, landscape, without
+from landscape_results import ALPHAS, HEIGHTS, LINES, PARTS, STATUS, landscape, without
+from results_in_memory import replaced
 
 from stages.config import PairLines
 from stages.figures.base import number
@@ -64,7 +64,7 @@ def bare(what):
     if what == "no row":
         return without(made())
     if what == "no lines, planes or paths":
-        return replace(without(landscape({}, planes=False)), measures=landscape({}, planes=False).measures)
+        return replaced(without(landscape({}, planes=False)), measures=landscape({}, planes=False).measures)
     return landscape(status=dict.fromkeys(STATUS, what), planes=what != "diverged")
 
 
@@ -281,11 +281,11 @@ def test_a_plane_that_is_not_finite_somewhere_is_drawn():
     planes = made_.landscapes["landscape"].planes
     gap = planes["two_initials"].loss_train.copy()
     gap[0] = np.nan
-    bad = replace(planes["two_initials"], loss_train=gap, accuracy_train=np.full_like(gap, np.nan))
-    landscapes = {"landscape": replace(made_.landscapes["landscape"], planes={"two_initials": bad})}
+    bad = replaced(planes["two_initials"], loss_train=gap, accuracy_train=np.full_like(gap, np.nan))
+    landscapes = {"landscape": replaced(made_.landscapes["landscape"], planes={"two_initials": bad})}
     for name in ("figure_01", "figure_22"):
-        rehearse(draw(name, replace(made_, landscapes=landscapes)))
-    assert said(panels(draw("figure_22", replace(made_, landscapes=landscapes)))[1]) == ["no accuracy"]
+        rehearse(draw(name, replaced(made_, landscapes=landscapes)))
+    assert said(panels(draw("figure_22", replaced(made_, landscapes=landscapes)))[1]) == ["no accuracy"]
 
 
 def test_paths_have_the_coordinates_of_their_trajectories():

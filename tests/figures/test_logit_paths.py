@@ -1,9 +1,8 @@
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 from figures_drawn import draw
-from figures_material import material
+from figures_results import results
+from results_in_memory import replaced
 
 from stages.figures.base import admitted
 from stages.figures.logit_paths import choose
@@ -52,7 +51,7 @@ def test_runs_that_differ_in_more_than_batch_norm_are_no_pair():
 
 
 def test_every_class_and_example_is_drawn_in_both_panels():
-    made = material()
+    made = results()
     drawing = draw("figure_03", made)
     curves = made.curves["classifiers"]
     for on, ax in zip((False, True), drawing.figure.axes, strict=True):
@@ -67,7 +66,7 @@ def test_every_class_and_example_is_drawn_in_both_panels():
 
 
 def test_the_paths_are_the_principal_components_of_all_outputs():
-    made = material()
+    made = results()
     data = draw("figure_03", made).data
     curves = made.curves["classifiers"]
     for run, panel in data.groupby("run_id"):
@@ -79,16 +78,16 @@ def test_the_paths_are_the_principal_components_of_all_outputs():
 
 
 def test_the_title_says_when_both_lines_are_monotone():
-    made = material()
+    made = results()
     rows = made.measures[made.measures["min_delta"] == 0]
-    drawing = draw("figure_03", replace(made, measures=rows))
+    drawing = draw("figure_03", replaced(made, measures=rows))
     assert "both lines are monotone" in drawing.figure.get_suptitle()
-    assert len(admitted(replace(made, measures=rows).lines())) == len(rows[rows["status"] == "converged"])
+    assert len(admitted(replaced(made, measures=rows).lines())) == len(rows[rows["status"] == "converged"])
 
 
 def test_suites_that_keep_no_paths_are_told():
-    made = material()
-    curves = replace(made.curves["classifiers"], paths=made.curves["classifiers"].paths[:, :, :0])
-    drawing = draw("figure_03", replace(made, curves={"classifiers": curves}))
+    made = results()
+    curves = replaced(made.curves["classifiers"], paths=made.curves["classifiers"].paths[:, :, :0])
+    drawing = draw("figure_03", replaced(made, curves={"classifiers": curves}))
     assert all("no paths were kept" in ax.texts[0].get_text() for ax in drawing.figure.axes)
     assert drawing.data.empty

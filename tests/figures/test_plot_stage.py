@@ -1,20 +1,20 @@
 import re
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from figures_drawn import draw
-from figures_material import MEASURE, SUITES, material
+from figures_results import MEASURE, SUITES, results
+from results_in_memory import replaced
 
-from stages.command import Job
+from stages.config.job import Job
 from stages.config.params import DRAWN
-from stages.errors import UserError
 from stages.figures.registry import FIGURES, TABLES
 from stages.lines.curves import load_curves, save_curves
 from stages.lines.landscape import save_landscape
 from stages.plot import plot
-from stages.tables import write_csv
+from stages.shared.csv_files import write_csv
+from stages.shared.errors import UserError
 from stages.theory import noisy_quadratic
 
 MODEL = {"dimension": 5, "learning_rates": (0.1,), "steps": 10, "samples": 20, "seed": 0}
@@ -25,7 +25,7 @@ def job(tmp_path, monkeypatch):
     """Return a job over three suites, its inputs on disk, and a function that sets what to plot."""
     monkeypatch.setenv("MLI_STORE", str(tmp_path / ".cells"))
     monkeypatch.setenv("MLI_JOBS", "0")
-    made = material(("classifiers", "autoencoders", "residual"))
+    made = results(("classifiers", "autoencoders", "residual"))
     job = Job(None, None, tmp_path / "data", tmp_path / "reports")
     for name, curves in made.curves.items():
         save_curves(job.curves_file(name), curves)
@@ -85,7 +85,7 @@ def test_only_what_has_changed_is_drawn_again(job, capsys, monkeypatch):
     assert drawn(asked, capsys) == 0
     before = files(asked)
     curves = load_curves(asked.curves_file("autoencoders"))
-    save_curves(asked.curves_file("autoencoders"), replace(curves, distance=2 * curves.distance))
+    save_curves(asked.curves_file("autoencoders"), replaced(curves, distance=2 * curves.distance))
     assert drawn(asked, capsys) == 1
     measures = asked.reports / "measures.csv"
     measures.write_text(measures.read_text().replace("\nautoencoders,", "\nothers,", 1))
@@ -146,7 +146,7 @@ def test_booleans_and_blanks_survive_the_way_through_the_file(job):
 def test_lines_from_fresh_initialisations_survive_the_way_through_the_file(job):
     asked = job(figure_20=("residual",), table_2=("residual",))
     plot(asked)
-    made = material(("residual",))
+    made = results(("residual",))
     data = pd.read_csv(asked.reports / "figures" / "figure_20_other_initialisations.csv")
     pd.testing.assert_frame_equal(data, draw("figure_20", made).data, rtol=1e-5)
     table = pd.read_csv(asked.reports / "tables" / "table_2.csv")
@@ -156,14 +156,14 @@ def test_lines_from_fresh_initialisations_survive_the_way_through_the_file(job):
 def test_what_training_and_theory_left_survives_the_way_through_the_file(job):
     asked = job(figure_29=(), figure_31=("classifiers",))
     plot(asked)
-    made = material()
+    made = results()
     data = pd.read_csv(asked.reports / "figures" / "figure_31_distance_at_loss.csv")
     expected = draw("figure_31", made).data
-    # The losses of this material agree but for rounding, so which rate is best does not survive.
+    # The losses of this results agree but for rounding, so which rate is best does not survive.
     both = [table[table["runs_of"] == "all runs"] for table in (data, expected)]
     pd.testing.assert_frame_equal(*both, rtol=1e-5, check_dtype=False)
     assert len(both[0])
-    theory = replace(made, theory={"noisy_quadratic": noisy_quadratic.simulate(**MODEL)})
+    theory = replaced(made, theory={"noisy_quadratic": noisy_quadratic.simulate(**MODEL)})
     data = pd.read_csv(asked.reports / "figures" / "figure_29_noisy_quadratic.csv")
     pd.testing.assert_frame_equal(data, draw("figure_29", theory).data, rtol=1e-5, check_dtype=False)
 

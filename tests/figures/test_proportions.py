@@ -1,12 +1,12 @@
 """Tables 1 to 4, held to a loop over the rows."""
 
 from collections import Counter
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
-from figures_material import ended, material, renamed, together, without_rows
+from figures_results import ended, renamed, results, together, without_rows
+from results_in_memory import replaced
 from scipy.stats import binomtest
 
 from stages.figures.registry import TABLES
@@ -28,10 +28,10 @@ OPTIMIZERS = {"SGD": "sgd", "RMSProp": "rmsprop", "Adam": "adam"}
 @cache
 def of(name):
     """Return a table's suites; the runs above the threshold rise, so that counting them would show."""
-    made = material(POOLED[name], seeds=2)
+    made = results(POOLED[name], seeds=2)
     above = made.measures["status"] == "above threshold"
     rises = made.measures["min_delta"].mask(above, 5.0)
-    return replace(
+    return replaced(
         made, measures=made.measures.assign(min_delta=rises, monotonic=made.measures["monotonic"].mask(above, False))
     )
 
@@ -160,9 +160,9 @@ def test_a_variant_that_was_not_trained_has_no_column_or_an_empty_cell():
     made = of("table_2")
     rows = made.measures
     fixup, adam = rows["initialization"] == "fixup", rows["optimizer"] == "adam"
-    head, *_ = grid(make("table_2", replace(made, measures=rows[~fixup])))
+    head, *_ = grid(make("table_2", replaced(made, measures=rows[~fixup])))
     assert head[2:] == ["BN", "BN-I", "NBN-I"]
-    head, *cells = grid(make("table_2", replace(made, measures=rows[~(fixup & adam)])))
+    head, *cells = grid(make("table_2", replaced(made, measures=rows[~(fixup & adam)])))
     assert head[2:] == list(VARIANTS)
     assert [row[-1] == "" for row in cells] == [False, False, True, True]
 

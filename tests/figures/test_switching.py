@@ -1,12 +1,12 @@
 """Tables 5 to 7, held to cells worked by hand."""
 
 import io
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from figures_material import material, without_rows
+from figures_results import results, without_rows
+from results_in_memory import replaced
 
 from stages.figures.switching import adam_to_sgd, grafting, sgd_to_adam
 
@@ -18,11 +18,11 @@ ABOVE = {"status": "above threshold", "monotonic": False, "distance": 1e6, "gaus
 
 def made_of(*rows):
     """Return suites whose runs are a monotone, admitted one of SGD but for the given columns."""
-    made = material(grids={"classifiers": ONE})
+    made = results(grids={"classifiers": ONE})
     plain = made.measures.iloc[0].to_dict() | {"distance": 1.0, "gauss_length_smooth": 1.0, "monotonic": True}
     plain |= dict.fromkeys(("switch_after", "switch_optimizer", "switch_lr", "magnitude"), np.nan)
     rows = [plain | {"run_id": f"r{i}", "status": "converged"} | row for i, row in enumerate(rows)]
-    return replace(made, measures=pd.DataFrame(rows).astype({"monotonic": object}))
+    return replaced(made, measures=pd.DataFrame(rows).astype({"monotonic": object}))
 
 
 def seeds(distances, lengths=(1.0,), **row):
@@ -178,7 +178,7 @@ def test_where_every_run_diverged_each_cell_is_a_dash(table):
 def test_the_columns_survive_the_way_through_a_file():
     made = made_of({"switch_after": 2.0, **TO_ADAM}, {"optimizer": "sgd"}, {"optimizer": "adam", "magnitude": "sgd"})
     text = made.measures.to_csv(index=False)
-    read = replace(made, measures=pd.read_csv(io.StringIO(text)))
+    read = replaced(made, measures=pd.read_csv(io.StringIO(text)))
     for table in (sgd_to_adam, grafting):
         pd.testing.assert_frame_equal(table(read).data, table(made).data, check_dtype=False)
     again = pd.read_csv(io.StringIO(sgd_to_adam(read).data.to_csv(index=False)))

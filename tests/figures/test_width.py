@@ -1,13 +1,12 @@
 """The figure of theorem 9, held to an exact power law and to ratios worked by hand."""
 
-from dataclasses import replace
-
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 from figures_drawn import empty, panels, points, rehearse, said, texts, titles
-from figures_material import ended, material, without_rows
+from figures_results import ended, results, without_rows
+from results_in_memory import replaced
 
 from stages.figures.style import THEME
 from stages.figures.width import wide_networks
@@ -23,10 +22,10 @@ def draw(made):
 
 def networks():
     """Return nine networks, three of each width: distance 3 / sqrt(width) but for their own factors."""
-    made = material(grids={"classifiers": GRID}, seeds=3)
+    made = results(grids={"classifiers": GRID}, seeds=3)
     rows = made.measures
     factor = 2.0 ** (rows["seed"] - 1)
-    return replace(
+    return replaced(
         made,
         measures=rows.assign(
             status="converged",
@@ -42,7 +41,7 @@ def networks():
 
 def test_the_exponent_is_that_of_the_distance():
     made = networks()
-    exact = replace(made, measures=made.measures.assign(distance=3 * made.measures["width"] ** -0.5))
+    exact = replaced(made, measures=made.measures.assign(distance=3 * made.measures["width"] ** -0.5))
     drawing = draw(exact)
     rehearse(drawing)
     assert titles(drawing)[0].startswith("distance\nexponent -0.500 [-0.500, -0.500], R² 1.000\n9 shown; ")
@@ -53,7 +52,7 @@ def test_the_exponent_is_that_of_the_distance():
 
 def test_the_reference_falls_with_the_root_of_the_width_whatever_the_distances_do():
     made = networks()
-    law, lazy = panels(draw(replace(made, measures=made.measures.assign(distance=made.measures["width"]))))[0].lines
+    law, lazy = panels(draw(replaced(made, measures=made.measures.assign(distance=made.measures["width"]))))[0].lines
     (left, right), (high, low) = lazy.get_data()
     assert high / low == pytest.approx((right / left) ** 0.5)
     assert law.get_ydata()[1] / law.get_ydata()[0] == pytest.approx(right / left)
@@ -88,7 +87,7 @@ def test_runs_that_are_not_admitted_are_left_out_and_counted():
 def test_a_value_that_is_missing_is_counted():
     made = networks()
     lengths = made.measures["gauss_length_smooth"].where(made.measures["seed"] > 0)
-    drawing = draw(replace(made, measures=made.measures.assign(gauss_length_smooth=lengths)))
+    drawing = draw(replaced(made, measures=made.measures.assign(gauss_length_smooth=lengths)))
     assert "smooth 6, turning 9 shown\n9 admitted; " in titles(drawing)[2]
     assert len(points(panels(drawing)[2])) == 15
 
@@ -96,14 +95,14 @@ def test_a_value_that_is_missing_is_counted():
 def test_networks_without_one_width_are_counted():
     made = networks()
     rows = made.measures
-    drawing = draw(replace(made, measures=rows.assign(width=rows["width"].where(rows["seed"] > 0))))
+    drawing = draw(replaced(made, measures=rows.assign(width=rows["width"].where(rows["seed"] > 0))))
     assert "3 runs without hidden layers of one width have no place here" in texts(drawing)
     assert len(drawing.data) == 6
 
 
 def test_what_is_pooled_is_said():
     made = networks()
-    rates = replace(made, measures=made.measures.assign(lr=1 / made.measures["width"]))
+    rates = replaced(made, measures=made.measures.assign(lr=1 / made.measures["width"]))
     assert "hidden layers 2; learning rates 0.00391, 0.0156, 0.0625." in texts(draw(rates)).replace("\n", " ")
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stages.errors import UserError
 from stages.lines.plain import Plain
 from stages.lines.taylor import Moving, nested
+from stages.shared.errors import UserError
 
 BOOLEAN = torch.ones(6, 6, dtype=torch.bool).tril(1)
 PER_CHANNEL = torch.linspace(0.5, 2, 4, dtype=torch.float64)

@@ -9,7 +9,6 @@ import torch
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import load_dataset
 from stages.datasets.splits import Splits, save_dataset
-from stages.files import write_arrays
 from stages.lines.landscape import Landscape, Surface, Trajectory, load_landscape, save_landscape
 from stages.lines.line import Endpoint
 from stages.lines.passed import passed, points_passed, trajectory_key
@@ -20,7 +19,8 @@ from stages.lines.trajectory import trajectory_task
 from stages.measures.projection import basis
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import evaluate_points, task_of
-from stages.store import Store
+from stages.shared.files import write_arrays
+from stages.shared.store import Store
 from stages.training.keys import run_key
 from stages.training.run_files import RunFolder
 from stages.training.stack import train

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from stages.measures.proportion import newcombe, wilson
-from stages.tables import write_csv
+from stages.shared.csv_files import write_csv
 from tools import compare_runs
 
 MEASURES = Path(__file__).resolve().parents[2] / "reports" / "measures.csv"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stages.errors import UserError
 from stages.measures.projection import basis, progress
+from stages.shared.errors import UserError
 
 RNG = np.random.default_rng(0)
 AXES = np.linalg.qr(RNG.standard_normal((50, 3)))[0].T  # three orthonormal vectors

@@ -5,11 +5,11 @@ from torch import nn
 from torch.func import functional_call, vmap
 
 from stages.config import Run
-from stages.errors import UserError
 from stages.lines.taylor import Held, Moving, expand, nested
 from stages.networks.batch_norm import BatchNorm, batch_norms, statistics_of
 from stages.networks.build import build
 from stages.networks.residual import ScaleBias
+from stages.shared.errors import UserError
 
 COMMON = {"dataset": "toy", "loss": "cross_entropy", "optimizer": "sgd", "lr": 0.1, "epochs": 1, "batch_size": 8}
 

@@ -10,11 +10,11 @@ from torch import nn
 
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
-from stages.errors import UserError
 from stages.networks.batch_norm import batch_norms
 from stages.networks.build import build
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.networks.factory import call_factory, factory_identity, factory_source
+from stages.shared.errors import UserError
 from stages.training.checkpoint import checksum, read_state
 from stages.training.given import given
 from stages.training.keys import run_key

@@ -18,7 +18,7 @@ from stages.networks.language_model import MaskedLanguageModel
 from stages.networks.losses import correct, example_losses
 from stages.networks.masking import mask
 from stages.networks.sizes import sizes
-from stages.seeds import generator
+from stages.shared.seeds import generator
 from stages.training.stack import train
 
 SETTINGS = BatchNormStatistics(estimate="cumulative", batch_size=64, momentum=0.1, examples=None)

@@ -9,7 +9,6 @@ from zoo import CLASSES
 
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
-from stages.errors import UserError
 from stages.lines.derivative_check import check_derivatives
 from stages.lines.sweep import walk
 from stages.networks.batch_norm import batch_norms, statistic_buffers
@@ -18,6 +17,7 @@ from stages.networks.custom import custom, logits
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.networks.factory import call_factory, factory_identity, seeded
 from stages.networks.verification import verify
+from stages.shared.errors import UserError
 from stages.training.stack import train
 
 pytestmark = [
@@ -178,14 +178,14 @@ def test_its_training_is_that_of_plain_pytorch(name, data):
     [ours] = train([run], data, torch.device("cpu"))
     network = build(run, SHAPE, CLASSES)
     with torch.random.fork_rng():
-        from stages.seeds import derive
+        from stages.shared.seeds import derive
 
         torch.manual_seed(derive("initialisation", run.seed))
         plain = call_factory(run.factory).eval()
         plain(torch.zeros(2, *SHAPE))
     frozen = {key: value.clone() for key, value in plain.named_parameters() if not value.requires_grad}
     torch.testing.assert_close(dict(network.named_parameters()), dict(plain.named_parameters()))
-    from stages.seeds import generator
+    from stages.shared.seeds import generator
 
     source = generator("order", run.order)
     optimizer = torch.optim.SGD([value for value in plain.parameters() if value.requires_grad], lr=run.lr)

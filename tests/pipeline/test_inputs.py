@@ -10,12 +10,12 @@ import yaml
 from small import HEADER
 from small_project import Project, new_project
 
-from stages.command import Job
 from stages.config import load
-from stages.environment import environment
+from stages.config.job import Job
 from stages.inputs import ROOT, inputs
 from stages.parameter_files import PARAMETERS, keys_by_file
-from stages.source import source_digests
+from stages.shared.environment import environment
+from stages.shared.source_files import source_digests
 
 PARAMS = HEADER.replace(
     "datasets: {digits: {source: digits, test_fraction: 0.2, split_seed: 0}}",

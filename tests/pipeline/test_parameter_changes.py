@@ -23,9 +23,9 @@ from small_project import ROOT
 
 from stages.config import Params, Run, load
 from stages.config.yaml_reader import read_yaml
-from stages.files import json_bytes, write_json
 from stages.inputs import parameters_of
 from stages.parameter_files import keys_by_file, parameter_files
+from stages.shared.files import json_bytes, write_json
 
 WRITE = """\
 echo "$1" >> ran.txt

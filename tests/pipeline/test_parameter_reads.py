@@ -5,8 +5,8 @@ from typing import get_args
 import pytest
 from parameter_classes import kinds
 
-from stages.command import Job
 from stages.config import Params, Run, load
+from stages.config.job import Job
 from stages.config.schema import Frozen
 from stages.download import download
 from stages.interpolate import interpolate

@@ -1,10 +1,10 @@
 import pandas as pd
 import pytest
 
-from stages.command import Job
 from stages.config import load
+from stages.config.job import Job
+from stages.shared.source_files import source_digests
 from stages.simulate import MODELS, ROOT, model_key, simulate
-from stages.source import source_digests
 from stages.theory import noisy_quadratic, two_layer_linear
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from stages.datasets.torchvision_operators import torchvision
-from stages.seeds import generator
+from stages.shared.seeds import generator
 from stages.training.augmentation import augment, draw
 
 functional = torchvision.transforms.functional

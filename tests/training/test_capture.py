@@ -6,7 +6,7 @@ from test_stack import CPU, GRAFTED, KFAC, RESNET, SWITCHED, mixed, toy, variant
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from stages.errors import say_once
+from stages.shared.errors import say_once
 from stages.training import capture
 from stages.training.stack import train
 

@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from stages.errors import UserError
+from stages.shared.errors import UserError
 from stages.training.checkpoint import checksum, fitted, read_state, same_value
 
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from stages.config import Run
 from stages.datasets.dataset import Dataset
 from stages.networks.build import build, initial_parameters
-from stages.seeds import derive
+from stages.shared.seeds import derive
 from stages.training.curvature import hessian_root, kronecker_factors, linear_layers
 from stages.training.stack import train
 

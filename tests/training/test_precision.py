@@ -5,8 +5,8 @@ import torch
 from test_stack import BASE, CPU, toy  # noqa: F401 (a fixture)
 
 from stages import environment as module
-from stages.environment import environment, training_precision
-from stages.errors import UserError
+from stages.shared.environment import environment, training_precision
+from stages.shared.errors import UserError
 from stages.training.precision import training_products
 from stages.training.stack import train
 from stages.workers import memory

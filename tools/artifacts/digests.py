@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stages.config import Params
-from stages.files import json_bytes
 from stages.inputs import code_of, parameters_of
-from stages.source import source_digests
+from stages.shared.files import json_bytes
+from stages.shared.source_files import source_digests
 from tools.artifacts.pipeline import Pipeline
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stages.inputs import code_of
-from stages.source import local_imports, module_files
+from stages.shared.source_files import local_imports, module_files
 from tools.artifacts.digests import inputs_folder
 from tools.artifacts.pipeline import Pipeline, is_in
 

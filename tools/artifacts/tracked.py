@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.errors import UserError
+from stages.shared.errors import UserError
 
 LIMIT = 2**20  # bytes
 

@@ -6,9 +6,9 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from stages import products
-from stages.errors import UserError
-from stages.store import Store
+from stages.shared import products
+from stages.shared.errors import UserError
+from stages.shared.store import Store
 
 PACKAGES = ("torch", "torchvision", "transformers", "numpy", "scipy")
 """Packages whose code computes a result."""

@@ -1,11 +1,11 @@
-"""Reading and writing tables as CSV files. A module of its own: `stages.files` is used without importing pandas."""
+"""Reading and writing tables as CSV files, apart from `files.py` because pandas takes half a second to import."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from stages.errors import UserError
-from stages.files import write_bytes
+from stages.shared.errors import UserError
+from stages.shared.files import write_bytes
 
 SIGNIFICANT_DIGITS = 9  # of numbers in reports: more than float32 holds, few enough to read
 TEXT = ("run_id", "start_run_id", "hidden", "part")  # columns of tables that may look like numbers

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.errors import DamagedError, UserError
-from stages.files import read_about, read_arrays, write_arrays
+from stages.shared.errors import DamagedError, UserError
+from stages.shared.files import read_about, read_arrays, write_arrays
 
 KEY_LENGTH = 12
 

@@ -1,13 +1,12 @@
 """Synthetic suites for the tests of figures: small, with every way a run can end."""
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from results_in_memory import replaced, results_in_memory
 
 from stages.config import FreshLines, Measure, Run, Suite
-from stages.figures.base import Material
 from stages.lines.curves import OF_EXAMPLES, Curves
 from stages.lines.landscape import Landscape
 from stages.measures.monotonicity import min_delta
@@ -78,8 +77,8 @@ MEASURES += ["gauss_length_smooth", "gauss_length_turning"]
 WEAKER = {"standard": 0.0, "block_identity": 0.3, "fixup": 0.6}
 
 
-def material(suites=("classifiers",), grids=None, alphas=11, seeds=1, largest=10.0):
-    """Return a Material whose verdicts and curves agree: the larger step and batch norm, the higher the bump.
+def results(suites=("classifiers",), grids=None, alphas=11, seeds=1, largest=10.0):
+    """Return a Results whose verdicts and curves agree: the larger step and batch norm, the higher the bump.
 
     SGD at the smallest rate stays above the threshold; RMSProp and Adam at the largest diverge.
     """
@@ -91,17 +90,17 @@ def material(suites=("classifiers",), grids=None, alphas=11, seeds=1, largest=10
     measures = pd.concat(tables, ignore_index=True)
     landscapes = dict.fromkeys(suites, Landscape({}, {}))
     about = {name: SUITES[name] for name in suites}
-    return Material(measures, curves, about, MEASURE, {}, _epochs(measures), landscapes)
+    return results_in_memory(measures, curves, about, MEASURE, {}, _epochs(measures), landscapes)
 
 
 def classifiers_with(**columns):
     """Return classifiers with columns of the measures overwritten, such as `test_accuracy=0.9`."""
-    made = material()
-    return replace(made, measures=made.measures.assign(**columns))
+    made = results()
+    return replaced(made, measures=made.measures.assign(**columns))
 
 
 def ended(made, status, where=None):
-    """Return material whose runs ended as `status`, all or where a mask over the rows is true.
+    """Return results whose runs ended as `status`, all or where a mask over the rows is true.
 
     No line from a fresh initialisation leads to them; a diverged one has no measures and no losses.
     """
@@ -111,17 +110,17 @@ def ended(made, status, where=None):
     if status == "diverged":
         measures.loc[where, [*MEASURES, "monotonic"]] = np.nan
         curves = {name: _without_losses(one, measures["run_id"][where]) for name, one in curves.items()}
-    return replace(made, measures=measures[~where | (measures["line"] == OWN_LINE)], curves=curves)
+    return replaced(made, measures=measures[~where | (measures["line"] == OWN_LINE)], curves=curves)
 
 
 def without_rows(made):
-    """Return material of suites that have no row of measures."""
-    return replace(made, measures=made.measures[:0], epochs=made.epochs[:0])
+    """Return results of suites that have no row of measures."""
+    return replaced(made, measures=made.measures[:0], epochs=made.epochs[:0])
 
 
 def renamed(made, names):
-    """Return material whose suites have other names."""
-    return replace(
+    """Return results whose suites have other names."""
+    return replaced(
         made,
         measures=made.measures.assign(suite=made.measures["suite"].map(names)),
         epochs=made.epochs.assign(suite=made.epochs["suite"].map(names)),
@@ -132,10 +131,10 @@ def renamed(made, names):
 
 
 def together(first, second):
-    """Return the material of two, whose suites have different names."""
+    """Return the results of two, whose suites have different names."""
     measures = pd.concat([first.measures, second.measures], ignore_index=True)
     epochs = pd.concat([first.epochs, second.epochs], ignore_index=True)
-    return Material(
+    return results_in_memory(
         measures,
         first.curves | second.curves,
         first.suites | second.suites,
@@ -161,7 +160,7 @@ def _epochs(measures, epochs=5):
 def _without_losses(curves, runs):
     gone = np.isin(curves.run_ids, list(runs))[:, None]
     losses = {name: np.where(gone, np.nan, getattr(curves, name)) for name in ("loss_train", "loss_test")}
-    return replace(curves, **losses)
+    return replaced(curves, **losses)
 
 
 def _runs(suite, grid, seeds):

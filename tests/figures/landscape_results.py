@@ -1,14 +1,13 @@
 """A synthetic suite with lines of every kind, planes and paths, made from plain formulas."""
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from figures_material import MEASURE, nothing_more
+from figures_results import MEASURE, nothing_more
+from results_in_memory import replaced, results_in_memory
 
 from stages.config import LayerLines, NoiseLines, PairLines, PermutedLines, Run, SnapshotLines, Suite, ZeroLines
-from stages.figures.base import Material
 from stages.lines.curves import OF_EXAMPLES, Curves
 from stages.lines.landscape import Landscape, Surface, Trajectory
 from stages.measures.monotonicity import barrier, min_delta
@@ -59,7 +58,7 @@ PARTS = ("layers.1", "layers.3")
 
 
 def landscape(lines=LINES, planes=True, status=STATUS, name="landscape"):
-    """Return the material of one suite."""
+    """Return the results of one suite."""
     rows, losses = _lines(lines, status)
     table = pd.DataFrame(rows).assign(
         suite=name,
@@ -105,13 +104,13 @@ def landscape(lines=LINES, planes=True, status=STATUS, name="landscape"):
     alive = [run for run in RUNS if status[run] != "diverged"]
     found = Landscape(_planes() if planes else {}, {run: _trajectory(place) for place, run in enumerate(alive)})
     epochs = pd.DataFrame({"suite": name, "run_id": [], "epoch": [], "loss": [], "distance": []})
-    return Material(table, {name: curves}, {name: about}, MEASURE, {}, epochs, {name: found})
+    return results_in_memory(table, {name: curves}, {name: about}, MEASURE, {}, epochs, {name: found})
 
 
 def without(made):
-    """Return the material without lines, planes and paths."""
+    """Return the results without lines, planes and paths."""
     empty = {name: Landscape({}, {}) for name in made.landscapes}
-    return replace(made, measures=made.measures[:0], landscapes=empty)
+    return replaced(made, measures=made.measures[:0], landscapes=empty)
 
 
 def _lines(lines, status):

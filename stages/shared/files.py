@@ -14,7 +14,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError, safe_open
 
-from stages.errors import DamagedError, UserError
+from stages.shared.errors import DamagedError, UserError
 
 
 @contextmanager

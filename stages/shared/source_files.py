@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from stages.errors import UserError
-from stages.files import digest_file
+from stages.shared.errors import UserError
+from stages.shared.files import digest_file
 
 
 def local_imports(root: Path, files: set[Path], known: dict[Path, set[Path]] | None = None) -> set[Path]:

@@ -1,0 +1,1 @@
+"""What the stages before found, as figures, tables, claims and pages read it."""

@@ -1,0 +1,1 @@
+"""What every package uses: errors, files, the store, seeds, progress and the environment."""
