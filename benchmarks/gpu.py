@@ -23,13 +23,13 @@ from stages.datasets.dataset import Dataset
 from stages.lines.sweep import Care, walk
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import task_of
+from stages.shared.compiler import VARIABLE as FUSED_UPDATES
+from stages.shared.compiler import fuses_updates
+from stages.shared.device import device
 from stages.shared.environment import TRAINING_PRECISION
 from stages.shared.files import write_bytes
 from stages.training.schedule import stack_order
 from stages.training.stack import Stack
-from stages.workers.compiler import VARIABLE as FUSED_UPDATES
-from stages.workers.compiler import fuses_updates
-from stages.workers.device import device
 
 LEARNING_RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 TABLE_1_REPEATS = 6

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from stages.command import main
+from stages.config.declared import declared_items, item_of
 from stages.config.job import Job
 from stages.config.params import Theory
-from stages.figures.names import known
 from stages.shared.environment import identity, version_of
 from stages.shared.errors import UserError
 from stages.shared.files import digest_file, replacing, write_bytes
@@ -18,7 +18,7 @@ from stages.shared.store import Store
 from stages.workers import local, server
 
 ROOT = Path(__file__).resolve().parents[1]
-DRAWING = Path("stages/figures/drawing.py")
+DRAWING, RENDERING = Path("stages/figures/drawing.py"), Path("stages/figures/style.py")
 PACKAGES = ("matplotlib", "seaborn", "pandas", "scikit-learn", "pillow", "contourpy", "kiwisolver")
 """Packages that draw, beside those that `stages.shared.environment` names; the only font comes with Matplotlib."""
 
@@ -29,7 +29,7 @@ def plot(job: Job) -> None:
     Args:
         job: The job.
     """
-    wanted = {key: known(key) for key in job.params.plot}
+    wanted = {key: item_of(key) for key in job.params.plot}
     store = Store.default()
     keys = {key: figure_key(job, key) for key in wanted}
     missing = [key for key in wanted if not store.has("figures", keys[key])]
@@ -87,7 +87,7 @@ def figure_key(job: Job, key: str) -> str:
         "files": digests,
         "rows": rows,
         "settings": [json.dumps(one.model_dump(mode="json")) for one in settings],
-        "source": drawing_source(),
+        "source": drawing_source(item_of(key)),
         "packages": {package: version_of(package) for package in PACKAGES},
     }
     return identity(content)
@@ -102,11 +102,18 @@ def _rows(path: Path, digest: str, pooled: tuple[str, ...]) -> str:
     return hashlib.sha256(b"".join([header, *chosen])).hexdigest()
 
 
-@lru_cache(maxsize=1)
-def drawing_source() -> str:
-    """Return a digest of the source of all modules that draw."""
+@cache
+def drawing_source(name: str) -> str:
+    """Return a digest of the source of all modules that draw a figure or make a table.
+
+    Args:
+        name: The figure or table, such as `figure_05`.
+
+    Returns:
+        The digest of the module that declares it, of all that this imports, and of what turns a drawing into files.
+    """
     digest = hashlib.sha256()
-    for file in sorted(local_imports(ROOT, {DRAWING})):
+    for file in sorted({DRAWING} | local_imports(ROOT, {RENDERING, declared_items()[name].file})):
         digest.update(f"{file.as_posix()}:{digest_file(ROOT / file)};".encode())
     return digest.hexdigest()
 

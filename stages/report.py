@@ -6,13 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from stages.claims.finding import ENOUGH, MOST, RARE
-from stages.claims.registry import CLAIMS
+from stages.claims.registry import claims as all_claims
 from stages.command import main
 from stages.config import OWN_LINE, Params
+from stages.config.declared import declared_items, item_of
 from stages.config.job import Job
-from stages.figures.names import known
-from stages.figures.registry import FIGURES, TABLES
-from stages.reporting import about, page
+from stages.figures.registry import item as declared_item
+from stages.reporting import page
 from stages.reporting.beyond import beyond
 from stages.results.results import Results
 from stages.shared.csv_files import read_csv
@@ -26,7 +26,7 @@ def report(job: Job) -> None:
     judged = []
     progress = bar("report", "claim", len(job.params.claims))
     for name, suites in job.params.claims.items():
-        claim = CLAIMS[name]
+        claim = all_claims()[name]
         found = claim.judge(Results.of(job, suites))
         judged.append({"name": name, "suites": list(suites)} | _plain(claim) | vars(found))
         progress.update()
@@ -46,7 +46,7 @@ def report(job: Job) -> None:
         "command": command(job.pipeline),
         "claims": judged,
         "unjudged": [
-            _plain(CLAIMS[name]) | {"lacks": _lacks(job, suites)}
+            _plain(all_claims()[name]) | {"lacks": _lacks(job, suites)}
             for name, suites in whole.claims.items()
             if name not in job.params.claims
         ],
@@ -90,7 +90,7 @@ def explanation(params: Params) -> str:
 
 
 def _plain(claim) -> dict:
-    return {name: getattr(claim, name) for name in ("statement", "where", "paper")}
+    return {name: getattr(claim, name) for name in ("statement", "section", "paper")}
 
 
 def _numbers(entry: dict) -> dict:
@@ -103,24 +103,23 @@ def _numbers(entry: dict) -> dict:
 
 def _listed(params: Params, kind: str) -> list[tuple[str, tuple[str, ...]]]:
     """Return the keys of `plot` of a kind, and those of the paper that it does not name, by number."""
-    drawn_by = FIGURES if kind == "figure" else TABLES
     mine = {key: suites for key, suites in params.plot.items() if key.startswith(kind)}
-    missing = {name: () for name in drawn_by if name not in set(map(known, mine))}
+    missing = {name: () for name in declared_items() if name.startswith(kind) and name not in set(map(item_of, mine))}
     return sorted((mine | missing).items())
 
 
 def _item(job: Job, key: str, suites: tuple[str, ...], measures: pd.DataFrame, judged: list[dict]) -> dict:
     """Return what the pages say of a figure or table."""
-    base = known(key)
-    shows, paper = (about.FIGURES | about.TABLES)[base]
+    declared = declared_item(item_of(key))
+    base = declared.name
     drawn = key in job.params.plot
     kind, number = base.split("_")
-    item = {"key": key, "name": f"{kind.capitalize()} {int(number)}", "shows": shows, "paper": paper}
+    item = {"key": key, "name": f"{kind.capitalize()} {int(number)}", "shows": declared.shows, "paper": declared.paper}
     item |= {"stem": None, "lacks": _lacks(job, suites), "named": key in (job.whole or job.params).plot}
     item["ours"] = _counts(measures, suites) if suites else "on the paper's models"
-    item["claims"] = [entry for entry in judged if entry["name"] in about.CLAIMS.get(base, ())]
+    item["claims"] = [entry for entry in judged if entry["name"] in declared.claims]
     if drawn and kind == "figure":
-        item["stem"] = key.replace(base, f"{base}_{FIGURES[base][0]}")
+        item["stem"] = key.replace(base, f"{base}_{declared.slug}")
     elif drawn:
         text = (job.reports / "tables" / f"{key}.md").read_text(encoding="utf-8")
         item |= {"stem": key, "markdown": text, "html": page.html_of(text)}

@@ -4,7 +4,6 @@ import json
 import re
 import sys
 from html.parser import HTMLParser
-from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,12 +13,11 @@ sys.path.append(str(Path(__file__).parent / "figures"))
 
 from figures_results import MEASURE, SUITES, results
 
-from stages.claims.registry import CLAIMS
+from stages.claims.registry import claims
 from stages.config.job import Job
-from stages.figures.registry import FIGURES, TABLES
+from stages.figures.registry import figures, tables
 from stages.lines.curves import save_curves
 from stages.report import report
-from stages.reporting import about
 from stages.reporting.beyond import MEASURES
 from stages.shared.csv_files import read_csv, write_csv
 from stages.theory import noisy_quadratic
@@ -71,10 +69,10 @@ def test_every_claim_asked_for_is_judged(job, capsys):
     found = json.loads((job.reports / "claims.json").read_text())
     assert list(found) == [*CLASSIFIERS, "noisy_quadratic"]
     for name, entry in found.items():
-        assert entry["statement"] == CLAIMS[name].statement
+        assert entry["statement"] == claims()[name].statement
         assert entry["verdict"] in ("holds", "does not hold", "not enough runs")
         assert entry["suites"] == ([] if name == "noisy_quadratic" else ["classifiers"])
-        assert {"effect", "low", "high", "ours", "counts", "paper", "where"} <= set(entry)
+        assert {"effect", "low", "high", "ours", "counts", "paper", "section"} <= set(entry)
     few = json.loads((job.reports / "verdicts.json").read_text())
     assert few == {name: {"verdict": entry["verdict"], "effect": entry["effect"]} for name, entry in found.items()}
     assert capsys.readouterr().out.startswith("report: 10 claims, ")
@@ -85,7 +83,7 @@ def test_both_pages_show_all_claims_figures_and_tables_by_their_numbers(job):
     for name in ("README.md", "index.html"):
         page = (job.reports / name).read_text()
         for claim in CLASSIFIERS:
-            assert CLAIMS[claim].statement in page.replace("&#39;", "'")
+            assert claims()[claim].statement in page.replace("&#39;", "'")
         for number in range(1, 30):
             assert f"Figure {number}" in page
         for number in range(1, 8):
@@ -93,7 +91,7 @@ def test_both_pages_show_all_claims_figures_and_tables_by_their_numbers(job):
         assert "figures/figure_05_rise_by_learning_rate.png" in page
         assert "figures/figure_10_test_accuracy_mine.png" in page
         unnamed = re.search("Not drawn, since .* does not name them: (.*)", page)[1]
-        assert unnamed.count("Figure") + unnamed.count("Table") == len(FIGURES) - 2 + len(TABLES) - 1
+        assert unnamed.count("Figure") + unnamed.count("Table") == len(figures()) - 2 + len(tables()) - 1
 
 
 def test_the_page_is_whole_html_without_scripts_or_anything_from_elsewhere(job):
@@ -117,11 +115,10 @@ def test_the_stage_writes_the_same_bytes_again(job):
 
 
 def test_every_figure_and_table_is_described():
-    assert set(about.FIGURES) == set(FIGURES)
-    assert set(about.TABLES) == set(TABLES)
-    assert set(about.CLAIMS) <= set(FIGURES) | set(TABLES)
-    assert set(chain(*about.CLAIMS.values())) <= set(CLAIMS)
-    assert all(text.endswith(".") for pair in (about.FIGURES | about.TABLES).values() for text in pair)
+    for item in (figures() | tables()).values():
+        assert item.shows.endswith(".")
+        assert item.paper.endswith(".")
+        assert set(item.claims) <= set(claims())
 
 
 def test_every_measure_beyond_the_paper_has_a_line(job):

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from stages.shared.device import device
 from stages.shared.errors import UserError
 from stages.shared.progress import bar
 from stages.workers import local, server, tasks
-from stages.workers.device import device
 from stages.workers.local import jobs, run_tasks
 from stages.workers.server import ENVIRONMENT
 from stages.workers.shares import report_share

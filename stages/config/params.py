@@ -1,7 +1,6 @@
 """The whole of params.yaml as one frozen object."""
 
 import itertools
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,51 +8,15 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, model_validator
 
+from stages.config.declared import declared_claims, declared_items, item_of, of_theory
 from stages.config.lines import Lines, Plane, check_lines, check_planes
 from stages.config.run import OF_TEXT, Run
 from stages.config.schema import Count, Frozen, Name, NonNegative, NonNegativeInt, Positive, Seed, parse
 from stages.config.yaml_reader import read_yaml
 from stages.shared.errors import UserError
 
-DRAWN = tuple(f"figure_{number:02}" for number in range(1, 39))
-DRAWN += tuple(f"table_{number}" for number in (1, 2, 3, 4, 5, 6, 7, 8))
-"""Figures and tables that `stages.figures.registry` has a function for: the paper's, and from figure 30 and table 8 on
-those of what it says in words, and beyond."""
-OF_THEORY = ("figure_29", "figure_34", "table_8")
-"""Those that are made from what `stages.simulate` finds, and from no suite."""
-
-
 SMALLEST_VOCABULARY = 256 + 5
 """Every byte, and the special tokens."""
-
-CLAIMED = (
-    "small_rates",
-    "large_rates",
-    "adaptive",
-    "batch_norm",
-    "block_identity",
-    "far",
-    "long",
-    "short",
-    "power_law",
-    "power_law_autoencoders",
-    "power_law_residual",
-    "fresh",
-    "no_barriers",
-    "barriers",
-    "permuted",
-    "difficulty",
-    "switched_distance",
-    "switched_length",
-    "grafted",
-    "accuracy",
-    "theorem_3",
-    "theorem_9",
-    "noisy_quadratic",
-)
-"""Claims that `stages.claims.registry` has a function for."""
-CLAIMED_OF_THEORY = ("noisy_quadratic",)
-"""Those that are judged by what `stages.simulate` finds."""
 
 
 class DigitsSource(Frozen):
@@ -249,7 +212,7 @@ class Params(Frozen):
     measure: Measure
     theory: Theory
     plot: dict[str, tuple[Name, ...]]
-    claims: dict[Literal[CLAIMED], tuple[Name, ...]]
+    claims: dict[str, tuple[Name, ...]]
     suites: Annotated[dict[Name, Suite], Field(min_length=1)]
 
     def runs(self, suite: str) -> tuple[Run, ...]:
@@ -309,17 +272,14 @@ def load(path: Path) -> Params:
         check_lines(f"suites.{name}.lines", suite.lines, runs)
         check_planes(f"suites.{name}.planes", suite.planes, runs)
     for name, suites in params.plot.items():
-        if not re.fullmatch(rf"({'|'.join(DRAWN)})(_[a-z0-9_]+)?", name):
-            raise UserError(
-                f"plot.{name}: no such figure or table, expected one of {', '.join(DRAWN)}, "
-                "with or without an ending such as _mine"
-            )
-        if bool(suites) == name.startswith(OF_THEORY):
+        if bool(suites) == of_theory(declared_items()[item_of(name)]):
             expected = "none: it is made from group theory" if suites else "at least one suite"
             raise UserError(f"plot.{name}: got {list(suites)}, expected {expected}")
         _check_suites(f"plot.{name}", suites, params)
     for name, suites in params.claims.items():
-        if bool(suites) == (name in CLAIMED_OF_THEORY):
+        if name not in declared_claims():
+            raise UserError(f"claims.{name}: no such claim, expected one of {', '.join(declared_claims())}")
+        if bool(suites) == of_theory(declared_claims()[name]):
             expected = "none: it is judged by group theory" if suites else "at least one suite"
             raise UserError(f"claims.{name}: got {list(suites)}, expected {expected}")
         _check_suites(f"claims.{name}", suites, params)

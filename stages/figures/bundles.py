@@ -27,6 +27,7 @@ from stages.figures.base import (
     subject,
     unit,
 )
+from stages.figures.declare import figure
 from stages.figures.style import (
     COLOURS,
     GREY,
@@ -48,12 +49,31 @@ SPLITS = (("training split", COLOURS[0], "-"), ("test split", COLOURS[3], "--"))
 STEEP = 3  # times the loss at the start from which a loss axis goes on logarithmically
 
 
+@figure(
+    4,
+    "autoencoder_lines",
+    shows="Training loss on lines of autoencoders.",
+    paper="SGD and Adam are both mostly monotone.",
+)
+@figure(
+    11,
+    "lines_by_optimizer",
+    shows="Lines by optimizer.",
+    paper="K-FAC, RMSProp and Adam break monotonicity more often than SGD.",
+    claims=("adaptive",),
+)
 def lines_by_optimizer(results: Results) -> Drawing:
     """Figures 4 and 11: training loss along every line, a row for each dataset, a column for each optimizer."""
     rows = results.lines()
     return _by_optimizer(results, rows, rows["dataset"])
 
 
+@figure(
+    2,
+    "architectures",
+    shows="Training loss on lines of convolutional networks.",
+    paper="Monotone with SGD, often not with Adam.",
+)
 def lines_by_architecture(results: Results) -> Drawing:
     """Figure 2: training loss along every line, a row for each architecture, a column for each optimizer."""
     rows = results.lines()
@@ -84,6 +104,13 @@ def _by_optimizer(results: Results, rows: pd.DataFrame, by: pd.Series) -> Drawin
     return Drawing(figure, _tidy(results, admitted(rows), {"train_loss": "loss_train"}))
 
 
+@figure(
+    24,
+    "all_lines",
+    shows="All lines of table 1.",
+    paper="Batch norm and large rates break monotonicity.",
+    claims=("small_rates", "large_rates"),
+)
 def all_lines(results: Results) -> Drawing:
     """Figure 24: training loss along every line by dataset and batch norm, optimizer (columns) and learning rate."""
     rows = results.lines()
@@ -117,6 +144,18 @@ def all_lines(results: Results) -> Drawing:
     return Drawing(figure, _tidy(results, kept, {"train_loss": "loss_train"}))
 
 
+@figure(
+    27,
+    "train_and_test",
+    shows="Lines on the training and the test split.",
+    paper="Both alike.",
+)
+@figure(
+    28,
+    "residual_train_and_test",
+    shows="The same for residual networks.",
+    paper="Both alike.",
+)
 def train_and_test(results: Results) -> Drawing:
     """Figures 27 and 28: training and test loss along a monotone and a non-monotone line of each suite."""
     rows = results.lines(once=False)

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from stages.figures.base import Drawing, admitted, count, explain, left_out, split, subject, unit
 from stages.figures.bundles import ALPHA, RATES, loss_axis
+from stages.figures.declare import figure
 from stages.figures.style import (
     GREY,
     MANY,
@@ -31,6 +32,13 @@ SIZE_COLUMNS = ["suite", "run_id", "train_size", "lr", "curve", "alpha", "train_
 CORRUPTION_COLUMNS = ["suite", "run_id", "label_corruption", "status", "min_delta", "monotonic", "alpha", "train_loss"]
 
 
+@figure(
+    26,
+    "dataset_sizes",
+    shows="Lines of networks trained on few examples.",
+    paper="Smooth and monotone, however unstable training was.",
+    claims=("difficulty",),
+)
 def dataset_sizes(results: Results) -> Drawing:
     """Figure 26: training loss along the line and during training, a panel for each number of training examples."""
     rows = _varying(results, "train_size")
@@ -66,6 +74,13 @@ def dataset_sizes(results: Results) -> Drawing:
     return Drawing(figure, _tidy(drawn))
 
 
+@figure(
+    30,
+    "label_corruption",
+    shows="Lines of networks trained on corrupted labels.",
+    paper="In words: always monotone.",
+    claims=("difficulty",),
+)
 def label_corruption(results: Results) -> Drawing:
     """Appendix C.11: training loss along the line, and min Delta, by the share of corrupted labels."""
     rows = _varying(results, "label_corruption").astype({"label_corruption": float})

@@ -8,6 +8,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from stages.config.run import OPTIMIZER_OPTIONS
 from stages.figures.base import OPTIMIZERS, UNITS, Drawing, optimizers, subject
+from stages.figures.declare import figure
 from stages.figures.style import OPTIMIZER_COLOURS, canvas, caption, heading, legend, log_axis, say
 from stages.measures.contrast import SETTING
 from stages.results.results import Results
@@ -20,6 +21,12 @@ ALL, BEST = "all runs", "best learning rate"
 COLUMNS = ["runs_of", "optimizer", "level", "runs", "reached", "shown", "low_quartile", "median", "high_quartile"]
 
 
+@figure(
+    31,
+    "distance_at_loss",
+    shows="Distance at equal training loss, by optimizer.",
+    paper="In words: adaptive optimizers go farther.",
+)
 def distance_at_loss(results: Results) -> Drawing:
     """Distance travelled by the first epoch whose mean training loss is at or below a level, by optimizer.
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
+from stages.config.declared import item_of
 from stages.config.job import Job
-from stages.figures.names import known
-from stages.figures.registry import FIGURES, TABLES
+from stages.figures.base import Drawing
+from stages.figures.registry import item
 from stages.figures.style import THEME, render
 from stages.results.results import Results
 from stages.shared.csv_files import csv_bytes
@@ -26,18 +27,14 @@ def draw_task(job: Job, key: str, store: Path, identity: str) -> int:
     Returns:
         1, the number of figures or tables.
     """
-    pooled, base = job.params.plot[key], known(key)
-    results = Results.of(job, pooled)
-    if base in FIGURES:
-        what, function = FIGURES[base]
-        with mpl.rc_context(THEME):
-            drawing = function(results)
-        files, step = render(drawing)
-        about = {"stem": key.replace(base, f"{base}_{what}"), "step": step}
+    declared = item(item_of(key))
+    with mpl.rc_context(THEME):
+        made = declared.make(Results.of(job, job.params.plot[key]))
+    about = {"stem": key.replace(declared.name, f"{declared.name}_{declared.slug}"), "step": 1}
+    if isinstance(made, Drawing):
+        files, about["step"] = render(made)
     else:
-        table = TABLES[base][1](results)
-        files = {"csv": csv_bytes(table.data), "md": table.markdown.encode()}
-        about = {"stem": key, "step": 1}
+        files, about["stem"] = {"csv": csv_bytes(made.data), "md": made.markdown.encode()}, key
     arrays = {ending: np.frombuffer(content, dtype=np.uint8) for ending, content in files.items()}
     Store(store).put("figures", identity, arrays, about)
     return 1

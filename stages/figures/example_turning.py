@@ -14,6 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from stages.figures.base import Drawing, admitted, explain_admitted, left_out, subject
 from stages.figures.bundles import RATES
+from stages.figures.declare import figure
 from stages.figures.style import COLOURS, GREY, NON_MONOTONE, canvas, caption, heading, legend, log_axis, say
 from stages.results.results import Results
 
@@ -64,6 +65,13 @@ class Examples:
         return np.histogramdd((turning, rise, fit), (TURNINGS, RISES, numbers))[0].astype(int)
 
 
+@figure(
+    32,
+    "example_turning",
+    shows="Theorem 3 example by example.",
+    paper="A theorem, without an experiment.",
+    claims=("theorem_3",),
+)
 def example_turning(results: Results) -> Drawing:
     """Theorem 3: rise of each example's squared error against the total turning of its output.
 

@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from stages.config import FreshLines
 from stages.figures.base import VARIANTS, Drawing, admitted, left_out, limit, number, setting, split, subject, unit
 from stages.figures.bundles import ALPHA, loss_axis
+from stages.figures.declare import figure
 from stages.figures.style import GREY, MONOTONE, NON_MONOTONE, canvas, caption, heading, legend, say
 from stages.results.results import Results
 
@@ -18,11 +19,25 @@ COLUMNS = ["run_id", "lines", "alpha", "mean", "standard_deviation", "own", "sui
 KINDS = ((True, "monotone", MONOTONE), (False, "non-monotone", NON_MONOTONE))  # of the optimum's own line
 
 
+@figure(
+    6,
+    "fresh_initialisations",
+    shows="Lines from fresh initialisations to a monotone and to a non-monotone optimum.",
+    paper="They behave as the line from the own initialisation.",
+    claims=("fresh",),
+)
 def fresh_initialisations(results: Results) -> Drawing:
     """Figure 6: lines from fresh initialisations by a network's own scheme, mean and standard deviation of the loss."""
     return _bands(results, lambda entry: entry.initialization == "own")
 
 
+@figure(
+    20,
+    "other_initialisations",
+    shows="Lines from initialisations by another scheme.",
+    paper="From block-identity initialisations the lines to the same optimum are monotone.",
+    claims=("block_identity",),
+)
 def other_initialisations(results: Results) -> Drawing:
     """Figure 20: as figure 6, beside lines from initialisations by another scheme than the network's own."""
     return _bands(results, lambda entry: True)

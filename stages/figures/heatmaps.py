@@ -10,6 +10,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from stages.figures.base import ACTIVATIONS, OPTIMIZERS, Drawing, count, explain, optimizers, subject, unit
+from stages.figures.declare import figure
 from stages.figures.style import COLOURS, GREY, canvas, caption, heading, legend, say
 from stages.figures.tables import tally
 from stages.results.results import Results
@@ -18,6 +19,13 @@ MAP = "rocket_r"
 SIZES = {"width": "units of each hidden layer", "depth": "hidden layers"}
 
 
+@figure(
+    25,
+    "heatmaps",
+    shows="Mean min Δ by rate, width and depth.",
+    paper="The rate matters, width and depth do not.",
+    claims=("large_rates",),
+)
 def heatmaps(results: Results) -> Drawing:
     """Figure 25: mean min Delta over all admitted runs of a cell, learning rate by width and by depth.
 

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from sklearn.decomposition import PCA
 
 from stages.figures.base import Drawing, admitted, explain, left_out, number, setting, subject
+from stages.figures.declare import figure
 from stages.figures.style import COLOURS, canvas, caption, heading, legend, say
 from stages.measures.contrast import SETTING
 from stages.results.results import Results
@@ -63,6 +64,12 @@ def choose(rows: pd.DataFrame) -> Pair | None:
     return min(pairs, key=Pair.rank, default=None)
 
 
+@figure(
+    3,
+    "logit_paths",
+    shows="Logits along lines in two principal components.",
+    paper="Without batch norm the paths are nearly straight; with it they bend.",
+)
 def logit_paths(results: Results) -> Drawing:
     """Figure 3: two-dimensional PCA of the outputs along the line, of two networks that differ in batch norm only."""
     rows = results.lines()

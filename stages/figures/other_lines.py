@@ -13,6 +13,7 @@ from stages.config import LayerLines, NoiseLines, PermutedLines, SnapshotLines, 
 from stages.config.lines import Lines
 from stages.figures.base import Drawing, admitted, explain_admitted, limit, number, setting, split, subject, unit
 from stages.figures.bundles import loss_axis
+from stages.figures.declare import figure
 from stages.figures.fresh import band
 from stages.figures.style import GREY, MONOTONE, NON_MONOTONE, canvas, caption, heading, legend, say
 from stages.results.results import Results
@@ -23,6 +24,13 @@ DASHES = (0, (4, 1))
 LAST = 0.9  # of the colour map: what is above is lost on white
 
 
+@figure(
+    21,
+    "permuted",
+    shows="Lines to and from permuted networks.",
+    paper="Permutations preserve monotonicity.",
+    claims=("permuted",),
+)
 def permuted(results: Results) -> Drawing:
     """Figure 21: lines whose initial, or whose final, network has its hidden units permuted: mean and deviation."""
     wanted = (
@@ -39,6 +47,12 @@ def permuted(results: Results) -> Drawing:
     )
 
 
+@figure(
+    37,
+    "other_starts",
+    shows="Lines from noise, from zero, and from points of training.",
+    paper="Not in the paper.",
+)
 def other_starts(results: Results) -> Drawing:
     """Lines to an optimum from noise, from zero (Tao et al. 2024), and from points of training (Frankle 2020)."""
     wanted = (
@@ -56,6 +70,12 @@ def other_starts(results: Results) -> Drawing:
     )
 
 
+@figure(
+    38,
+    "one_layer",
+    shows="Lines along which one layer moves.",
+    paper="Not in the paper.",
+)
 def one_layer(results: Results) -> Drawing:
     """Lines along which one layer or block moves from its initial to its trained weights (Vlaar and Frankle 2022)."""
     wanted = (

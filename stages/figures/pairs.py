@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 from stages.config import PairLines
 from stages.figures.base import Drawing, admitted, explain_admitted, limit, number, split, subject, unit
 from stages.figures.bundles import ALPHA
+from stages.figures.declare import figure
 from stages.figures.style import COLOURS, GREY, MONOTONE, NON_MONOTONE, canvas, caption, heading, legend, say
 from stages.results.results import Results
 
@@ -21,6 +22,13 @@ LOOKS = {None: COLOURS[1], "weights": COLOURS[0], "activations": COLOURS[2]}
 COLUMNS = ["suite", "line", "start_run_id", "run_id", "alpha", "train_loss"]
 
 
+@figure(
+    8,
+    "between_runs",
+    shows="Lines between ten networks.",
+    paper="No barriers but between optima.",
+    claims=("no_barriers", "barriers"),
+)
 def between_runs(results: Results) -> Drawing:
     """Figure 8: lines between initialisations, from initialisations to optima, and between optima of different runs."""
     suites = [suite for suite in results.suites if any(not entry.matching for _, entry in _pairs(results, suite))]
@@ -74,6 +82,13 @@ def between_runs(results: Results) -> Drawing:
     return Drawing(figure, pd.concat(drawn, ignore_index=True) if drawn else pd.DataFrame(columns=COLUMNS))
 
 
+@figure(
+    35,
+    "matched_barriers",
+    shows="Barriers between optima before and after matching hidden units.",
+    paper="Not in the paper.",
+    claims=("barriers",),
+)
 def matched_barriers(results: Results) -> Drawing:
     """Lines between optima before and after their hidden units are matched (Ainsworth et al. 2022)."""
     groups = {matching: [] for matching in MATCHINGS}

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from stages.config import OWN_LINE, PairLines
 from stages.figures.base import Drawing, number, setting, subject, unit
 from stages.figures.bundles import loss_axis
+from stages.figures.declare import figure
 from stages.figures.style import COLOURS, canvas, caption, heading, legend, say
 from stages.lines.landscape import Surface, Trajectory
 from stages.results.results import Results
@@ -29,22 +30,52 @@ SHARE = r"share of the way, $1-\|\theta-\theta_T\|\,/\,\|\theta_0-\theta_T\|$"
 Chosen = list[tuple[str, str, Surface]]
 
 
+@figure(
+    1,
+    "plane_and_curves",
+    shows="A plane through two initialisations and an optimum with the path of training, and the losses on the lines.",
+    paper="Loss falls along the line from either initialisation; training takes a bent path.",
+)
+@figure(
+    19,
+    "failing_plane",
+    shows="A plane through a network whose line rises.",
+    paper="A barrier, then a flat region.",
+)
 def plane_and_curves(results: Results) -> Drawing:
     """Figures 1 and 19: each plane with the path of training, and beside it the losses on that path and on lines."""
     chosen = _all(results)[:1]
     return _with_curves(results, chosen, side_by_side=True, training=True)
 
 
+@figure(
+    9,
+    "planes",
+    shows="Planes of a masked language model.",
+    paper="Both initialisations are monotonically connected to both optima.",
+)
 def planes(results: Results) -> Drawing:
     """Figure 9: training loss on each plane."""
     return _maps(results, ("loss",))
 
 
+@figure(
+    22,
+    "loss_and_accuracy",
+    shows="Planes of residual networks: loss and accuracy.",
+    paper="Monotone from initialisations to optima.",
+)
 def loss_and_accuracy(results: Results) -> Drawing:
     """Figure 22: training loss and training accuracy on each plane."""
     return _maps(results, ("loss", "accuracy"))
 
 
+@figure(
+    23,
+    "planes_and_lines",
+    shows="Planes of a masked language model with the losses on lines.",
+    paper="Monotone between all pairs.",
+)
 def planes_and_lines(results: Results) -> Drawing:
     """Figure 23: training loss on each plane, and below it along the lines between its points."""
     return _with_curves(results, _all(results), side_by_side=False, training=False)

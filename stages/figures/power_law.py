@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from stages.figures.base import OPTIMIZERS, Drawing, admitted, count, explain_admitted, optimizers, subject
+from stages.figures.declare import figure
 from stages.figures.style import (
     DISTANCE,
     GAUSS,
@@ -25,11 +26,32 @@ from stages.results.results import Results
 MARKERS = {False: "o", True: "s"}  # by batch norm
 
 
+@figure(
+    7,
+    "power_law",
+    shows="Gauss length against distance.",
+    paper="A power law, R² 0.616.",
+    claims=("power_law",),
+)
+@figure(
+    15,
+    "autoencoder_power_law",
+    shows="Gauss length against distance for autoencoders.",
+    paper="A power law, R² 0.705.",
+    claims=("power_law_autoencoders",),
+)
 def power_law(results: Results) -> Drawing:
     """Figures 7 and 15: Gauss length against distance on logarithms, with the fitted power law."""
     return _power_laws(results, {"": results.lines()})
 
 
+@figure(
+    17,
+    "residual_power_law",
+    shows="Gauss length against distance for residual networks.",
+    paper="R² 0.399 and 0.402.",
+    claims=("power_law_residual",),
+)
 def power_law_by_suite(results: Results) -> Drawing:
     """Figure 17: as figure 7, a row for each suite with a fit of its own."""
     rows = results.lines()

@@ -18,6 +18,7 @@ from stages.figures.base import (
     subject,
     unit,
 )
+from stages.figures.declare import figure
 from stages.figures.style import (
     DISTANCE,
     GAUSS,
@@ -38,6 +39,13 @@ PAPER_RATES = [0.1, 0.0001]
 SHOWN = ["suite", "run_id", "dataset", "optimizer", "lr", "batch_norm", "min_delta", "monotonic"]
 
 
+@figure(
+    5,
+    "rise_by_learning_rate",
+    shows="Min Δ against distance and against Gauss length.",
+    paper="Networks that moved little, or turned little, are monotone.",
+    claims=("far", "long", "short"),
+)
 def rise_by_learning_rate(results: Results) -> Drawing:
     """Figure 5: min Delta against distance and Gauss length, a row for each of two learning rates."""
     rows = results.lines()
@@ -55,6 +63,13 @@ def rise_by_learning_rate(results: Results) -> Drawing:
     return _rises(results, groups or {"all learning rates": rows}, "learning rate", note)
 
 
+@figure(
+    12,
+    "rise_by_optimizer",
+    shows="Figure 5 by optimizer.",
+    paper="Adam moves farther, and is more often non-monotone.",
+    claims=("adaptive", "far"),
+)
 def rise_by_optimizer(results: Results) -> Drawing:
     """Figure 12: min Delta against distance and Gauss length, a row for each optimizer."""
     rows = results.lines()
@@ -62,16 +77,34 @@ def rise_by_optimizer(results: Results) -> Drawing:
     return _rises(results, groups or {"all optimizers": rows}, "optimizer")
 
 
+@figure(
+    13,
+    "autoencoder_rise",
+    shows="Figure 5 for autoencoders.",
+    paper="Short distances and Gauss lengths are monotone.",
+)
 def autoencoder_rise(results: Results) -> Drawing:
     """Figure 13: min Delta against distance and Gauss length."""
     return _rises(results, {"all optimizers and learning rates": results.lines()}, "")
 
 
+@figure(
+    14,
+    "residual_distance",
+    shows="Min Δ against distance for residual networks.",
+    paper="Farther networks are more often non-monotone.",
+)
 def distance_and_rise(results: Results) -> Drawing:
     """Figure 14: min Delta against distance, a panel for each suite."""
     return _by_suite(results, "normalized_distance", "distance")
 
 
+@figure(
+    16,
+    "residual_gauss_length",
+    shows="Min Δ against Gauss length for residual networks.",
+    paper="Little relation.",
+)
 def gauss_length_and_rise(results: Results) -> Drawing:
     """Figure 16: min Delta against Gauss length, a panel for each suite."""
     return _by_suite(results, "gauss_length_smooth", "Gauss length")
@@ -90,6 +123,13 @@ def _by_suite(results: Results, x: str, name: str) -> Drawing:
     return Drawing(figure, admitted(rows)[[*SHOWN, "layers", "initialization", x]])
 
 
+@figure(
+    18,
+    "rise_by_batch_norm",
+    shows="Min Δ against distance, with batch norm and without.",
+    paper="Batch norm moves weights farther.",
+    claims=("batch_norm",),
+)
 def rise_by_batch_norm(results: Results) -> Drawing:
     """Figure 18: min Delta against distance, with and without batch normalisation."""
     rows = results.lines()
@@ -102,6 +142,13 @@ def rise_by_batch_norm(results: Results) -> Drawing:
     return Drawing(figure, admitted(rows)[[*SHOWN, "normalized_distance"]])
 
 
+@figure(
+    10,
+    "test_accuracy",
+    shows="Test accuracy against min Δ.",
+    paper="Monotone and non-monotone networks generalise alike.",
+    claims=("accuracy",),
+)
 def accuracy_and_rise(results: Results) -> Drawing:
     """Figure 10: test accuracy against min Delta, a panel for each dataset and kind of network."""
     rows = results.lines()

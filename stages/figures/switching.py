@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from stages.figures.base import OPTIMIZERS, Table, admitted, explain, left_out, optimizers, split, subject
+from stages.figures.declare import table
 from stages.figures.tables import markdown, tally
 from stages.results.results import Results
 
@@ -12,11 +13,24 @@ BLOCKS = {LENGTH: "Gauss length (rad)", DISTANCE: "distance", "non_monotone": "n
 NEVER = np.inf  # epochs after which a run that is never switched is: a group of its own, and the last
 
 
+@table(
+    5,
+    "sgd_to_adam",
+    shows="Runs that switch from SGD to Adam.",
+    paper="Distance and Gauss length grow by tens and by ten.",
+    claims=("switched_distance", "switched_length"),
+)
 def sgd_to_adam(results: Results) -> Table:
     """Table 5: runs that begin with SGD and go on with Adam."""
     return _switched(results, "sgd", "adam")
 
 
+@table(
+    6,
+    "adam_to_sgd",
+    shows="Runs that switch from Adam to SGD.",
+    paper="Both shrink.",
+)
 def adam_to_sgd(results: Results) -> Table:
     """Table 6: runs that begin with Adam and go on with SGD."""
     return _switched(results, "adam", "sgd")
@@ -49,6 +63,13 @@ def _switched(results: Results, first: str, second: str) -> Table:
     return Table(data, _markdown(results, rows, chosen, title, 2, head, lines, note))
 
 
+@table(
+    7,
+    "grafting",
+    shows="Steps of one optimizer's direction and another's length.",
+    paper="The length breaks monotonicity.",
+    claims=("grafted",),
+)
 def grafting(results: Results) -> Table:
     """Table 7: runs that take the length of each step from one optimizer and its direction from another.
 

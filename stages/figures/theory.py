@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from stages.figures.base import Drawing, Table, number
+from stages.figures.declare import figure, table
 from stages.figures.style import (
     COLOURS,
     GREY,
@@ -20,6 +21,7 @@ from stages.figures.style import (
 )
 from stages.figures.tables import markdown
 from stages.measures.proportion import wilson
+from stages.results.results import Results
 from stages.theory import noisy_quadratic as quadratic
 from stages.theory import two_layer_linear_summary as linear
 
@@ -39,17 +41,25 @@ SCALES = [
 FLAT = 1e-8  # relative min Delta up to which its axis is linear
 
 
-def noisy_quadratic(table: pd.DataFrame, confidence: float) -> Drawing:
+@figure(
+    29,
+    "noisy_quadratic",
+    shows="The slope at the end of lines of the noisy quadratic model.",
+    paper="Symmetric, so half are monotone.",
+    claims=("noisy_quadratic",),
+    theory=True,
+)
+def noisy_quadratic(results: Results) -> Drawing:
     """Figure 29: how the loss slopes at the end of lines of the noisy quadratic model, and how many lines never rise.
 
     Args:
-        table: Rows of `stages.theory.noisy_quadratic.simulate`.
-        confidence: Of the intervals.
+        results: Results with the lines of `stages.theory.noisy_quadratic`.
 
     Returns:
         The drawing: a panel for each learning rate and one of proportions. Its data are the bins of the histograms,
         each with the summary of its end and learning rate.
     """
+    table, confidence = results.theory("noisy_quadratic"), results.measure.confidence
     cells = quadratic.summary(table, confidence)
     rates = sorted(set(table["lr"]))
     figure, axes = canvas(-(-(len(rates) + 1) // ACROSS), ACROSS, width=4.6)
@@ -107,17 +117,24 @@ def _proportions(ax: Axes, cells: pd.DataFrame) -> None:
     heading(ax, "lines that never rise", f"{cells['lines'].min()} lines a point; dotted: the paper's estimate of 1/2")
 
 
-def two_layer_linear(table: pd.DataFrame, confidence: float) -> Drawing:
+@figure(
+    34,
+    "two_layer_linear",
+    shows="Two-layer linear networks.",
+    paper="Appendix A.1, without an experiment.",
+    theory=True,
+)
+def two_layer_linear(results: Results) -> Drawing:
     """Draw the Gauss lengths of lines of two-layer linear networks, and min Delta against them (appendix A.1).
 
     Args:
-        table: Rows of `stages.theory.two_layer_linear.simulate`.
-        confidence: Of the intervals.
+        results: Results with the lines of `stages.theory.two_layer_linear`.
 
     Returns:
         The drawing: a column for each setting, Gauss lengths above and min Delta below. Its data are the networks that
         converged.
     """
+    table, confidence = results.theory("two_layer_linear"), results.measure.confidence
     settings = dict.fromkeys(table["setting"])
     scales = sorted(set(table["scale"]))
     looks = dict(zip(scales, SCALES * (1 + len(scales) // len(SCALES)), strict=False))
@@ -170,16 +187,23 @@ def _mark_angles(ax: Axes) -> None:
     ax.tick_params(labelbottom=True, labelleft=True)
 
 
-def two_layer_linear_table(table: pd.DataFrame, confidence: float) -> Table:
+@table(
+    8,
+    "two_layer_linear",
+    shows="Two-layer linear networks.",
+    paper="Appendix A.1, without an experiment.",
+    theory=True,
+)
+def two_layer_linear_table(results: Results) -> Table:
     """Count where the statements of appendix A.1 on two-layer linear networks hold.
 
     Args:
-        table: Rows of `stages.theory.two_layer_linear.simulate`.
-        confidence: Of the intervals.
+        results: Results with the lines of `stages.theory.two_layer_linear`.
 
     Returns:
         Tidy: the summary, one row for each setting and scale. Markdown: its counts.
     """
+    table, confidence = results.theory("two_layer_linear"), results.measure.confidence
     cells = linear.summary(table, confidence)
     counts = {
         "trained": "trained",

@@ -6,6 +6,7 @@ from matplotlib.lines import Line2D
 
 from stages.figures.base import Drawing, number, setting, subject, unit
 from stages.figures.bundles import loss_axis
+from stages.figures.declare import figure
 from stages.figures.style import COLOURS, canvas, caption, heading, legend, say
 from stages.results.results import Results
 
@@ -15,6 +16,12 @@ PROGRESS = r"progress along the line (share of $\|\theta_T-\theta_0\|$)"
 SAME = ("dataset", "seed")
 
 
+@figure(
+    36,
+    "progress_and_residual",
+    shows="Paths of training beside the line: progress, residual, cosines.",
+    paper="Not in the paper.",
+)
 def progress_and_residual(results: Results) -> Drawing:
     """Progress along the line, distance off it, cosines to it, and the loss on the path and on the line."""
     rows = results.lines(once=False)

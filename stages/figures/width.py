@@ -7,6 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
 from stages.figures.base import Drawing, admitted, count, explain, left_out, number, split, subject
+from stages.figures.declare import figure
 from stages.figures.style import (
     COLOURS,
     GAUSS,
@@ -33,6 +34,13 @@ COLUMNS = ["suite", "run_id", "dataset", "optimizer", "lr", "depth", "width", "d
 COLUMNS += ["min_delta", "monotonic", *LENGTHS]
 
 
+@figure(
+    33,
+    "wide_networks",
+    shows="Theorem 9: distance and rise against the width.",
+    paper="A theorem, without an experiment.",
+    claims=("theorem_9",),
+)
 def wide_networks(results: Results) -> Drawing:
     """Theorem 9: distance, relative min Delta and Gauss length against the width of the hidden layers."""
     everything = results.lines()

@@ -11,10 +11,10 @@ from stages.lines.section import VALUES, Section
 from stages.lines.sweep import walk
 from stages.measures.projection import basis
 from stages.networks.evaluation import task_of
+from stages.shared.device import device
 from stages.shared.store import Store
 from stages.training.grid import cached_dataset
 from stages.training.run_files import RunFolder
-from stages.workers.device import device
 from stages.workers.shares import report_share
 from stages.workers.tasks import Places
 

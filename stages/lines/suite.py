@@ -14,10 +14,10 @@ from stages.measures.bias_gap import bias_gap
 from stages.measures.distance import distance, norm
 from stages.networks.evaluation import task_of
 from stages.networks.last_layer import last_bias
+from stages.shared.device import device
 from stages.shared.store import Store
 from stages.training.grid import cached_dataset
 from stages.training.run_files import RunFolder
-from stages.workers.device import device
 from stages.workers.shares import report_share
 from stages.workers.tasks import Places
 

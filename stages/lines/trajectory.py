@@ -5,10 +5,10 @@ import torch
 from stages.config import BatchNormStatistics, Run
 from stages.lines.passed import points_passed, trajectory_key
 from stages.networks.evaluation import evaluate_points, task_of
+from stages.shared.device import device
 from stages.shared.store import Store
 from stages.training.grid import cached_dataset
 from stages.training.run_files import RunFolder
-from stages.workers.device import device
 from stages.workers.tasks import Places
 
 

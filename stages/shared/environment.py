@@ -65,8 +65,8 @@ def _described(*variables: str) -> tuple[tuple[str, str], ...]:
     if (os.environ.get("MLI_DEVICE") or "cpu") != "cpu":
         import torch
 
-        from stages.workers.compiler import fuses_updates
-        from stages.workers.device import device
+        from stages.shared.compiler import fuses_updates
+        from stages.shared.device import device
 
         kind = device().type
         if kind == "cuda":

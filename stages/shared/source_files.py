@@ -9,6 +9,9 @@ from pathlib import Path
 from stages.shared.errors import UserError
 from stages.shared.files import digest_file
 
+REGISTRY = "registry.py"
+"""Name of modules that import all modules beside them, for what these declare."""
+
 
 def local_imports(root: Path, files: set[Path], known: dict[Path, set[Path]] | None = None) -> set[Path]:
     """Return `files` and all modules below `root` that they import, directly or not, at any depth of the code.
@@ -29,6 +32,8 @@ def local_imports(root: Path, files: set[Path], known: dict[Path, set[Path]] | N
         found.add(file)
         if file not in known:
             known[file] = {module for name in set(imported_names(root, file)) for module in module_files(root, name)}
+            if file.name == REGISTRY:
+                known[file] |= {module.relative_to(root) for module in (root / file).parent.glob("*.py")}
         waiting |= known[file] - found
     return found
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from stages.workers.compiler import configure, fuses_updates
+from stages.shared.compiler import configure, fuses_updates
 
 
 class Updates(NamedTuple):

@@ -10,13 +10,13 @@ import torch
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset, load_dataset
 from stages.networks.evaluation import evaluate_points, task_of
+from stages.shared.device import device
 from stages.shared.errors import UserError
 from stages.shared.store import Store
 from stages.training.keys import evaluation_key
 from stages.training.run_files import vector
 from stages.training.stack import train
 from stages.training.trained_arrays import to_arrays
-from stages.workers.device import device
 from stages.workers.shares import report_share
 from stages.workers.tasks import Places
 

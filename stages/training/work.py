@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
+from stages.shared.device_type import device_type
 from stages.shared.environment import identity
 from stages.shared.store import Store
 from stages.training.given import given, states_of
 from stages.training.grid import train_task
 from stages.training.plan import stacks_with_efforts
 from stages.training.trained_arrays import to_arrays
-from stages.workers.device_type import device_type
 from stages.workers.tasks import Task, factories_of, room
 
 __all__ = ["keep_given", "tasks_of", "train_task", "verify_networks"]

@@ -13,9 +13,9 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import Any
 
+from stages.shared.device_type import device_type
 from stages.shared.errors import UserError
 from stages.shared.terminal import escape_unprintable
-from stages.workers.device_type import device_type
 from stages.workers.server import context, environment
 from stages.workers.shares import listening
 from stages.workers.task_queue import Effort, TaskQueue

@@ -6,12 +6,12 @@ import pytest
 from results_in_memory import replaced
 
 from stages.claims.finding import FAILS, FEW, HOLDS
-from stages.claims.registry import CLAIMS
-from stages.config.params import CLAIMED, CLAIMED_OF_THEORY
+from stages.claims.registry import claims
+from stages.config.declared import declared_claims, of_theory
 
 
 def judge(name, made):
-    return CLAIMS[name].judge(made)
+    return claims()[name].judge(made)
 
 
 def rows_of(made, **columns):
@@ -21,11 +21,11 @@ def rows_of(made, **columns):
 
 
 def test_every_claim_has_a_name_that_params_know_and_says_where_it_stands():
-    assert set(CLAIMS) == set(CLAIMED)
-    assert set(CLAIMED_OF_THEORY) <= set(CLAIMS)
-    for claim in CLAIMS.values():
+    assert set(claims()) == set(declared_claims())
+    for name, claim in claims().items():
+        assert claim.theory == of_theory(declared_claims()[name])
         assert claim.statement.endswith(".")
-        assert claim.where
+        assert claim.section
         assert claim.paper
 
 

@@ -3,13 +3,13 @@
 import matplotlib as mpl
 from matplotlib.collections import LineCollection, PathCollection
 
-from stages.figures.registry import FIGURES
+from stages.figures.registry import figures
 from stages.figures.style import THEME
 
 
 def draw(name, made):
     with mpl.rc_context(THEME):
-        return FIGURES[name][1](made)
+        return figures()[name].make(made)
 
 
 def rehearse(drawing):

@@ -7,10 +7,10 @@ import pytest
 from figures_drawn import draw, empty, panels, points, rehearse, said, segments, texts
 from figures_results import CLASSIFIERS, classifiers_with, ended, renamed, results, some_lines, together, without_rows
 from results_in_memory import replaced
+from stages.figures.names import known
 
 from stages.figures.base import admitted
-from stages.figures.names import known
-from stages.figures.registry import FIGURES
+from stages.figures.registry import figures
 from stages.figures.style import LARGEST, render, thinned
 from stages.measures.table import OWN_LINE
 from stages.shared.errors import UserError
@@ -19,7 +19,7 @@ RESIDUAL_SUITES = ("residual", "residual_corrupted")
 OF_THEIR_OWN = {"figure_26", "figure_29", "figure_30", "figure_31", "figure_32", "figure_33", "figure_34"}
 OF_THEIR_OWN |= {"figure_01", "figure_08", "figure_09", "figure_19", "figure_21", "figure_22", "figure_23"}
 OF_THEIR_OWN |= {"figure_35", "figure_36", "figure_37", "figure_38"}
-COMMON = [name for name in FIGURES if name not in OF_THEIR_OWN]  # the others have results and tests of their own
+COMMON = [name for name in figures() if name not in OF_THEIR_OWN]  # the others have results and tests of their own
 POOLED = dict.fromkeys(("figure_04", "figure_13", "figure_15"), ("autoencoders",))
 POOLED |= dict.fromkeys(("figure_02", "figure_14", "figure_16", "figure_17", "figure_28"), RESIDUAL_SUITES)
 POOLED |= {"figure_06": ("residual",), "figure_20": ("residual",)}

@@ -7,9 +7,9 @@ from figures_drawn import draw
 from figures_results import MEASURE, SUITES, results
 from results_in_memory import replaced
 
+from stages.config.declared import declared_items
 from stages.config.job import Job
-from stages.config.params import DRAWN
-from stages.figures.registry import FIGURES, TABLES
+from stages.figures.registry import figures, tables
 from stages.lines.curves import load_curves, save_curves
 from stages.lines.landscape import save_landscape
 from stages.plot import plot
@@ -97,7 +97,7 @@ def test_only_what_has_changed_is_drawn_again(job, capsys, monkeypatch):
     assert drawn(asked, capsys) == 3
     asked.params.measure = MEASURE.model_copy(update={"confidence": 0.5})
     assert drawn(asked, capsys) == 3
-    monkeypatch.setattr("stages.plot.drawing_source", lambda: "another")
+    monkeypatch.setattr("stages.plot.drawing_source", lambda name: "another")
     assert drawn(asked, capsys) == 3
     monkeypatch.setattr("stages.plot.version_of", lambda package: "another")
     assert drawn(asked, capsys) == 3
@@ -150,7 +150,7 @@ def test_lines_from_fresh_initialisations_survive_the_way_through_the_file(job):
     data = pd.read_csv(asked.reports / "figures" / "figure_20_other_initialisations.csv")
     pd.testing.assert_frame_equal(data, draw("figure_20", made).data, rtol=1e-5)
     table = pd.read_csv(asked.reports / "tables" / "table_2.csv")
-    pd.testing.assert_frame_equal(table, TABLES["table_2"][1](made).data, rtol=1e-5)
+    pd.testing.assert_frame_equal(table, tables()["table_2"].make(made).data, rtol=1e-5)
 
 
 def test_what_training_and_theory_left_survives_the_way_through_the_file(job):
@@ -169,4 +169,4 @@ def test_what_training_and_theory_left_survives_the_way_through_the_file(job):
 
 
 def test_parameters_know_every_figure_and_table_that_is_drawn():
-    assert set(DRAWN) == set(FIGURES) | set(TABLES)
+    assert list(declared_items()) == [*figures(), *tables()]

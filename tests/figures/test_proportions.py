@@ -9,7 +9,7 @@ from figures_results import ended, renamed, results, together, without_rows
 from results_in_memory import replaced
 from scipy.stats import binomtest
 
-from stages.figures.registry import TABLES
+from stages.figures.registry import tables
 from stages.measures.table import OWN_LINE
 
 POOLED = {
@@ -37,7 +37,7 @@ def of(name):
 
 
 def make(name, made):
-    return TABLES[name][1](made)
+    return tables()[name].make(made)
 
 
 @cache

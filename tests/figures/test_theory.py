@@ -4,9 +4,12 @@ from functools import cache
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from figures_drawn import panels, points, rehearse, said, texts, titles
+from figures_results import MEASURE
 from matplotlib.patches import StepPatch
+from results_in_memory import results_in_memory
 
 from stages.figures import theory
 from stages.figures.style import LARGEST, THEME, render
@@ -30,9 +33,15 @@ def networks():
     return two_layer_linear.simulate(instances=40, scales=(0.1, 2.5), seed=0, **SIZES, **training)
 
 
+def results_of(table):
+    """Return results in which a table holds the lines of both models."""
+    models = dict.fromkeys(("noisy_quadratic", "two_layer_linear"), table)
+    return results_in_memory(table, {}, {}, MEASURE.model_copy(update={"confidence": 0.9}), models, pd.DataFrame(), {})
+
+
 def draw(function, table):
     with mpl.rc_context(THEME):
-        return function(table, 0.9)
+        return function(results_of(table))
 
 
 @cache
@@ -136,12 +145,12 @@ def test_a_setting_in_which_no_network_converged_says_so():
     words = [said(ax) for ax in panels(drawing)]
     assert words == [[], ["no network converged"], []] * 2
     rehearse(draw(theory.two_layer_linear, table.assign(converged=False)))
-    cells = theory.two_layer_linear_table(table.assign(converged=False), 0.9)
+    cells = theory.two_layer_linear_table(results_of(table.assign(converged=False)))
     assert all(row.rstrip(" |").endswith("–") for row in cells.markdown.splitlines()[4:10])
 
 
 def test_the_table_holds_the_summary():
-    table = theory.two_layer_linear_table(networks(), 0.9)
+    table = theory.two_layer_linear_table(results_of(networks()))
     assert table.data.equals(summary(networks(), 0.9))
     head, _, *rows = [line.strip("| ").split(" | ") for line in table.markdown.splitlines() if line.startswith("|")]
     assert len(rows) == 6

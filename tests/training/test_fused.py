@@ -4,10 +4,10 @@ import pytest
 import torch
 from test_stack import CPU, GRAFTED, SWITCHED, mixed, toy  # noqa: F401 (a fixture)
 
+from stages.shared import compiler
 from stages.shared.errors import UserError, say_once
 from stages.training import fused
 from stages.training.stack import train
-from stages.workers import compiler
 
 RUNS = [*mixed(), *GRAFTED]
 

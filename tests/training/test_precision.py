@@ -63,7 +63,7 @@ def test_values_that_are_refused(monkeypatch, toy):  # noqa: F811
 def test_precision_and_fusion_are_part_of_the_identity_on_a_gpu_alone(monkeypatch):
     assert not {"training_precision", "updates"} & set(environment())
     monkeypatch.setenv("MLI_DEVICE", "cuda")
-    monkeypatch.setattr("stages.workers.device.device", lambda: CUDA)
+    monkeypatch.setattr("stages.shared.device.device", lambda: CUDA)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
     found = []
     module._described.cache_clear()

@@ -2,7 +2,7 @@
 
 import torch
 
-from stages.workers.device_type import device_type
+from stages.shared.device_type import device_type
 
 
 def device() -> torch.device:

@@ -1,0 +1,76 @@
+"""Declaring figures and tables where they are defined: `@figure` and `@table`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from stages.figures.base import Drawing, Table
+from stages.results.results import Results
+
+Draw = TypeVar("Draw", bound=Callable[[Results], Drawing])
+Tabulate = TypeVar("Tabulate", bound=Callable[[Results], Table])
+
+
+@dataclass(frozen=True)
+class Item:
+    """A figure or table of the report."""
+
+    name: str
+    """Such as `figure_05` or `table_1`; keys of `plot` in the parameters begin with it."""
+    slug: str
+    """What the names of its files end with."""
+    make: Callable[[Results], Drawing | Table]
+    """The function that draws the figure or makes the table."""
+    shows: str
+    """What a reader sees, in one sentence."""
+    paper: str
+    """What the paper finds in its own, in one sentence."""
+    claims: tuple[str, ...]
+    """Names of the claims that it is evidence for."""
+    theory: bool
+    """Whether it is made from the models of the paper's theory, and from no suite."""
+
+
+FIGURES: dict[str, Item] = {}
+TABLES: dict[str, Item] = {}
+"""Declared so far, by name; `stages.figures.registry` imports all modules that declare some."""
+
+
+def figure(
+    number: int, slug: str, *, shows: str, paper: str, claims: tuple[str, ...] = (), theory: bool = False
+) -> Callable[[Draw], Draw]:
+    """Declare the function below as the one that draws a figure.
+
+    Number, slug and `theory` are literals: the names in params.yaml are checked against the source code.
+
+    Args:
+        number: Number of the figure: the paper's up to 29, one of this project's own from 30 on.
+        slug: What the names of its files end with, in lower case.
+        shows: What a reader sees, in one sentence.
+        paper: What the paper finds in its own, in one sentence.
+        claims: Names of the claims that the figure is evidence for.
+        theory: Whether it is made from the models of the paper's theory, and from no suite.
+
+    Returns:
+        A decorator that returns the function as it is; a function may draw several figures.
+    """
+    return _declare(FIGURES, f"figure_{number:02}", slug, shows, paper, claims, theory)
+
+
+def table(
+    number: int, slug: str, *, shows: str, paper: str, claims: tuple[str, ...] = (), theory: bool = False
+) -> Callable[[Tabulate], Tabulate]:
+    """Declare the function below as the one that makes a table; the arguments are those of `figure`."""
+    return _declare(TABLES, f"table_{number}", slug, shows, paper, claims, theory)
+
+
+def _declare(
+    items: dict[str, Item], name: str, slug: str, shows: str, paper: str, claims: tuple[str, ...], theory: bool
+) -> Callable:
+    def declare(function: Callable) -> Callable:
+        if name in items:
+            raise ValueError(f"{name} is declared twice, by {items[name].make.__name__} and {function.__name__}")
+        items[name] = Item(name, slug, function, shows, paper, claims, theory)
+        return function
+
+    return declare
