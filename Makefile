@@ -5,7 +5,7 @@
 #   make paper-report  its report, on those of its suites that have been run
 #   make test          tests, but for the long ones; `make test-all` with them
 #   make check         whether what is committed belongs together
-#   make compare       what the metrics of these files differ in from those of BASE, by default the last commit
+#   make compare       what metrics and reports differ in from those of BASE, by default the last commit
 #   make digests       record anew what small results are, after a version of the numerics was raised
 #   make lint          ruff, and mypy where types stay quiet
 #   make bench         measure this project against the usual ways, into BENCHMARKS.md (half an hour, nothing beside it)
@@ -53,6 +53,10 @@ compare: install
 	@echo "### Metrics beside \`$(BASE)\`"
 	@echo
 	@python -m dvc metrics diff $(BASE) --md --precision 4
+	@echo
+	@echo "### Values in reports/ beside \`$(BASE)\`"
+	@echo
+	@python tools/compare_reports.py $(BASE) reports || true
 
 bench: install
 	@python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt -c constraints.txt

@@ -1,4 +1,4 @@
-"""Stage `plot`: reports/measures.csv and data/curves/ -> reports/figures/ and reports/tables/, rebuilt as a whole."""
+"""Stage `plot`: reports/measures.csv and data/curves/ -> reports/{figures,svg,tables}/, rebuilt as a whole."""
 
 import hashlib
 import json
@@ -40,14 +40,18 @@ def plot(job: Job) -> None:
 
             for done in local.run_tasks(draw_task, [(job, key, store.folder, keys[key]) for key in missing]):
                 progress.update(done)
-    with replacing(job.reports / "figures") as figures, replacing(job.reports / "tables") as tables:
-        figures.mkdir()
-        tables.mkdir()
+    with (
+        replacing(job.reports / "figures") as figures,
+        replacing(job.reports / "svg") as vectors,
+        replacing(job.reports / "tables") as tables,
+    ):
+        for new in (figures, vectors, tables):
+            new.mkdir()
         for key, base in wanted.items():
             files, about = store.get("figures", keys[key])
             folder = figures if base.startswith("figure") else tables
             for ending, content in files.items():
-                write_bytes(folder / f"{about['stem']}.{ending}", content.tobytes())
+                write_bytes((vectors if ending == "svg" else folder) / f"{about['stem']}.{ending}", content.tobytes())
             if about["step"] > 1:
                 every = f"one alpha in {about['step']}, to stay small; the curves hold all"
                 print(f"\nplot: {about['stem']}.csv holds {every}")

@@ -39,7 +39,7 @@ addEventListener("message", event => {{
 @pytest.mark.parametrize("width", [360, 1200])
 def test_the_page_shows_everything_at_the_width_of_a_phone_and_of_a_desk(tmp_path, width):
     page = (REPORTS / "index.html").read_text(encoding="utf-8")
-    shutil.copytree(REPORTS / "figures", tmp_path / "figures", ignore=shutil.ignore_patterns("*.csv", "*.svg"))
+    shutil.copytree(REPORTS / "figures", tmp_path / "figures", ignore=shutil.ignore_patterns("*.csv"))
     whole = page.replace(' loading="lazy"', "").replace("</body>", INSIDE + "</body>")
     (tmp_path / "page.html").write_text(whole, encoding="utf-8")
     (tmp_path / "around.html").write_text(AROUND.format(width=width))

@@ -37,7 +37,7 @@ def test_a_clean_clone_has_no_fault_although_it_has_no_data(clone):
         (lambda: edit(Path("dvc.yaml"), "-m stages.measure", "-m stages.measure -v"), "measure", "command changed"),
         (lambda: edit(Path("reports/measures.csv"), "0.25", "0.26"), "measure", "reports/measures.csv modified"),
         (lambda: Path("reports/metrics.json").unlink(), "measure", "reports/metrics.json deleted"),
-        (lambda: Path("reports/figures/figure_05_what.svg").unlink(), "measure", "reports/figures modified"),
+        (lambda: Path("reports/figures/figure_05_what.png").unlink(), "measure", "reports/figures modified"),
         (lambda: shutil.rmtree("reports/tables"), "measure", "reports/tables deleted"),
         (lambda: edit(Path("source/power_law.csv"), "1.0", "2.0"), "measure", "dependency source modified"),
     ],

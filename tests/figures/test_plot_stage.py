@@ -46,7 +46,7 @@ def job(tmp_path, monkeypatch):
 def files(job):
     return {
         str(path.relative_to(job.reports)): path.read_bytes()
-        for folder in ("figures", "tables")
+        for folder in ("figures", "svg", "tables")
         for path in (job.reports / folder).rglob("*")
     }
 
@@ -54,13 +54,15 @@ def files(job):
 def test_files_are_named_for_what_they_show_and_those_of_removed_keys_go(job, capsys):
     first = job(figure_10=("classifiers",), figure_10_mine=("classifiers",), table_1_mine=("classifiers",))
     plot(first)
-    names = {f"figures/figure_10_test_accuracy{end}.{kind}" for end in ("", "_mine") for kind in ("svg", "png", "csv")}
+    kinds = {"figures": ("png", "csv"), "svg": ("svg",)}
+    stems = ("figure_10_test_accuracy", "figure_10_test_accuracy_mine")
+    names = {f"{folder}/{stem}.{kind}" for folder in kinds for kind in kinds[folder] for stem in stems}
     assert set(files(first)) == names | {"tables/table_1_mine.csv", "tables/table_1_mine.md"}
     assert capsys.readouterr().out == f"plot: 2 figures, 1 tables in {first.reports}; 3 drawn, the others reused\n"
     second = job(table_1=("classifiers",))
     plot(second)
     assert set(files(second)) == {"tables/table_1.csv", "tables/table_1.md"}
-    assert {path.name for path in second.reports.iterdir()} == {"measures.csv", "figures", "tables"}
+    assert {path.name for path in second.reports.iterdir()} == {"measures.csv", "figures", "svg", "tables"}
 
 
 def test_the_stage_writes_the_same_bytes_again(job):
