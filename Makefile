@@ -7,7 +7,7 @@
 #   make check         whether what is committed belongs together
 #   make compare       what metrics and reports differ in from those of BASE, by default the last commit
 #   make digests       record anew what small results are, after a version of the numerics was raised
-#   make lint          ruff, and mypy where types stay quiet
+#   make lint          ruff, the order of imports, and mypy where types stay quiet
 #   make bench         measure this project against the usual ways, into BENCHMARKS.md (half an hour, nothing beside it)
 #   make bench-gpu     training and lines on a GPU, and the default suites beside a CPU, into BENCHMARKS_GPU.md (with
 #                      MLI_DEVICE=cuda; ten minutes at most)
@@ -71,6 +71,7 @@ digests: install
 lint: install
 	@python -m ruff check
 	@python -m ruff format --check
+	@lint-imports --no-logo --no-cache
 	@python -m mypy
 
 # DVC refuses to work outside of a git repository unless it is told to, which .dvc/config.local does, and it has to

@@ -1,3 +1,3 @@
-"""Side-by-side measurements of this project against what people write without it: `make bench`."""
+"""Benchmarks of this project against code that is usually written without it: `make bench`."""
 
-import stages  # noqa: F401 (before NumPy, whose kernels it chooses)
+import stages  # noqa: F401 (before NumPy, whose kernels it selects)

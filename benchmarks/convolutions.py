@@ -1,14 +1,14 @@
-"""Convolutional networks in stacks and one after the other."""
+"""Time of convolutional networks in a stack and one after the other."""
 
 from dataclasses import dataclass
 
 import torch
 
-from benchmarks.sides import alternate
+from benchmarks.timing import time_in_turn
 from stages.config import Run
 from stages.datasets.dataset import Dataset
-from stages.training.capacity import capacity
 from stages.training.stack import Stack
+from stages.training.stack_capacity import largest_stack
 
 CPU = torch.device("cpu")
 STEPS = 4
@@ -16,14 +16,14 @@ STEPS = 4
 
 @dataclass(frozen=True)
 class Case:
-    """An architecture at a size."""
+    """An architecture with its input size and batch size."""
 
     name: str
     fields: dict
     image: tuple[int, int, int]
     batch_size: int
     networks: int
-    """How many are timed together."""
+    """Number of networks that are timed together."""
 
 
 RESNET = {"network": "resnet", "batch_norm": True}
@@ -39,7 +39,7 @@ CASES = [
 
 
 def row(case: Case, repeats: int) -> str:
-    """Time a case and return the row of a table: milliseconds a step and network."""
+    """Time a case and return a row of the table: milliseconds per step and network."""
     common = {"dataset": "random", "loss": "cross_entropy", "optimizer": "sgd", "lr": 0.01, "epochs": 1}
     count = case.batch_size * STEPS
     x, y = torch.rand(count, *case.image), torch.randint(10, (count,))
@@ -50,11 +50,11 @@ def row(case: Case, repeats: int) -> str:
 
     def alone() -> None:
         for single in singles:
-            single.epoch(0)
+            single.train_epoch(0)
 
-    took = alternate({"together": lambda: stack.epoch(0), "alone": alone}, repeats)
+    took = time_in_turn({"together": lambda: stack.train_epoch(0), "alone": alone}, repeats)
     each = {name: 1e3 * seconds.cpu / STEPS / case.networks for name, seconds in took.items()}
-    size = capacity(runs[0], case.image, 10, "cpu")
+    size = largest_stack(runs[0], case.image, 10, "cpu")
     choice = f"up to {size} together" if size > 1 else "alone"
     sides = f"{each['together']:.3g} ms ({case.networks}) | {each['alone']:.3g} ms"
     images = "×".join(str(side) for side in case.image)
@@ -63,6 +63,6 @@ def row(case: Case, repeats: int) -> str:
 
 
 def table(repeats: int) -> list[str]:
-    """Return a table of all cases."""
+    """Return the lines of the table of all cases."""
     head = ["| network | together (how many) | one after the other | factor | the engine |", "|---|---|---|---|---|"]
     return head + [row(case, repeats) for case in CASES]

@@ -1,4 +1,4 @@
-"""Training and lines on a GPU: `MLI_DEVICE=cuda make bench-gpu`, into BENCHMARKS_GPU.md, within 10 minutes.
+"""Benchmarks of training and lines on a GPU: `MLI_DEVICE=cuda make bench-gpu` writes BENCHMARKS_GPU.md in 10 minutes.
 
 `python -m benchmarks.gpu --smoke` runs the same code at tiny sizes, on any device, and writes nothing.
 """
@@ -16,11 +16,11 @@ from pathlib import Path
 import torch
 
 from benchmarks.gpu_suites import compare_suites
-from benchmarks.run import mlp, mnist_like
-from benchmarks.sides import alternate, finish, product_rate
+from benchmarks.run import mlp_run, mnist_like
+from benchmarks.timing import measure_product_rate, synchronize, time_in_turn
 from stages.config import Run, load
 from stages.datasets.dataset import Dataset
-from stages.lines.sweep import Care, walk
+from stages.lines.sweep import EvaluationOptions, sweep_line
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import task_of
 from stages.shared.compiler import VARIABLE as FUSED_UPDATES
@@ -28,63 +28,68 @@ from stages.shared.compiler import fuses_updates
 from stages.shared.device import device
 from stages.shared.environment import TRAINING_PRECISION
 from stages.shared.files import write_bytes
-from stages.training.schedule import stack_order
+from stages.training.schedule import stacking_order
 from stages.training.stack import Stack
 
 LEARNING_RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 TABLE_1_REPEATS = 6
-"""Stacks of one depth, with or without batch norm, in table 1: three activations on two datasets."""
+"""Number of stacks of one depth, with or without batch norm, in table 1: three activations on two datasets."""
 TABLE_1_EPOCHS = 200
 TABLE_1_GOALS = {"float32": 60, "tf32": 30}
-"""Minutes."""
+"""Longest time of table 1, in minutes, by precision."""
 BUDGET_SECONDS = 540
-"""After so many seconds no further suite is begun."""
+"""Seconds after which no further suite is begun."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured."""
+    """Sizes of what is measured."""
 
     matrix: int = 8192
     """Rows of the square matrices whose product gives the device's rate."""
     copied: int = 2**28
-    """Numbers in the tensor whose copy gives the device's memory bandwidth."""
+    """Elements of the tensor whose copy gives the device's memory bandwidth."""
     steps: int = 100
+    """Steps of an epoch."""
     wide: int = 1024
+    """Units per layer of wide networks."""
     narrow: int = 128
+    """Units per layer of narrow networks."""
     learning_rates: tuple[float, ...] = LEARNING_RATES
     stacks: tuple[int, ...] = (2, 32, 128)
-    """Runs in stacks of narrow networks."""
+    """Numbers of runs in stacks of narrow networks."""
     depths: tuple[int, ...] = (2, 3, 4, 5)
-    """Hidden layers of the networks of table 1."""
+    """Numbers of hidden layers of the networks of table 1."""
     suites: int | None = None
-    """How many of the default suites are compared with the CPU; None for all."""
+    """Number of default suites that are compared with the CPU; None for all."""
 
 
 SMOKE = Sizes(32, 2**12, 2, 12, 8, (0.001, 0.01), (2, 3), (1, 2), 1)
 
 
 @dataclass(frozen=True)
-class Way:
-    """How steps are taken."""
+class StepOptions:
+    """Options by which training steps are accelerated."""
 
     captured: bool
+    """Whether steps are captured as CUDA graphs."""
     fused: bool
+    """Whether updates of optimizers are fused."""
     precision: str = ""
     """The value of MLI_TRAINING_PRECISION."""
 
 
-WAYS = {
-    "plain": Way(captured=False, fused=False),
-    "CUDA graphs": Way(captured=True, fused=False),
-    "and fused updates": Way(captured=True, fused=True),
-    "and TF32": Way(captured=True, fused=True, precision="tf32"),
+STEP_OPTIONS = {
+    "plain": StepOptions(captured=False, fused=False),
+    "CUDA graphs": StepOptions(captured=True, fused=False),
+    "and fused updates": StepOptions(captured=True, fused=True),
+    "and TF32": StepOptions(captured=True, fused=True, precision="tf32"),
 }
 
 
 @contextmanager
-def taking(way: Way) -> Generator[None, None, None]:
-    """Set the environment variables of a way while entered."""
+def set_options(way: StepOptions) -> Generator[None, None, None]:
+    """Set the environment variables of the options while entered."""
     variables = {FUSED_UPDATES: str(int(way.fused)), TRAINING_PRECISION: way.precision}
     before = {name: os.environ.get(name, "") for name in variables}
     os.environ.update(variables)
@@ -94,16 +99,18 @@ def taking(way: Way) -> Generator[None, None, None]:
         os.environ.update(before)
 
 
-def ways(place: torch.device) -> dict[str, Way]:
-    """Return the ways that a device offers: a CPU the plain one only, a GPU without a compiler no fused updates."""
+def available_options(place: torch.device) -> dict[str, StepOptions]:
+    """Return the options of a device: plain steps on a CPU, no fused updates on a GPU without a compiler."""
     if place.type != "cuda":
-        return {"plain": WAYS["plain"]}
-    return {name: replace(way, fused=way.fused and fuses_updates()) for name, way in WAYS.items()}
+        return {"plain": STEP_OPTIONS["plain"]}
+    return {name: replace(way, fused=way.fused and fuses_updates()) for name, way in STEP_OPTIONS.items()}
 
 
-def grid(hidden: tuple[int, ...], rates: Sequence[float], batch_norm: bool, batch_size: int = 128) -> list[Run]:
+def table_1_stack(
+    hidden: tuple[int, ...], rates: Sequence[float], batch_norm: bool, batch_size: int = 128
+) -> list[Run]:
     """Return the runs of a stack of table 1: SGD and Adam at each learning rate."""
-    base = mlp(hidden, batch_norm)
+    base = mlp_run(hidden, batch_norm)
     changes = {"batch_size": batch_size, "activation": "relu" if batch_norm else "tanh"}
     return [
         base.model_copy(update=changes | {"optimizer": optimizer, "lr": lr})
@@ -112,40 +119,40 @@ def grid(hidden: tuple[int, ...], rates: Sequence[float], batch_norm: bool, batc
     ]
 
 
-def step_seconds(runs: Sequence[Run], data: Dataset, place: torch.device, way: Way, steps: int) -> float:
-    """Return the seconds that a stack takes for a step, the mean over an epoch after one that prepares it.
+def step_seconds(runs: Sequence[Run], data: Dataset, place: torch.device, way: StepOptions, steps: int) -> float:
+    """Return the mean time of a stack's step in its second epoch, in seconds.
 
     Args:
         runs: The runs of the stack.
         data: The data, of which the first examples are used.
         place: The device.
-        way: How steps are taken.
-        steps: Of an epoch.
+        way: Options of the steps.
+        steps: Number of steps of an epoch.
     """
     count = steps * runs[0].batch_size
     some = replace(data, train_x=data.train_x[:count], train_y=data.train_y[:count])
-    runs = sorted((run.model_copy(update={"epochs": 2}) for run in runs), key=stack_order)
-    with taking(way):
+    runs = sorted((run.model_copy(update={"epochs": 2}) for run in runs), key=stacking_order)
+    with set_options(way):
         stack = Stack(runs, some, place, torch.float32)
         if not way.captured:
             stack.recorder = None
-        stack.epoch(0)
-        finish(place)
+        stack.train_epoch(0)
+        synchronize(place)
         started = time.perf_counter()
-        stack.epoch(1)
-        finish(place)
-        return (time.perf_counter() - started) / len(stack.batches)
+        stack.train_epoch(1)
+        synchronize(place)
+        return (time.perf_counter() - started) / len(stack.minibatches.slices)
 
 
-def work(runs: Sequence[Run]) -> tuple[float, float]:
-    """Return the least that a step of a stack of fully-connected networks 784-...-10 takes.
+def least_work(runs: Sequence[Run]) -> tuple[float, float]:
+    """Return the least work of a step of a stack of fully-connected networks 784-...-10.
 
     Args:
         runs: The runs.
 
     Returns:
-        Floating-point operations of its matrix products, where examples have no gradient; and bytes that updates move
-        in single precision: each gradient is written and read, each weight and its state are read and written.
+        Floating-point operations of its matrix products, without gradients of the examples; and bytes that updates
+        move in single precision: each gradient is written and read, each weight and its state are read and written.
     """
     sizes = (784, *runs[0].hidden, 10)
     weights = [first * second for first, second in zip(sizes, sizes[1:], strict=False)]
@@ -155,47 +162,47 @@ def work(runs: Sequence[Run]) -> tuple[float, float]:
     return float(operations * len(runs)), float(moved)
 
 
-def bandwidth(place: torch.device, numbers: int) -> float:
-    """Return the bytes a second that a copy of so many numbers reads and writes."""
+def measure_bandwidth(place: torch.device, numbers: int) -> float:
+    """Return the memory bandwidth of a copy of `numbers` floats, read and written, in bytes per second."""
     source = torch.zeros(numbers, device=place)
     target = torch.empty_like(source)
 
     def copy() -> None:
         target.copy_(source)
-        finish(place)
+        synchronize(place)
 
-    return 8 * numbers / alternate({"copy": copy}, 20)["copy"].wall
+    return 8 * numbers / time_in_turn({"copy": copy}, 20)["copy"].wall
 
 
 def line_seconds(run: Run, data: Dataset, place: torch.device) -> float:
-    """Return the seconds that the own line of a run takes as table 1 has it, 1,000 Gauss lengths included."""
+    """Return the time of a run's own line with the settings of table 1 and 1,000 Gauss lengths, in seconds."""
     params = load(Path("paper/params.yaml"))
     settings, task = params.interpolate, task_of(run, data, place)
     start, end = (initial_parameters(run.model_copy(update={"seed": seed}), (1, 28, 28), 10)[2] for seed in (0, 1))
     alphas = torch.linspace(settings.alphas.start, settings.alphas.stop, settings.alphas.points, device=place)
-    care = Care(settings.refinement, settings.repeats)
-    once = partial(walk, task, start.to(place), end.to(place), alphas, settings.batch_norm, 1000, 100, care)
+    care = EvaluationOptions(settings.refinement, settings.repeats)
+    once = partial(sweep_line, task, start.to(place), end.to(place), alphas, settings.batch_norm, 1000, 100, care)
     with torch.no_grad():
-        return alternate({"line": once}, 1)["line"].wall
+        return time_in_turn({"line": once}, 1)["line"].wall
 
 
 def steps_table(data: Dataset, place: torch.device, sizes: Sizes) -> str:
-    """Return the table of milliseconds a step, by stack and way."""
+    """Return the table of milliseconds per step, by stack and options."""
     product, copy = (
-        product_rate(1, sizes.matrix, sizes.matrix, sizes.matrix, place=place),
-        bandwidth(place, sizes.copied),
+        measure_product_rate(1, sizes.matrix, sizes.matrix, sizes.matrix, place=place),
+        measure_bandwidth(place, sizes.copied),
     )
     name = torch.cuda.get_device_name(place) if place.type == "cuda" else "CPU"
-    chosen, wide, narrow = ways(place), (sizes.wide,) * 2, (sizes.narrow,) * 2
+    chosen, wide, narrow = available_options(place), (sizes.wide,) * 2, (sizes.narrow,) * 2
     rates = sizes.learning_rates
     kinds = {
-        f"{2 * len(rates)} x 784-{sizes.wide}-{sizes.wide}-10, tanh": (grid(wide, rates, False), "0.8"),
-        "the same with ReLU and batch norm": (grid(wide, rates, True), ""),
-        "the same, batches of 512": (grid(wide, rates, True, 512), ""),
+        f"{2 * len(rates)} x 784-{sizes.wide}-{sizes.wide}-10, tanh": (table_1_stack(wide, rates, False), "0.8"),
+        "the same with ReLU and batch norm": (table_1_stack(wide, rates, True), ""),
+        "the same, batches of 512": (table_1_stack(wide, rates, True, 512), ""),
     }
     kinds |= {
         f"{count} x 784-{sizes.narrow}-{sizes.narrow}-10": (
-            [mlp(narrow, seed=seed) for seed in range(count)],
+            [mlp_run(narrow, seed=seed) for seed in range(count)],
             "0.6" if count == max(sizes.stacks) else "",
         )
         for count in sizes.stacks
@@ -210,7 +217,7 @@ def steps_table(data: Dataset, place: torch.device, sizes: Sizes) -> str:
     for label, (runs, goal) in kinds.items():
         seconds = {way: step_seconds(runs, data, place, how, sizes.steps) for way, how in chosen.items()}
         single = [seconds[way] for way, how in chosen.items() if not how.precision][-1]
-        operations, moved = work(runs)
+        operations, moved = least_work(runs)
         cells = [f"{1000 * value:.3g}" for value in seconds.values()]
         cells += [goal, f"{operations / single / 1e12:.3g}"]
         cells += [f"{operations / single / product:.3f}", f"{moved / single / copy:.3f}"]
@@ -219,13 +226,15 @@ def steps_table(data: Dataset, place: torch.device, sizes: Sizes) -> str:
 
 
 def table_1(data: Dataset, place: torch.device, sizes: Sizes) -> str:
-    """Return lines a second, and the projected time of table 1 from one stack and one line of each kind."""
+    """Return lines per second, and the projected time of table 1 from one stack and one line of each kind."""
     steps = -(-len(data.train_x) // 128) * TABLE_1_EPOCHS
-    fastest = {how.precision or "float32": how for how in ways(place).values()}  # of each precision the last
+    fastest = {
+        how.precision or "float32": how for how in available_options(place).values()
+    }  # of each precision the last
     training, walking, runs_in_all, lines = dict.fromkeys(fastest, 0.0), 0.0, 0, []
     for depth in sizes.depths:
         for batch_norm in (False, True):
-            runs = grid((sizes.wide,) * depth, sizes.learning_rates, batch_norm)
+            runs = table_1_stack((sizes.wide,) * depth, sizes.learning_rates, batch_norm)
             for precision, way in fastest.items():
                 each = step_seconds(runs, data, place, way, sizes.steps)
                 training[precision] += TABLE_1_REPEATS * steps * each
@@ -245,7 +254,7 @@ def table_1(data: Dataset, place: torch.device, sizes: Sizes) -> str:
 
 
 def suites_table(place: torch.device, sizes: Sizes, deadline: float) -> str:
-    """Return the table of the default suites on this device beside the CPU."""
+    """Return the table of the default suites on this device compared with the CPU."""
     params = load(Path("params.yaml"))
     names = list(params.suites)[: sizes.suites]
     head = [
@@ -258,15 +267,15 @@ def suites_table(place: torch.device, sizes: Sizes, deadline: float) -> str:
 
 
 def report(data: Dataset, place: torch.device, sizes: Sizes) -> str:
-    """Measure everything.
+    """Run all benchmarks.
 
     Args:
         data: Examples of MNIST's shape.
         place: The device.
-        sizes: How much is measured.
+        sizes: Sizes of what is measured.
 
     Returns:
-        BENCHMARKS_GPU.md.
+        The text of BENCHMARKS_GPU.md.
     """
     started = time.monotonic()
     parts = ["# Benchmarks on a GPU", "Written by `MLI_DEVICE=cuda make bench-gpu`."]

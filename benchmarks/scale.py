@@ -1,4 +1,4 @@
-"""How time and memory grow: ten times the grid, a second machine, a stage with nothing to do."""
+"""Growth of time and memory: a grid ten times as large, a second worker, and a stage with nothing to do."""
 
 import json
 import os
@@ -26,26 +26,27 @@ RUN = {
 }
 
 
-class Grid(NamedTuple):
-    """What `train_grid` took for a grid."""
+class GridCost(NamedTuple):
+    """Time and memory of stage `train_grid` for a grid."""
 
     seconds: float
+    """Wall-clock seconds."""
     mebibytes: float
-    """Peak memory of the largest process."""
+    """Peak memory of the largest process, in MiB."""
 
 
-def project(folder: Path, runs: int) -> None:
-    """Write parameters of one suite of so many narrow networks on digits, and make the dataset."""
+def write_project(folder: Path, runs: int) -> None:
+    """Write the parameters of one suite of narrow networks on digits, and make the dataset."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     suite = {"dataset": "digits", "threshold": 1.0, "tolerance": 0.001}
     suite |= {"gauss_examples": 8, "path_examples": 0, "lines": {}, "planes": {}}
     params["suites"] = {"narrow": suite | {"runs": RUN, "grids": {"seeds": {"seed": list(range(runs))}}}}
     params |= {"plot": {}, "claims": {}}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    stage(folder, "download", "--dataset", "digits")
+    run_stage(folder, "download", "--dataset", "digits")
 
 
-def stage(folder: Path, name: str, *arguments: str, **environment: str) -> None:
+def run_stage(folder: Path, name: str, *arguments: str, **environment: str) -> None:
     """Run a stage in a folder."""
     variables = os.environ | {"PYTHONPATH": str(ROOT), "MLI_STORE": str(folder / "cells")} | environment
     subprocess.run(
@@ -58,27 +59,27 @@ def stage(folder: Path, name: str, *arguments: str, **environment: str) -> None:
     )
 
 
-def train(runs: int, **environment: str) -> Grid:
-    """Train a grid of so many runs by the stage."""
+def train_grid(runs: int, **environment: str) -> GridCost:
+    """Train a grid by stage `train_grid`, and measure it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        project(folder, runs)
+        write_project(folder, runs)
         started = time.perf_counter()
-        stage(folder, "train_grid", "--suite", "narrow", **environment)
+        run_stage(folder, "train_grid", "--suite", "narrow", **environment)
         seconds = time.perf_counter() - started
-    return Grid(seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+    return GridCost(seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
 
 
-def train_alone(runs: int) -> Grid:
-    """Train a grid in a process of its own, so that the memory of its children is that of this grid only."""
-    code = f"import json; from benchmarks.scale import train; print(json.dumps(train({runs})))"
+def train_grid_alone(runs: int) -> GridCost:
+    """Train a grid from a new process, so that the peak memory of its children is that of this grid."""
+    code = f"import json; from benchmarks.scale import train_grid; print(json.dumps(train_grid({runs})))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, encoding="utf-8")
-    return Grid(*json.loads(done.stdout))
+    return GridCost(*json.loads(done.stdout))
 
 
-def ten_times(runs: int) -> str:
-    """Compare a grid with one of ten times its runs; what a grid of two runs takes is the stage's start."""
-    start, small, large = train_alone(2), train_alone(runs), train_alone(10 * runs)
+def compare_ten_times(runs: int) -> str:
+    """Compare a grid with one of ten times its runs; a grid of two runs measures the start of the stage."""
+    start, small, large = train_grid_alone(2), train_grid_alone(runs), train_grid_alone(10 * runs)
     each = [(grid.seconds - start.seconds) / count for grid, count in ((small, runs), (large, 10 * runs))]
     slower, more = each[1] / each[0] - 1, large.mebibytes / small.mebibytes - 1
     return (
@@ -88,17 +89,17 @@ def ten_times(runs: int) -> str:
     )
 
 
-def nothing(places: object, number: int) -> int:
-    """A task without work."""
-    return number
+def idle_task(paths: object, number: int) -> None:
+    """Do nothing, as a task."""
 
 
-def cluster(runs: int, tasks: int) -> str:
-    """Measure a grid on one and on two Dask workers, and what a task costs beside its work."""
+def measure_cluster(runs: int, tasks: int) -> str:
+    """Measure a grid on one and on two Dask workers, and the overhead of a task."""
     from distributed import LocalCluster
 
-    from stages.workers.cluster import client
-    from stages.workers.tasks import Places, Task, run_tasks
+    from stages.workers.cluster_client import client
+    from stages.workers.fill import run_tasks
+    from stages.workers.task import Task, TaskPaths
 
     seconds = {}
     for workers in (1, 2):
@@ -106,14 +107,14 @@ def cluster(runs: int, tasks: int) -> str:
             n_workers=workers, threads_per_worker=1, dashboard_address=None, worker_dashboard_address=None
         ) as made:
             address = made.scheduler_address
-            train(8, MLI_SCHEDULER=address)  # imports
-            seconds[workers] = train(runs, MLI_SCHEDULER=address).seconds
+            train_grid(8, MLI_SCHEDULER=address)  # imports
+            seconds[workers] = train_grid(runs, MLI_SCHEDULER=address).seconds
             if workers == 2:
                 os.environ["MLI_SCHEDULER"] = address
-                places = Places(ROOT / "params.yaml", ROOT, ROOT)
-                list(run_tasks(nothing, places, [Task((0,))]))
+                paths = TaskPaths(ROOT / "params.yaml", ROOT)
+                list(run_tasks([Task(idle_task, (0,))], paths))
                 started = time.perf_counter()
-                list(run_tasks(nothing, places, [Task((number,)) for number in range(tasks)]))
+                list(run_tasks([Task(idle_task, (number,)) for number in range(tasks)], paths))
                 overhead = (time.perf_counter() - started) / tasks
                 client(address).close()
                 del os.environ["MLI_SCHEDULER"]
@@ -124,8 +125,8 @@ def cluster(runs: int, tasks: int) -> str:
     )
 
 
-def nothing_to_do() -> str:
-    """Measure `dvc repro` of all suites when nothing changed."""
+def time_idle_repro() -> str:
+    """Measure `dvc repro` with all suites and no changes."""
     command = [sys.executable, "-m", "dvc", "repro"]
     seconds = []
     for _ in range(3):
@@ -133,6 +134,6 @@ def nothing_to_do() -> str:
         done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, encoding="utf-8")
         seconds.append(time.perf_counter() - started)
         began = [line for line in done.stdout.splitlines() if "Running stage" in line]
-        if any("'inputs'" not in line for line in began):  # which runs each time
+        if any("'inputs'" not in line for line in began):  # stage `inputs` runs each time
             sys.exit("error: dvc repro had something to do; run `make repro` first, then measure")
     return f"`dvc repro` with all suites and nothing to do: {sorted(seconds)[1]:.1f} s (goal 3 s)."

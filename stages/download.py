@@ -1,20 +1,21 @@
-"""Stage `download`: make a dataset of params.yaml into one checked file of tensors."""
+"""Stage `download`: a dataset of params.yaml -> data/datasets/DATASET.safetensors, with a checksum."""
 
 from stages.command import main
+from stages.config import Source
+from stages.config.discovery import import_named
 from stages.config.job import Job
-from stages.config.params import DigitsSource, EsperantoSource, ImageFolderSource, Source, TextSource
 from stages.datasets.splits import Splits, save_dataset
 from stages.shared.errors import UserError
 
 
 def download(job: Job) -> None:
-    """Load the dataset that is asked for and write it.
+    """Load a dataset and write its tensors.
 
     Args:
-        job: What is asked for.
+        job: The job, with the name of the dataset.
 
     Raises:
-        UserError: If there is no dataset of that name, or it cannot be loaded or written.
+        UserError: If the parameters have no dataset of that name, or it cannot be loaded or written.
     """
     name = job.name
     if name not in job.params.datasets:
@@ -35,25 +36,8 @@ def download(job: Job) -> None:
 
 def load_source(name: str, source: Source) -> Splits:
     """Load a source; only what it needs is imported, since PyTorch and torchvision take seconds."""
-    if isinstance(source, EsperantoSource | TextSource):
-        from stages.datasets.text import load_text
-
-        return load_text(name, source)
-    if isinstance(source, DigitsSource):
-        from stages.datasets.digits import load_digits
-
-        splits = load_digits(name, source)
-    else:
-        from stages.datasets.vision import load_image_folder, load_torchvision
-
-        if isinstance(source, ImageFolderSource):
-            return load_image_folder(name, source)
-        splits = load_torchvision(name, source)
-    if source.image_size is None:
-        return splits
-    from stages.datasets.resize import resized
-
-    return resized(splits, source.image_size)
+    load = import_named("stages.datasets", source.loader)
+    return load(name, source)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,17 @@
-"""Stage `inputs`: what results depend on -> data/inputs/**.json.
+"""Stage `inputs`: environment, code, parameters and the user's own files -> data/inputs/**.json.
 
-DVC compares files. It sees neither the environment, nor the modules that a script or a network of yours imports, nor
-images, texts and weights that lie anywhere. This stage runs each time and writes them down; other stages depend on what
-it writes. Parameters are among it: DVC would parse params.yaml again for each stage that lists some, and keep a copy of
-their values in dvc.lock, which it reads and writes after every stage that ran.
+DVC compares files. It sees neither the environment, nor the modules that a script or a user-defined network imports,
+nor images, texts and weights outside of the project. This stage runs each time and writes them, or digests of them, to
+files on which the other stages depend. Parameters are written too: if stages listed them, DVC would parse params.yaml
+again for each stage, and copy their values into dvc.lock, which it reads and writes after every stage that ran.
 """
 
 import hashlib
 from pathlib import Path
 
 from stages.command import main
-from stages.config import Params
+from stages.config import Params, Source
 from stages.config.job import Job
-from stages.config.params import ImageFolderSource, Source, TextSource
 from stages.parameter_files import PARAMETERS, parameter_files
 from stages.shared.environment import environment
 from stages.shared.files import digest_file, replacing, write_json
@@ -24,13 +23,13 @@ CODE = "code"
 
 
 def inputs(job: Job) -> None:
-    """Write what the environment, the code and parameters of each stage, each dataset and each suite are made of.
+    """Write the environment, the code and parameters of each stage, and the user's files of each dataset and suite.
 
     Args:
-        job: The parameters and folders.
+        job: The job.
 
     Raises:
-        UserError: If the environment or a factory of the parameters is none.
+        UserError: If a variable of the environment or a factory of the parameters is faulty.
     """
     with replacing(job.inputs_folder) as folder:
         write_json(folder / "environment.json", environment())
@@ -51,32 +50,28 @@ def code_of(script: str) -> str:
 
 
 def parameters_of(params: Params) -> dict[str, dict[str, object]]:
-    """Return the values of the parameters that each stage reads, by the name of their file in data/inputs."""
+    """Return the parameters that each stage reads, by the name of their file in data/inputs."""
     return parameter_files(params.model_dump(mode="json"))
 
 
 def files_of(source: Source) -> dict[str, str]:
-    """Return the digests of a source's own files; none where it is bundled or a published set.
+    """Return the digests of the user's files that a dataset is made of; none for bundled and published datasets.
 
     Args:
         source: One of the `datasets` of the parameters.
 
     Returns:
-        By path: one digest of a text, one of a folder of images, or `missing`, which stage `download` refuses.
+        By path: the digest of a text or of a folder of images, or `missing`, which stage `download` reports.
     """
-    if isinstance(source, TextSource):
-        return {source.file: _digest(Path(source.file).expanduser())}
-    if isinstance(source, ImageFolderSource):
-        return {folder: _digest(Path(folder).expanduser()) for folder in (source.train, source.test)}
-    return {}
+    return {path: _digest(Path(path).expanduser()) for path in source.paths()}
 
 
 def networks_of(job: Job, suite: str) -> dict[str, object]:
-    """Return what identifies the networks and weights of the user's in a suite; nothing where it has none.
+    """Return what identifies the user-defined networks and weights in a suite; empty if it has none.
 
     Args:
-        job: The parameters.
-        suite: The suite's name.
+        job: The job.
+        suite: Name of the suite.
 
     Returns:
         The identity of each factory and the digest of each file of weights, by name.
@@ -107,7 +102,7 @@ def _digest(path: Path) -> str:
                     f"{file.relative_to(path).as_posix()}:{digest_file(file)};".encode(errors="surrogateescape")
                 )
         return digest.hexdigest()
-    except OSError:  # the stage that reads it says what is wrong
+    except OSError:  # the stage that reads it reports the error
         return MISSING
 
 

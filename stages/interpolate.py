@@ -1,6 +1,6 @@
 """Stage `interpolate`: a suite's lines, planes and trajectories -> data/{curves,landscapes}/SUITE.safetensors."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from stages.command import main
@@ -8,47 +8,25 @@ from stages.config import BatchNormStatistics, Run
 from stages.config.job import Job
 from stages.datasets.splits import describe_dataset
 from stages.lines.curves import save_curves
+from stages.lines.evaluator import Evaluator, collect_curves
 from stages.lines.landscape import Landscape, save_landscape
 from stages.lines.line import own_line
-from stages.lines.request import Request
-from stages.lines.requested import Asked, requested
-from stages.lines.walker import Walker, gather
+from stages.lines.line_evaluation import LineEvaluation
+from stages.lines.requested_lines import SuiteRuns, list_requested_lines
 from stages.measures.table import outcomes_of, tabulate
 from stages.shared.environment import environment, identity
-from stages.shared.errors import UserError
 from stages.shared.store import Store
 from stages.training.keys import run_key
-from stages.training.run_files import RunFolder
-from stages.workers.task_queue import time_limit
-from stages.workers.tasks import Places, factories_of
-
-
-def check_trained(name: str, stored: RunFolder, runs: Iterable[str]) -> None:
-    """Refuse a suite whose runs are those of other parameters, code, data or another environment.
-
-    Args:
-        name: The suite's name.
-        stored: Its folder of runs.
-        runs: The identities of its runs.
-
-    Raises:
-        UserError: If a run is missing.
-    """
-    missing = [run_id for run_id in runs if not stored.path(run_id).exists()]
-    if missing:
-        here = environment()
-        raise UserError(
-            f"{stored.path(missing[0])} is missing: suite {name} was not trained with these parameters in this "
-            f"environment (PyTorch {here['torch']}, {here['device']}, {here['MKL_CBWR']}); run train_grid first, with "
-            "the same MLI_ variables, or `dvc repro`"
-        )
+from stages.training.stored_runs import StoredRuns, check_runs
+from stages.workers.fill import check_settings
+from stages.workers.task import factories_of
 
 
 def check_networks(store: Store, runs: Mapping[str, Run], dataset_file: Path, settings: BatchNormStatistics) -> None:
-    """Hold derivatives along lines of the user's networks to finite differences, once for each factory.
+    """Compare derivatives along lines of user-defined networks with finite differences, once for each factory.
 
     Args:
-        store: Where it is noted which networks have passed.
+        store: The store, in which it is noted which networks have passed.
         runs: The runs of a suite by their identity.
         dataset_file: Their data.
         settings: How batch-norm statistics are estimated.
@@ -69,36 +47,39 @@ def check_networks(store: Store, runs: Mapping[str, Run], dataset_file: Path, se
 
 
 def interpolate(job: Job) -> None:
-    """Evaluate what the store lacks of a suite's lines, planes and trajectories, and put all of them into two files."""
-    name, wanted = job.name, job.params.suite(job.name)
-    time_limit()  # a fault of it is told before any work
-    dataset_path = job.dataset_file(wanted.dataset).resolve()
-    dataset = describe_dataset(dataset_path)
+    """Evaluate the lines, planes and trajectories of a suite that the store lacks, and write all of them to two files.
+
+    Args:
+        job: The job, with the name of the suite.
+
+    Raises:
+        UserError: If a setting, the dataset or a run is missing or faulty, or a line cannot be evaluated.
+    """
+    check_settings()
+    name, suite, settings = job.name, job.params.suite(job.name), job.params.interpolate
+    dataset_file = job.dataset_file(suite.dataset).resolve()
+    dataset = describe_dataset(dataset_file)
     runs = {run_key(run, dataset.checksum): run for run in job.params.runs(name)}
-    stored = RunFolder(job.runs_folder(name).resolve())
-    check_trained(name, stored, runs)
+    store = Store.default()
+    stored = StoredRuns(store)
+    check_runs(job.runs_file(name), stored, name, runs, environment())
     diverged = frozenset(run_id for run_id in runs if stored.diverged(run_id))
-    if wanted.gauss_examples:
-        check_networks(Store.default(), runs, dataset_path, job.params.interpolate.batch_norm)
-    walker = Walker(Places(dataset_path, Store.default().folder, stored.folder), runs, stored, diverged)
-    request = Request(job.params.interpolate, wanted.gauss_examples, wanted.path_examples)
-    lines = [own_line(key) for key in runs]
-    found, counts = walker.walk(lines, request, name)
-    print(f"interpolate {name}: {counts}")
-    if wanted.lines:
+    if suite.gauss_examples:
+        check_networks(store, runs, dataset_file, settings.batch_norm)
+    evaluator = Evaluator(name, dataset_file, store, runs, diverged)
+    request = LineEvaluation(settings, suite.gauss_examples, suite.path_examples)
+    lines = [own_line(run_id) for run_id in runs]
+    found = evaluator.lines(lines, request)
+    if suite.lines:
         outcomes = outcomes_of(job.training_folder(name) / "runs.csv")
-        own = gather(lines, found, request)
-        share = job.params.measure.plateau_share
-        table = tabulate(name, wanted, tuple(runs.values()), outcomes, own, share)
-        asked = Asked(runs, table, stored.shapes)
-        others = requested(wanted.lines, asked)
-        more, counts = walker.walk(others, request.losses(), f"{name}, others")
-        print(f"interpolate {name}, other lines: {counts}")
-        lines, found = lines + others, found + more
-    settings = job.params.interpolate.batch_norm
-    trajectories = walker.trajectories(settings, name)
-    planes = walker.planes(wanted.planes, settings, name)
-    save_curves(job.curves_file(name), gather(lines, found, request))
+        own = collect_curves(lines, found, request)
+        table = tabulate(name, suite, tuple(runs.values()), outcomes, own, job.params.measure.plateau_share)
+        others = list_requested_lines(suite.lines, SuiteRuns(runs, table, stored.shapes))
+        found += evaluator.lines(others, request.losses_only(), ", other lines")
+        lines += others
+    trajectories = evaluator.trajectories(settings.batch_norm)
+    planes = evaluator.planes(suite.planes, settings.batch_norm)
+    save_curves(job.curves_file(name), collect_curves(lines, found, request))
     save_landscape(job.landscape_file(name), Landscape(planes, trajectories))
 
 

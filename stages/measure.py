@@ -13,28 +13,28 @@ from stages.shared.files import write_json
 from stages.shared.progress import bar
 
 
-def refuse_strangers(job: Job) -> None:
+def refuse_unknown_suites(job: Job) -> None:
     """Refuse artifacts of suites that params.yaml no longer has.
 
-    The stage depends on their folders as wholes, so dvc.lock would depend on what there once was.
+    The stage depends on whole folders, so the digests in dvc.lock would depend on suites of the past.
 
     Args:
         job: The job.
 
     Raises:
-        UserError: If there is one.
+        UserError: If there is such an artifact.
     """
     for folder in (job.curves_file("any").parent, job.training_folder("any").parent):
         for path in sorted(folder.iterdir()) if folder.exists() else ():
             known = path.name.removesuffix(".safetensors") in (job.whole or job.params).suites
-            if not known and not path.name.endswith(".tmp"):  # what a killed stage left is ignored by DVC too
+            if not known and not path.name.endswith(".tmp"):  # DVC ignores the rests of a killed stage too
                 raise UserError(f"{path} is of no suite in the parameters; delete it (rm -r {path}) and run again")
 
 
 def measures(job: Job) -> None:
     """Measure the lines of all suites."""
     settings: Measure = job.params.measure
-    refuse_strangers(job)
+    refuse_unknown_suites(job)
     if not job.params.suites:
         raise UserError(f"{job.data} holds lines of no suite; run one of them first, or without --partial")
     tables, laws, metrics = [], [], {}

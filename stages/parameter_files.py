@@ -1,4 +1,4 @@
-"""Which parameters each stage reads, and the files in data/inputs/parameters by which it depends on their values."""
+"""The parameters that each stage reads, and the files in data/inputs/parameters that hold their values for DVC."""
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "download": ("datasets.{dataset}",),
@@ -25,12 +25,12 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "plot": ("measure", "plot", "suites"),
     "report": ("claims", "measure", "plot", "suites"),
 }
-"""For each stage the keys of params.yaml whose change runs it again. A stage whose keys hold `{dataset}` or `{suite}`
-runs once for each of these."""
+"""Keys of params.yaml, by the stage that a change of them runs again. A stage whose keys contain `{dataset}` or
+`{suite}` runs once for each dataset or suite."""
 
 
 def keys_by_file(values: dict) -> dict[str, list[str]]:
-    """Return which keys of params.yaml each file of parameters holds.
+    """Return the keys of params.yaml that each file of parameters holds.
 
     Args:
         values: The parameters as plain values.
@@ -52,13 +52,13 @@ def keys_by_file(values: dict) -> dict[str, list[str]]:
 
 
 def parameter_files(values: dict) -> dict[str, dict[str, object]]:
-    """Return what each file of parameters holds, by the file's name in data/inputs.
+    """Return the content of each file of parameters, by its name in data/inputs.
 
     Args:
         values: The parameters as plain values.
 
     Returns:
-        For each file the value of each key. Mappings keep their order: rows, and the points of a plane, follow it.
+        Values by key, for each file. Mappings keep their order, which rows and the points of a plane follow.
     """
     return {file: {key: _value(values, key) for key in keys} for file, keys in keys_by_file(values).items()}
 

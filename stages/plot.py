@@ -1,4 +1,4 @@
-"""Stage `plot`: reports/measures.csv and data/curves/ -> reports/{figures,svg,tables}/, rebuilt as a whole."""
+"""Stage `plot`: reports/measures.csv and data/{curves,landscapes,theory}/ -> reports/{figures,svg,tables}/."""
 
 import hashlib
 import json
@@ -12,19 +12,19 @@ from stages.config.params import Theory
 from stages.shared.environment import identity, version_of
 from stages.shared.errors import UserError
 from stages.shared.files import digest_file, replacing, write_bytes
-from stages.shared.progress import bar
 from stages.shared.source_files import local_imports
 from stages.shared.store import Store
-from stages.workers import local, server
+from stages.workers.fill import fill
+from stages.workers.task import Task
 
 ROOT = Path(__file__).resolve().parents[1]
 DRAWING, RENDERING = Path("stages/figures/drawing.py"), Path("stages/figures/style.py")
-PACKAGES = ("matplotlib", "seaborn", "pandas", "scikit-learn", "pillow", "contourpy", "kiwisolver")
-"""Packages that draw, beside those that `stages.shared.environment` names; the only font comes with Matplotlib."""
+PACKAGES = ("matplotlib", "seaborn", "pandas", "scikit-learn", "pillow", "contourpy", "kiwisolver", "tabulate")
+"""Packages that draw, beside those of `stages.shared.environment`; the only font comes with Matplotlib."""
 
 
 def plot(job: Job) -> None:
-    """Rebuild every figure and table that `plot` in params.yaml names, drawing those whose inputs have changed.
+    """Write the figures and tables that `plot` in params.yaml names, drawing those that the store lacks.
 
     Args:
         job: The job.
@@ -32,14 +32,14 @@ def plot(job: Job) -> None:
     wanted = {key: item_of(key) for key in job.params.plot}
     store = Store.default()
     keys = {key: figure_key(job, key) for key in wanted}
-    missing = [key for key in wanted if not store.has("figures", keys[key])]
-    with bar("plot", "figure", len(wanted), len(wanted) - len(missing)) as progress:
-        if missing:
-            server.start("stages.figures.drawing")  # while this process imports the same
-            from stages.figures.drawing import draw_task
 
-            for done in local.run_tasks(draw_task, [(job, key, store.folder, keys[key]) for key in missing]):
-                progress.update(done)
+    def plan(missing: list[int]) -> list[Task]:
+        from stages.figures.drawing import draw_task  # imports Matplotlib and seaborn, which take a second
+
+        chosen = [list(keys.items())[position] for position in missing]
+        return [Task(draw_task, (job, key, identity)) for key, identity in chosen]
+
+    drawn = fill(store, {"figures": list(keys.values())}, plan, "plot", "figure", "stages.figures.drawing")["figures"]
     with (
         replacing(job.reports / "figures") as figures,
         replacing(job.reports / "svg") as vectors,
@@ -56,21 +56,21 @@ def plot(job: Job) -> None:
                 every = f"one alpha in {about['step']}, to stay small; the curves hold all"
                 print(f"\nplot: {about['stem']}.csv holds {every}")
     numbers = [sum(base.startswith(kind) for base in wanted.values()) for kind in ("figure", "table")]
-    print(f"plot: {numbers[0]} figures, {numbers[1]} tables in {job.reports}; {len(missing)} drawn, the others reused")
+    print(f"plot: {numbers[0]} figures, {numbers[1]} tables in {job.reports}; {len(drawn)} drawn, the others reused")
 
 
 def figure_key(job: Job, key: str) -> str:
-    """Return the identity of a figure or table.
+    """Return the key of the files of a figure or table in the store.
 
-    It holds the source of the drawing code, the versions of the packages that draw, the files and rows that the figure
-    is made from, and the parameters of its suites with the order of their keys.
+    It depends on the source of the drawing code, the versions of the packages that draw, the files and rows that the
+    figure is made from, and the parameters of its suites with the order of their keys.
 
     Args:
         job: The job.
         key: The key of `plot` in the parameters.
 
     Returns:
-        The key of its files in the store.
+        The key.
 
     Raises:
         UserError: If a file is missing.
@@ -99,7 +99,7 @@ def figure_key(job: Job, key: str) -> str:
 
 @lru_cache(maxsize=256)
 def _rows(path: Path, digest: str, pooled: tuple[str, ...]) -> str:
-    """Return a digest of the rows of some suites, whose name is in the first column, and of the header."""
+    """Return a digest of the header and of the rows of some suites, whose name is in the first column."""
     with path.open("rb") as file:
         header, *rows = file
     chosen = [row for row in rows if row.partition(b",")[0].decode() in pooled]
@@ -108,13 +108,13 @@ def _rows(path: Path, digest: str, pooled: tuple[str, ...]) -> str:
 
 @cache
 def drawing_source(name: str) -> str:
-    """Return a digest of the source of all modules that draw a figure or make a table.
+    """Return a digest of the source of all modules that make a figure or table.
 
     Args:
         name: The figure or table, such as `figure_05`.
 
     Returns:
-        The digest of the module that declares it, of all that this imports, and of what turns a drawing into files.
+        The digest of the module that declares it, of all that this module imports, and of the rendering code.
     """
     digest = hashlib.sha256()
     for file in sorted({DRAWING} | local_imports(ROOT, {RENDERING, declared_items()[name].file})):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.claims.finding import ENOUGH, MOST, RARE
+from stages.claims.judgements import ENOUGH_RUNS, NEARLY_ALL, RARE
 from stages.claims.registry import claims as all_claims
 from stages.command import main
 from stages.config import OWN_LINE, Params
@@ -13,7 +13,7 @@ from stages.config.declared import declared_items, item_of
 from stages.config.job import Job
 from stages.figures.registry import item as declared_item
 from stages.reporting import page
-from stages.reporting.beyond import beyond
+from stages.reporting.measure_summary import summarise_measures
 from stages.results.results import Results
 from stages.shared.csv_files import read_csv
 from stages.shared.files import write_bytes, write_json
@@ -52,7 +52,7 @@ def report(job: Job) -> None:
         ],
         "unfinished": [{"name": name, "command": command(job.pipeline, name)} for name in job.unfinished],
         "explanation": explanation(job.params),
-        "beyond": beyond(measures, {name: suite.tolerance for name, suite in job.params.suites.items()}),
+        "measures": summarise_measures(measures, {name: suite.tolerance for name, suite in job.params.suites.items()}),
         "figures": [item for item in items if item["named"] and item["name"].startswith("Figure")],
         "tables": [item for item in items if item["named"] and item["name"].startswith("Table")],
         "unnamed": [item["name"] for item in items if not item["named"]],
@@ -64,7 +64,7 @@ def report(job: Job) -> None:
 
 
 def command(pipeline: Path, suite: str | None = None) -> str:
-    """Return what to type for all of a pipeline, or for the lines of one suite."""
+    """Return the command that runs all of a pipeline, or the lines of one suite."""
     default = pipeline == Path("dvc.yaml")
     if suite is None:
         return "dvc repro" if default else f"dvc repro {pipeline}"
@@ -72,20 +72,20 @@ def command(pipeline: Path, suite: str | None = None) -> str:
 
 
 def _lacks(job: Job, suites: Sequence[str]) -> str:
-    """Say what is to be run before something can be had."""
+    """Name the suites or the stage that must run before a claim, figure or table of some suites can be made."""
     return ", ".join(name for name in suites if name in job.unfinished) or "stage simulate"
 
 
 def explanation(params: Params) -> str:
-    """Say how verdicts are made."""
+    """Explain how verdicts are made."""
     return (
-        f"Ours are of admitted lines, with {100 * params.measure.confidence:g} % intervals in brackets: Wilson's of "
+        f"Ours are over converged runs, with {100 * params.measure.confidence:g} % intervals in brackets: Wilson's of "
         "proportions, Newcombe's of their differences, bootstrap intervals of the rest. A claim that something never "
-        f"happens holds if it did not, in so many lines that its proportion is below {RARE:g}; one that nearly all do "
-        f"something, if at least {MOST:g} do; one of a difference, if its interval is on the claimed side of none. It "
-        "does not hold if the interval is on the other side, or includes none with "
-        f"{ENOUGH} runs or more on each side; else there are not enough runs to say. Where the paper's number is a sum "
-        "over the cells of its tables, the sum is ours. Figures from 30 on and table 8 are not in the paper."
+        f"happens holds if it did not, in so many lines that its proportion is below {RARE:g}; a claim that nearly all "
+        f"lines do something holds if at least {NEARLY_ALL:g} do; a claim of a difference holds if its interval is on "
+        "the claimed side of zero. It does not hold if the interval is on the other side, or includes zero with "
+        f"{ENOUGH_RUNS} runs or more in each group; else there are not enough runs to say. Where the paper's number is "
+        "a sum over the cells of its tables, the sum is ours. Figures from 30 on and table 8 are not in the paper."
     )
 
 
@@ -94,7 +94,7 @@ def _plain(claim) -> dict:
 
 
 def _numbers(entry: dict) -> dict:
-    """Return an entry for claims.json: numbers in few digits, none for what is not finite."""
+    """Return an entry for claims.json: numbers to six digits, None for those that are not finite."""
     kept = {name: value for name, value in entry.items() if name != "name"}
     for name in ("effect", "low", "high"):
         kept[name] = None if kept[name] != kept[name] else float(f"{kept[name]:.6g}")
@@ -102,14 +102,14 @@ def _numbers(entry: dict) -> dict:
 
 
 def _listed(params: Params, kind: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the keys of `plot` of a kind, and those of the paper that it does not name, by number."""
+    """Return the keys of `plot` of a kind with their suites, and the items that it does not name, by number."""
     mine = {key: suites for key, suites in params.plot.items() if key.startswith(kind)}
     missing = {name: () for name in declared_items() if name.startswith(kind) and name not in set(map(item_of, mine))}
     return sorted((mine | missing).items())
 
 
 def _item(job: Job, key: str, suites: tuple[str, ...], measures: pd.DataFrame, judged: list[dict]) -> dict:
-    """Return what the pages say of a figure or table."""
+    """Return what the pages show of a figure or table."""
     declared = declared_item(item_of(key))
     base = declared.name
     drawn = key in job.params.plot
@@ -127,11 +127,11 @@ def _item(job: Job, key: str, suites: tuple[str, ...], measures: pd.DataFrame, j
 
 
 def _counts(measures: pd.DataFrame, suites: tuple[str, ...]) -> str:
-    """Say how many lines of some suites are not monotone."""
+    """Count the own lines of some suites that are not monotone, in words."""
     rows = measures[measures["suite"].isin(suites) & (measures["line"] == OWN_LINE)].drop_duplicates("run_id")
     rows = rows[(rows["status"] == "converged") & rows["monotonic"].notna()]
     risen = int((~rows["monotonic"].astype(bool)).sum())
-    return f"on {', '.join(suites)}: {risen} of {len(rows)} own lines of admitted runs are not monotone"
+    return f"on {', '.join(suites)}: {risen} of {len(rows)} own lines of converged runs are not monotone"
 
 
 if __name__ == "__main__":

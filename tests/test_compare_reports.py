@@ -46,7 +46,11 @@ def test_each_value_counts_also_one_that_is_missing(column, values):
 
 
 def test_rows_and_columns_that_are_missing_are_named():
-    assert list(compare_tables("one", TABLE, TABLE[:2], {}, 0)) == ["one: 3 rows, now 2"]
+    assert list(compare_tables("one", TABLE, TABLE[:2], {}, 0)) == [
+        "one: 3 rows, now 2, 1 of the first are not among them"
+    ]
+    more = pd.concat([TABLE, TABLE[:1].assign(loss=3.0)])
+    assert list(compare_tables("one", TABLE, more, {}, 0)) == ["one: 3 rows, now 4, all of the first among them"]
     assert list(compare_tables("one", TABLE, TABLE.drop(columns="loss"), {}, 0)) == ["one: no column loss"]
 
 

@@ -19,7 +19,7 @@ from stages.shared.seeds import derive
 from stages.shared.store import Store
 from stages.train_grid import train_grid
 from stages.training.keys import evaluation_key, run_key
-from stages.training.run_files import RunFolder
+from stages.training.stored_runs import StoredRuns
 
 PARAMS = (
     HEADER
@@ -73,7 +73,7 @@ def runs(root):
 def test_a_run_loaded_back_has_bit_identical_losses(project):
     dataset, configured = runs(project)
     store = Store(project / ".cells")
-    folder = RunFolder(project / "data/runs/residual")
+    folder = StoredRuns(Store(project / ".cells"))
     settings = job(project).params.interpolate.batch_norm
     for run_id, run in configured.items():
         theta = torch.from_numpy(folder.weights(run_id, "final"))[None]
@@ -85,7 +85,7 @@ def test_a_run_loaded_back_has_bit_identical_losses(project):
 def test_fresh_lines_lead_from_initialisations_of_the_right_kind_to_the_end_of_a_run(project):
     dataset, configured = runs(project)
     curves = load_curves(project / "data/curves/residual.safetensors")
-    folder = RunFolder(project / "data/runs/residual")
+    folder = StoredRuns(Store(project / ".cells"))
     settings = job(project).params.interpolate.batch_norm
     fresh = [row for row, line in enumerate(curves.lines) if line != "initial_to_final"]
     assert fresh

@@ -48,4 +48,4 @@ def test_a_key_of_plot_may_have_an_ending():
 
 def test_claims_are_known():
     assert of_theory(declared_claims()["noisy_quadratic"])
-    assert not of_theory(declared_claims()["batch_norm"])
+    assert not of_theory(declared_claims()["batch_norm_breaks_monotonicity"])

@@ -12,7 +12,15 @@ import safetensors.numpy
 
 from stages.shared.csv_files import read_csv, write_csv
 from stages.shared.errors import UserError
-from stages.shared.files import digest_arrays, read_about, read_arrays, replacing, write_arrays, write_bytes, write_json
+from stages.shared.files import (
+    digest_arrays,
+    read_arrays,
+    read_header,
+    replacing,
+    write_arrays,
+    write_bytes,
+    write_json,
+)
 
 PROJECT = Path(__file__).resolve().parents[1]
 WRITE = """
@@ -183,7 +191,7 @@ def test_arrays_are_read_as_they_were_written(tmp_path):
         np.testing.assert_array_equal(found[name], array)
         assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
     assert about["about"] == "this"
-    assert read_about(tmp_path / "a") == about
+    assert read_header(tmp_path / "a") == about
 
 
 def test_an_array_without_dimensions_keeps_its_shape(tmp_path):
@@ -243,7 +251,7 @@ def test_a_changed_number_is_found_unless_unverified(written):
 @pytest.mark.parametrize("size", [0, 7, 50, -1])
 def test_a_truncated_file_is_found(written, size):
     written.write_bytes(written.read_bytes()[:size])
-    for read in (read_arrays, read_about):
+    for read in (read_arrays, read_header):
         with pytest.raises(UserError, match=r"a\.safetensors is damaged .* delete it and run") as caught:
             read(written)
         assert "\n" not in str(caught.value)
@@ -275,7 +283,7 @@ def test_a_file_of_something_else_is_refused(tmp_path, metadata):
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
-    for read in (read_arrays, read_about):
+    for read in (read_arrays, read_header):
         with pytest.raises(UserError, match=r"none is missing; run the stage that makes it"):
             read(tmp_path / "none")
         with pytest.raises(UserError, match=f"cannot read {tmp_path}: "):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_stages import job, run_all
+from stage_functions import job, run_all
 
 from stages.shared.csv_files import read_csv
 from stages.shared.errors import UserError

@@ -15,9 +15,10 @@ from stages.lines.landscape import load_landscape
 from stages.measure import measures
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.shared.csv_files import read_csv
+from stages.shared.store import Store
 from stages.train_grid import train_grid
 from stages.training.keys import run_key
-from stages.training.run_files import RunFolder
+from stages.training.stored_runs import StoredRuns
 
 PARAMS = (
     HEADER
@@ -112,7 +113,7 @@ def test_every_line_asked_for_is_there_and_those_of_diverged_runs_are_rows_witho
 def test_the_ends_of_lines_have_the_losses_of_their_points(project):
     dataset = load_dataset(project / "data/datasets/digits.safetensors")
     runs = {run_key(run, dataset.checksum): run for run in job(project).params.runs("landscape")}
-    stored, settings = RunFolder(project / "data/runs/landscape"), job(project).params.interpolate.batch_norm
+    stored, settings = StoredRuns(Store(project / ".cells")), job(project).params.interpolate.batch_norm
     points = {"initials": ("initial",) * 2, "crossed": ("initial", "final"), "finals": ("final",) * 2}
     points |= dict.fromkeys(("by_weights", "by_activations"), ("final", "final"))
     points |= dict.fromkeys(("permuted_initial", "permuted_final"), ("initial", "final"))

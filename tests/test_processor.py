@@ -46,7 +46,7 @@ import stages
 import numpy as np
 import scipy.linalg
 import torch
-from stages.training.root import square_root
+from stages.training.square_root import square_root
 
 source = np.random.default_rng(0)
 numbers, positive = source.standard_normal(10_007), source.uniform(0.01, 9, 10_007)

@@ -17,12 +17,22 @@ from stages.claims.registry import claims
 from stages.config.job import Job
 from stages.figures.registry import figures, tables
 from stages.lines.curves import save_curves
+from stages.measures.registry import declared_measures
 from stages.report import report
-from stages.reporting.beyond import MEASURES
 from stages.shared.csv_files import read_csv, write_csv
 from stages.theory import noisy_quadratic
 
-CLASSIFIERS = ("small_rates", "large_rates", "adaptive", "batch_norm", "far", "long", "short", "power_law", "accuracy")
+CLASSIFIERS = (
+    "small_learning_rates_are_monotone",
+    "large_learning_rates_break_monotonicity",
+    "adaptive_optimizers_break_monotonicity",
+    "batch_norm_breaks_monotonicity",
+    "distance_predicts_failure",
+    "gauss_length_predicts_failure",
+    "short_paths_are_monotone",
+    "power_law",
+    "accuracy_does_not_differ",
+)
 
 
 @pytest.fixture
@@ -35,9 +45,10 @@ def job(tmp_path):
     job = Job(params, None, tmp_path / "data", tmp_path / "reports")
     save_curves(job.curves_file("classifiers"), made.curves["classifiers"])
     write_csv(
-        job.reports / "measures.csv", made.measures.assign(**dict.fromkeys(set(MEASURES) - set(made.measures), 0.5))
+        job.reports / "measures.csv",
+        made.measures.assign(**dict.fromkeys(set(declared_measures()) - set(made.measures), 0.5)),
     )
-    lines = noisy_quadratic.simulate(dimension=5, learning_rates=(0.1,), steps=10, samples=20, seed=0)
+    lines = noisy_quadratic.simulate_lines(dimension=5, learning_rates=(0.1,), steps=10, samples=20, seed=0)
     write_csv(job.theory_file("noisy_quadratic"), lines)
     write_csv(job.theory_file("two_layer_linear"), lines.head(0))
     (job.reports / "tables").mkdir()
@@ -123,9 +134,10 @@ def test_every_figure_and_table_is_described():
 
 def test_every_measure_beyond_the_paper_has_a_line(job):
     report(job)
+    beyond = [name for name, measure in declared_measures().items() if measure.summarised]
     for name in ("README.md", "index.html"):
         page = (job.reports / name).read_text()
-        assert all(page.count(f"`{column}`") + page.count(f"<code>{column}</code>") == 1 for column in MEASURES)
+        assert all(page.count(f"`{column}`") + page.count(f"<code>{column}</code>") == 1 for column in beyond)
 
 
 def test_each_figure_tells_what_ours_shows(job):
@@ -135,7 +147,7 @@ def test_each_figure_tells_what_ours_shows(job):
     risen = sum(str(value) == "False" for value in kept["monotonic"])
     page = (job.reports / "README.md").read_text()
     part = page.split("### Figure 5")[1].split("###")[0]
-    assert f"Ours, on classifiers: {risen} of {len(kept)} own lines of admitted runs are not monotone" in part
-    for name in ("far", "long", "short"):
+    assert f"Ours, on classifiers: {risen} of {len(kept)} own lines of converged runs are not monotone" in part
+    for name in ("distance_predicts_failure", "gauss_length_predicts_failure", "short_paths_are_monotone"):
         found = json.loads((job.reports / "claims.json").read_text())[name]
         assert f"- {found['statement']} **{found['verdict'].capitalize()}**: {found['ours']}." in part

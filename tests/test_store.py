@@ -19,7 +19,7 @@ def store(tmp_path):
 def test_what_is_put_is_got(store):
     arrays, about = store.get("runs", "abcdef")
     np.testing.assert_array_equal(arrays["a"], ARRAYS["a"])
-    assert about["note"] == store.about("runs", "abcdef")["note"] == "mine"
+    assert about["note"] == store.header("runs", "abcdef")["note"] == "mine"
     assert store.has("runs", "abcdef")
 
 

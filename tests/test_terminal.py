@@ -19,9 +19,11 @@ def test_without_pytorch_the_remedy_is_named():
 PRINTS = {
     "a program": r"from stages.shared.terminal import escape_unprintable; escape_unprintable(); print('ä\u2026\udcff')",
     "a worker": r"""
-from stages.workers.local import run_tasks
+from functools import partial
+
+from stages.workers.processes import run_calls
 if __name__ == "__main__":
-    list(run_tasks(print, [('ä\u2026\udcff',)]))
+    list(run_calls([partial(print, 'ä\u2026\udcff')]))
 """,
 }
 

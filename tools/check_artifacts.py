@@ -16,7 +16,7 @@ from dvc.exceptions import DvcException
 
 from stages.config import load
 from stages.shared.errors import UserError
-from tools.artifacts import claims, digests, imports, lock, pictures, tables, tracked
+from tools.artifacts import claims, digests, lock, pictures, tables, tracked
 from tools.artifacts.pipeline import Pipeline, read
 
 DEFAULT, BESIDE = Path("dvc.yaml"), (Path("paper/dvc.yaml"), Path("mine/dvc.yaml"))
@@ -41,7 +41,6 @@ def check(root: Path, files: list[Path]) -> Iterator[str]:
     yield from lock.stale(pipelines)
     for pipeline in pipelines:
         yield from lock.orphans(pipeline)
-        yield from imports.uncovered(root, pipeline)
         yield from digests.stale(root, pipeline, load(root / pipeline.option("params", "params.yaml")))
         if pipeline.file == DEFAULT:
             yield from lock.missing(pipeline)

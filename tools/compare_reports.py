@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -75,10 +76,12 @@ def compare_tables(
     if missing:
         yield f"{name}: no column {', '.join(missing)}"
         kept = {column: now for column, now in kept.items() if now in new}
-    if len(old) != len(new):
-        yield f"{name}: {len(old)} rows, now {len(new)}"
-        return
     first, second = old[list(kept)], new[list(kept.values())].set_axis(list(kept), axis=1)
+    if len(old) != len(new):
+        lost = _spelled_rows(first) - _spelled_rows(second)
+        missing_rows = f", {lost.total()} of the first are not among them" if lost else ", all of the first among them"
+        yield f"{name}: {len(old)} rows, now {len(new)}{missing_rows}"
+        return
     if len(list(_different(first, second, tolerance))):
         first, second = _sorted(first), _sorted(second)
     yield from (f"{name}: {line}" for line in _different(first, second, tolerance))
@@ -131,6 +134,12 @@ def _sorted(table: pd.DataFrame) -> pd.DataFrame:
     keys = [*exact, *(column for column in table if column not in exact)]
     spelled = pd.DataFrame({key: table[key] if key not in exact else table[key].astype(str) for key in keys})
     return table.loc[spelled.sort_values(keys, kind="stable").index].reset_index(drop=True)
+
+
+def _spelled_rows(table: pd.DataFrame) -> Counter:
+    """Count the rows of a table, each as text; a whole number is spelled like the same number as a float."""
+    numbers = table.select_dtypes("number").columns
+    return Counter(map(tuple, table.astype(dict.fromkeys(numbers, float)).astype(str).to_numpy()))
 
 
 def _different(old: pd.DataFrame, new: pd.DataFrame, tolerance: float) -> Iterator[str]:

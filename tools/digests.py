@@ -20,32 +20,34 @@ import stages  # noqa: F401 (before NumPy, whose kernels it chooses)
 import numpy as np
 import torch
 
-from stages.config import BatchNormStatistics, DigitsSource, Refinement, Run
-from stages.config.params import EsperantoSource
+from stages.config import BatchNormStatistics, Refinement, Run
 from stages.datasets.dataset import Dataset, load_dataset
+from stages.datasets.sources.images import DigitsSource
+from stages.datasets.sources.texts import EsperantoSource
 from stages.datasets.splits import save_dataset
 from stages.download import load_source
-from stages.lines import request, sweep
-from stages.lines.line import Endpoint, Exchanged, Matched, Permuted
-from stages.lines.parts import blocks, layers
-from stages.lines.points import Points
+from stages.lines import line_evaluation, sweep
+from stages.lines.endpoint_weights import EndpointWeights
+from stages.lines.layers_and_blocks import group_by_block, group_by_layer
+from stages.lines.line import Endpoint, ParameterExchange, RandomPermutation, UnitMatching
 from stages.measures.projection import basis, progress
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.networks.factory import one_thread
 from stages.shared import products
 from stages.shared.environment import environment
-from stages.shared.files import write_arrays, write_json
+from stages.shared.files import write_json
+from stages.shared.store import Store
 from stages.training import keys
-from stages.training.run_files import RunFolder
-from stages.training.stack import Trained, train
-from stages.training.trained_arrays import to_arrays
+from stages.training.stored_runs import StoredRuns
+from stages.training.trained_run import TrainedRun, to_arrays
+from stages.training.training_loop import train
 
 FILE = Path(__file__).resolve().parents[1] / "tests" / "digests.json"
 VERSIONS = {
     "training": ("stages/training/keys.py", keys.NUMERICS),
     "evaluation": ("stages/training/keys.py", keys.EVALUATION_NUMERICS),
-    "lines": ("stages/lines/request.py", request.NUMERICS),
+    "lines": ("stages/lines/line_evaluation.py", line_evaluation.NUMERICS),
 }
 """For each group of digests the file with its version, and the version."""
 FOLLOWS = {"training": ("training",), "evaluation": ("training", "evaluation"), "lines": tuple(VERSIONS)}
@@ -146,7 +148,7 @@ def _digest(arrays: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _evaluations(trained: Mapping[str, Trained], datasets: Mapping[str, Dataset]) -> Iterator[tuple[str, str]]:
+def _evaluations(trained: Mapping[str, TrainedRun], datasets: Mapping[str, Dataset]) -> Iterator[tuple[str, str]]:
     for name, run in trained.items():
         for how, settings in STATISTICS.items():
             if how == "cumulative" or run.run.batch_norm:
@@ -157,8 +159,8 @@ def _evaluations(trained: Mapping[str, Trained], datasets: Mapping[str, Dataset]
                 yield f"{name}, {how}", _digest(numbers)
 
 
-def _lines(trained: Mapping[str, Trained], datasets: Mapping[str, Dataset]) -> Iterator[tuple[str, str]]:
-    care = sweep.Care(Refinement(levels=1, points=1), repeats=1)
+def _lines(trained: Mapping[str, TrainedRun], datasets: Mapping[str, Dataset]) -> Iterator[tuple[str, str]]:
+    care = sweep.EvaluationOptions(Refinement(levels=1, points=1), repeats=1)
     for name, run in trained.items():
         for how, settings in STATISTICS.items():
             if how == "cumulative" or name == "relu, batch norm":
@@ -166,35 +168,37 @@ def _lines(trained: Mapping[str, Trained], datasets: Mapping[str, Dataset]) -> I
                 task = task_of(run.run, datasets[run.run.dataset], CPU)
                 alphas = torch.linspace(0, 1, 4)
                 with torch.no_grad():
-                    walk = sweep.walk(task, run.initial, run.final, alphas, settings, examples, examples // 2, care)
+                    walk = sweep.sweep_line(
+                        task, run.initial, run.final, alphas, settings, examples, examples // 2, care
+                    )
                 yield f"{name}, {how}", _digest(vars(walk))
 
 
 def _endpoints(
-    trained: Mapping[str, Trained], datasets: Mapping[str, Dataset], folder: Path
+    trained: Mapping[str, TrainedRun], datasets: Mapping[str, Dataset], folder: Path
 ) -> Iterator[tuple[str, str]]:
     """Yield the digest of each kind of endpoint that a line may have, and of the axes of planes and trajectories."""
-    stored = RunFolder(folder / "runs")
+    stored = StoredRuns(Store(folder))
     for name in ("mlp", "mlp of another seed", "resnet"):
-        write_arrays(stored.path(name), *to_arrays(trained[name], {}))
+        stored.store.put("runs", name, *to_arrays(trained[name], {}))
     for name in ("mlp", "resnet"):
         run = trained[name].run
         task = task_of(run, datasets[run.dataset], CPU)
-        points = Points(run, datasets[run.dataset], task, stored)
+        points = EndpointWeights(run, datasets[run.dataset], task, stored)
         layout = initial_parameters(run, datasets[run.dataset].shape, datasets[run.dataset].classes)[1]
-        part = (layers if name == "mlp" else blocks)(layout.named_shapes()).popitem()[1]
+        part = (group_by_layer if name == "mlp" else group_by_block)(layout.named_shapes()).popitem()[1]
         changes = {
             "fresh": Endpoint(name, "fresh_standard_0"),
             "noise": Endpoint(name, "noise_0"),
             "zero": Endpoint(name, "zero"),
-            "permuted": Endpoint(name, "final", Permuted(0)),
-            "exchanged": Endpoint(name, "final", Exchanged(part, "initial")),
+            "permuted": Endpoint(name, "final", RandomPermutation(0)),
+            "exchanged": Endpoint(name, "final", ParameterExchange(part, "initial")),
         }
         if name == "mlp":
             changes["snapshot"] = Endpoint(name, "epoch_1")
             other = "mlp of another seed"
             for by in ("weights", "activations"):
-                changes[f"matched by {by}"] = Endpoint(name, "final", Matched(by, other))
+                changes[f"matched by {by}"] = Endpoint(name, "final", UnitMatching(by, other))
         for kind, endpoint in changes.items():
             yield f"endpoint {kind}, {name}", _digest({"theta": points.weights(endpoint).numpy()})
     first, second = (trained[name] for name in ("mlp", "mlp of another seed"))

@@ -1,4 +1,4 @@
-"""Print the stages as a graph for the README: `dvc dag --md` with the stages of all datasets and suites as one.
+"""Print the graph of stages for docs/architecture.md: `dvc dag --md` with one node for all datasets or suites.
 
 python tools/graph.py
 """

@@ -1,1 +1,1 @@
-"""What the paper says, as functions on the tables: each claim with ours beside the paper's number, and a verdict."""
+"""Claims of the paper, one file a family: each is a function from results to a verdict with our number."""

@@ -12,20 +12,20 @@ Judge = TypeVar("Judge", bound=Callable[[Results], Finding])
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement of the paper, or one of our own, and the function that judges it."""
+    """A statement of the paper, or one of this project, and the function that judges it."""
 
     name: str
     """Its key in `claims` of the parameters."""
     statement: str
-    """What is claimed, in one sentence."""
+    """The claim, in one sentence that stands alone."""
     section: str
-    """Where the paper says it."""
+    """Section, figure, table or theorem of the paper that makes the claim."""
     paper: str
-    """The paper's number, or its words."""
+    """The paper's number, or its words if it gives none."""
     judge: Callable[[Results], Finding]
     """The function that judges it on some results."""
     theory: bool
-    """Whether it is judged by the models of the paper's theory, and by no suite."""
+    """True for a claim about the models of the paper's theory, which is judged without any suite."""
 
 
 CLAIMS: dict[str, Claim] = {}
@@ -39,13 +39,16 @@ def claim(name: str, *, statement: str, section: str, paper: str, theory: bool =
 
     Args:
         name: Its key in `claims` of the parameters.
-        statement: What is claimed, in one sentence.
-        section: Where the paper says it.
-        paper: The paper's number, or its words.
-        theory: Whether it is judged by the models of the paper's theory, and by no suite.
+        statement: The claim, in one sentence that stands alone.
+        section: Section, figure, table or theorem of the paper that makes the claim.
+        paper: The paper's number, or its words if it gives none.
+        theory: True for a claim about the models of the paper's theory, which is judged without any suite.
 
     Returns:
         A decorator that returns the function as it is; a function may judge several claims.
+
+    Raises:
+        ValueError: If a claim of this name has been declared.
     """
 
     def declare(judge: Judge) -> Judge:

@@ -10,7 +10,7 @@ from stages.claims.declare import CLAIMS, Claim
 
 @cache
 def claims() -> dict[str, Claim]:
-    """Return all claims by name, in the order of their declarations."""
+    """Return all claims by name, module by module in the order of their declarations."""
     for module in iter_modules(stages.claims.__path__):
         if module.name != "registry":
             import_module(f"stages.claims.{module.name}")

@@ -1,4 +1,4 @@
-"""Names of figures, tables and claims, which the parameters may use. Known from their declarations, without imports."""
+"""Names of figures, tables and claims that the parameters may use, read from their declarations without imports."""
 
 from functools import cache
 
@@ -9,9 +9,9 @@ from stages.shared.errors import UserError
 @cache
 def declared_items() -> dict[str, Declaration]:
     """Return the declaration of each figure and table, such as `figure_05`, in the order of their numbers."""
-    found = {}
+    found: dict[str, Declaration] = {}
     for kind, digits in (("figure", 2), ("table", 1)):
-        uses = sorted(declarations("figures", kind), key=lambda use: use.arguments[0])
+        uses = sorted(declarations("figures", kind), key=lambda use: int(str(use.arguments[0])))
         found |= {f"{kind}_{use.arguments[0]:0{digits}}": use for use in uses}
     return found
 

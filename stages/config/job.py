@@ -1,4 +1,4 @@
-"""What a stage script is asked to do, and where its files are."""
+"""The job of a stage script: its parameters, and the paths of its files."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,58 +8,58 @@ from stages.config.params import Params
 
 @dataclass(frozen=True)
 class Job:
-    """What a stage script is asked to do."""
+    """The parameters of a stage script and the folders that it reads and writes."""
 
     params: Params
     name: str | None
-    """The suite or dataset asked for; None for a stage over all of them."""
+    """Name of the suite or dataset; None for a stage over all of them."""
     data: Path
     reports: Path
     pipeline: Path = Path("dvc.yaml")
-    """Where the stages are, beside the parameters."""
+    """File of the pipeline, beside the parameters."""
     whole: Params | None = None
-    """All parameters, where `params` is only what can be had of them without running more."""
+    """All parameters, where `params` holds only those whose results exist; else None."""
 
     @property
     def unfinished(self) -> tuple[str, ...]:
-        """Suites of the parameters that are left out, since their lines have not been evaluated."""
+        """Names of the suites that are left out, since their lines have not been evaluated."""
         return tuple(name for name in (self.whole or self.params).suites if name not in self.params.suites)
 
     def finished(self) -> "Job":
-        """Return the same job without what wants more to be run first."""
+        """Return the job without the suites and the theory whose results do not exist yet."""
         done = [name for name in self.params.suites if all(path.exists() for path in self.files_of(name))]
         theory = all(self.theory_file(model).exists() for model in type(self.params.theory).model_fields)
         return replace(self, params=self.params.only(done, theory), whole=self.params)
 
     def files_of(self, suite: str) -> tuple[Path, ...]:
-        """Return what the stages over all suites read of one."""
+        """Return the files of a suite that the stages over all suites read."""
         return self.training_folder(suite) / "runs.csv", self.curves_file(suite), self.landscape_file(suite)
 
     @property
     def inputs_folder(self) -> Path:
-        """Where stage `inputs` says what results depend on beside parameters and this project's code."""
+        """Folder of stage `inputs`, which writes down what results depend on."""
         return self.data / "inputs"
 
     def dataset_file(self, dataset: str) -> Path:
-        """Return where the checked tensors of a dataset are."""
+        """Return the path of a dataset's checked tensors."""
         return self.data / "datasets" / f"{dataset}.safetensors"
 
-    def runs_folder(self, suite: str) -> Path:
-        """Return where the weights of a suite's runs are, a file each."""
-        return self.data / "runs" / suite
+    def runs_file(self, suite: str) -> Path:
+        """Return where the runs of a suite are listed: the digest of each run's weights, which the store has."""
+        return self.data / "runs" / f"{suite}.json"
 
     def training_folder(self, suite: str) -> Path:
-        """Return where the tables of a suite's training are: runs.csv and epochs.csv."""
+        """Return the folder of a suite's tables of training: runs.csv and epochs.csv."""
         return self.data / "training" / suite
 
     def theory_file(self, model: str) -> Path:
-        """Return where the lines of a model of the theory are."""
+        """Return the path of the lines of a model of the theory."""
         return self.data / "theory" / f"{model}.csv"
 
     def curves_file(self, suite: str) -> Path:
-        """Return where the curves of a suite's lines are."""
+        """Return the path of the curves along a suite's lines."""
         return self.data / "curves" / f"{suite}.safetensors"
 
     def landscape_file(self, suite: str) -> Path:
-        """Return where the planes and trajectories of a suite are."""
+        """Return the path of a suite's planes and trajectories."""
         return self.data / "landscapes" / f"{suite}.safetensors"

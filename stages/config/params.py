@@ -3,98 +3,36 @@
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 import yaml
 from pydantic import Field, model_validator
 
 from stages.config.declared import declared_claims, declared_items, item_of, of_theory
+from stages.config.discovery import find_classes
 from stages.config.lines import Lines, Plane, check_lines, check_planes
-from stages.config.run import OF_TEXT, Run
+from stages.config.run import NETWORKS, Run
 from stages.config.schema import Count, Frozen, Name, NonNegative, NonNegativeInt, Positive, Seed, parse
+from stages.config.source import Source
 from stages.config.yaml_reader import read_yaml
 from stages.shared.errors import UserError
 
-SMALLEST_VOCABULARY = 256 + 5
-"""Every byte, and the special tokens."""
-
-
-class DigitsSource(Frozen):
-    """scikit-learn's bundled 1,797 handwritten digits, 8 x 8."""
-
-    source: Literal["digits"]
-    test_fraction: Annotated[float, Field(gt=0, lt=1)]
-    split_seed: Seed
-    image_size: Count | None = None
-    """Pixels of a side after resizing; null for images as they are."""
-    mean: float | None = None
-    std: Positive | None = None
-
-
-class TorchvisionSource(Frozen):
-    """A set that torchvision can load; fetched into `root` unless it lies there or under MLI_DATA_ROOT."""
-
-    source: Literal["mnist", "fashion_mnist", "cifar10", "cifar100"]
-    root: str
-    image_size: Count | None = None
-    """Pixels of a side after resizing; null for images as they are."""
-    mean: tuple[float, ...] | None = None
-    std: tuple[Positive, ...] | None = None
-
-
-class ImageFolderSource(Frozen):
-    """Images of your own in torchvision's ImageFolder layout: one folder a class."""
-
-    source: Literal["image_folder"]
-    train: str
-    test: str
-    image_size: Count
-    """Pixels of a side after resizing."""
-    mean: tuple[float, ...] | None = None
-    std: tuple[Positive, ...] | None = None
-
-
-class _Text(Frozen):
-    """How a text becomes blocks of tokens, and which of them lines are evaluated on."""
-
-    vocabulary: Annotated[int, Field(ge=SMALLEST_VOCABULARY)]
-    """Tokens of the byte-level BPE that is trained on the training part, at most."""
-    block: Annotated[int, Field(ge=8)]
-    """Tokens of an example."""
-    test_fraction: Annotated[float, Field(gt=0, lt=1)]
-    """Of the text, from its end."""
-    evaluation_examples: Count
-    """Blocks of each split that losses are evaluated on; those of the training split are drawn at random."""
-    evaluation_seed: Seed
-    """Of that draw, and of the tokens that are to be predicted in them."""
-
-
-class EsperantoSource(_Text):
-    """Sentences that this project makes itself, from roots, endings and a grammar."""
-
-    source: Literal["esperanto"]
-    sentences: Count
-    seed: Seed
-
-
-class TextSource(_Text):
-    """A UTF-8 text file of your own."""
-
-    source: Literal["text"]
-    file: str
-
-
-Source = Annotated[
-    DigitsSource | TorchvisionSource | ImageFolderSource | EsperantoSource | TextSource, Field(discriminator="source")
-]
+SOURCES = find_classes("stages.datasets.sources", Source)
+if TYPE_CHECKING:
+    AnySource = Source
+else:
+    AnySource = Annotated[Union[SOURCES], Field(discriminator="source")]  # noqa: UP007 (of a tuple)
 
 
 class Alphas(Frozen):
     """The grid of alpha along a line: `points` values from `start` to `stop`, both included."""
 
-    start: float
-    stop: float
-    points: Annotated[int, Field(ge=3)]
+    start: float = 0.0
+    """First value of alpha; 0 is the start of a line."""
+    stop: float = 1.0
+    """Last value of alpha; 1 is the end of a line."""
+    points: Annotated[int, Field(ge=3)] = 50
+    """Number of values."""
 
     @model_validator(mode="after")
     def _increasing(self) -> "Alphas":
@@ -104,52 +42,70 @@ class Alphas(Frozen):
 
 
 class BatchNormStatistics(Frozen):
-    """How batch-norm statistics are re-estimated at each alpha, on the training split in its stored order."""
+    """Estimation of batch-norm statistics at each alpha, from the training split in its stored order."""
 
-    estimate: Literal["cumulative", "momentum", "batch"]
-    batch_size: Annotated[int, Field(ge=2)]
-    momentum: Annotated[float, Field(gt=0, le=1)]
-    examples: Annotated[int, Field(ge=2)] | None
+    estimate: Literal["cumulative", "momentum", "batch"] = "cumulative"
+    """Estimator: the mean over batches, a moving average over them, or each batch's own statistics."""
+    batch_size: Annotated[int, Field(ge=2)] = 2048
+    """Number of examples in a batch; at or above the number of examples the whole split is one batch."""
+    momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Weight of a new batch in the moving average."""
+    examples: Annotated[int, Field(ge=2)] | None = None
+    """Number of training examples that statistics are estimated from; null for all."""
 
 
 class Refinement(Frozen):
-    """Further alphas for a run's own line, around the largest rise of its training loss."""
+    """A finer grid for a run's own line, around the largest rise of its training loss."""
 
-    levels: NonNegativeInt
-    """How often to look more closely, each time around what the time before found."""
-    points: Count
-    """New alphas in each of the intervals on both sides of the rise's start and top."""
+    levels: NonNegativeInt = 2
+    """Number of refinements, each around the largest rise on the grid of the one before."""
+    points: Count = 2
+    """Number of new alphas in each of the intervals on both sides of the rise's start and top."""
 
 
 class Interpolate(Frozen):
-    """Group `interpolate`: how lines are evaluated."""
+    """Group `interpolate`: the evaluation of lines."""
 
-    alphas: Alphas
-    batch_norm: BatchNormStatistics
-    refinement: Refinement
-    repeats: NonNegativeInt
-    """How often to evaluate a run's own line again, where it has batch norm, with its training examples in another
-    order, so with statistics of other batches."""
+    alphas: Alphas = Alphas()
+    """Grid of alpha, for every line."""
+    batch_norm: BatchNormStatistics = BatchNormStatistics()
+    """Statistics of batch norm along a line."""
+    refinement: Refinement = Refinement()
+    """Finer grid around the largest rise of a run's own line."""
+    repeats: NonNegativeInt = 0
+    """Number of further evaluations of the own line of a run with batch norm, each with its training examples in
+    another order, so with statistics of other batches."""
 
 
 class Measure(Frozen):
-    """Group `measure`: how numbers are made from lines."""
+    """Group `measure`: settings of measures and intervals."""
 
-    confidence: Annotated[float, Field(gt=0, lt=1)]
-    bootstrap: Count
-    bootstrap_seed: Seed
-    plateau_share: Annotated[float, Field(gt=0, lt=1)]
-    """Of a line's whole fall: how much of it is left of a plateau."""
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Confidence level of all intervals."""
+    bootstrap: Count = 1000
+    """Number of bootstrap resamples for the intervals of the power law."""
+    bootstrap_seed: Seed = 0
+    """Seed of the resamples."""
+    plateau_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Proportion of a line's whole fall at which its plateau ends."""
+
+
+RATES = (0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 class NoisyQuadratic(Frozen):
-    """The noisy quadratic model: lines between its starts and where noisy gradient descent ends."""
+    """The noisy quadratic model: lines from random starts to the end of noisy gradient descent."""
 
-    dimension: Count
-    learning_rates: Annotated[tuple[Annotated[float, Field(gt=0, lt=2)], ...], Field(min_length=1)]
-    steps: Count
-    samples: Count
-    seed: Seed
+    dimension: Count = 100
+    """Number of parameters theta; the loss is 1/2 theta^T K theta with K = diag(1, 1/2, ..., 1/dimension)."""
+    learning_rates: Annotated[tuple[Annotated[float, Field(gt=0, lt=2)], ...], Field(min_length=1)] = RATES
+    """Learning rates; the model diverges from 2 on."""
+    steps: Count = 1_000_000
+    """Number of training steps; with few, slow coordinates still descend."""
+    samples: Count = 2000
+    """Number of lines for each learning rate."""
+    seed: Seed = 0
+    """Seed of starts and noise."""
 
     @model_validator(mode="after")
     def _once(self) -> "NoisyQuadratic":
@@ -159,18 +115,28 @@ class NoisyQuadratic(Frozen):
 
 
 class TwoLayerLinear(Frozen):
-    """Two-layer linear networks that are trained by gradient descent on teachers that they can match."""
+    """Two-layer linear networks, trained by gradient descent on the outputs of teachers of the same size."""
 
-    instances: Count
-    scales: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=4)]
-    inputs: Count
-    outputs: Count
-    hidden: Count
-    examples: Count
-    steps: Count
-    learning_rate: Positive
-    tolerance: Annotated[float, Field(gt=0, lt=1)]
-    seed: Seed
+    instances: Count = 200
+    """Number of networks for each setting and scale."""
+    scales: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=4)] = (0.01, 0.1, 1.0)
+    """Scales of the initial weights."""
+    inputs: Count = 4
+    """Number of inputs."""
+    outputs: Count = 4
+    """Number of outputs of student and teacher; the other settings have as many as inputs."""
+    hidden: Count = 2
+    """Number of hidden units, at most that of inputs."""
+    examples: Count = 40
+    """Number of training examples, at least that of inputs."""
+    steps: Count = 20_000
+    """Largest number of training steps."""
+    learning_rate: Positive = 0.05
+    """Learning rate; with a large one a step from large weights leaps over the solution."""
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-8
+    """Ratio of loss to initial loss at which a network has converged."""
+    seed: Seed = 0
+    """Seed of teachers, data and initial weights."""
 
     @model_validator(mode="after")
     def _sizes(self) -> "TwoLayerLinear":
@@ -186,45 +152,65 @@ class TwoLayerLinear(Frozen):
 class Theory(Frozen):
     """Group `theory`: the models of appendices A.1 and D.2."""
 
-    noisy_quadratic: NoisyQuadratic
-    two_layer_linear: TwoLayerLinear
+    noisy_quadratic: NoisyQuadratic = NoisyQuadratic()
+    """The model of appendix D.2."""
+    two_layer_linear: TwoLayerLinear = TwoLayerLinear()
+    """The model of appendix A.1: f(x) = V W x, trained by full-batch gradient descent in three settings."""
 
 
 class Suite(Frozen):
-    """A named experiment: a grid of runs, the lines to evaluate on them, the loss that admits a run into tables."""
+    """A named experiment: a grid of runs, the lines to evaluate on them, and the loss at which a run has converged."""
 
     dataset: Name
-    runs: dict[str, object]
+    """Name of one of `datasets`."""
+    runs: dict[str, object] = {}
+    """Keys of a run that all runs of the suite share."""
     grids: dict[Name, dict[str, list]]
+    """Keys of a run with lists of values. The runs of a grid are the product of its lists, those of a suite the runs of
+    all its grids, each once. A key is in `runs` or in a grid, not in both."""
     threshold: Positive
-    tolerance: NonNegative
-    gauss_examples: NonNegativeInt
-    path_examples: NonNegativeInt
-    lines: dict[Name, Lines]
-    planes: dict[Name, Plane]
+    """Largest final training loss at which a run has converged; figures and tables are made from converged runs."""
+    tolerance: NonNegative = 0.0
+    """Smallest min delta that makes a line non-monotone, exclusive."""
+    gauss_examples: NonNegativeInt = 0
+    """Number of training examples that Gauss lengths are averaged over; 0 for no Gauss lengths."""
+    path_examples: NonNegativeInt = 0
+    """Number of training examples whose outputs along a run's own line are kept, for figure 3."""
+    lines: dict[Name, Lines] = {}
+    """Lines beside the runs' own, by a name for figures and tables."""
+    planes: dict[Name, Plane] = {}
+    """Sections of weight space, by a name for figures."""
 
 
 class Params(Frozen):
     """The whole of params.yaml."""
 
-    datasets: dict[Name, Source]
-    interpolate: Interpolate
-    measure: Measure
-    theory: Theory
-    plot: dict[str, tuple[Name, ...]]
-    claims: dict[str, tuple[Name, ...]]
+    datasets: dict[Name, AnySource]
+    """Datasets by name, each made into one file of tensors."""
+    interpolate: Interpolate = Interpolate()
+    """Evaluation of lines, for every suite."""
+    measure: Measure = Measure()
+    """Settings of measures and intervals."""
+    theory: Theory = Theory()
+    """Models of the paper's theory."""
+    plot: dict[str, tuple[Name, ...]] = {}
+    """Suites of each figure and table, which are pooled; none for those of the theory. A name may have an ending of
+    your own, such as `figure_05_mine`."""
+    claims: dict[str, tuple[Name, ...]] = {}
+    """Suites that each claim is tested on; none for those of the theory."""
     suites: Annotated[dict[Name, Suite], Field(min_length=1)]
+    """Experiments by name."""
 
     def runs(self, suite: str) -> tuple[Run, ...]:
         """Return the runs of a suite in the order of its grids, each once."""
         return expand(suite, self.suite(suite))
 
     def only(self, suites: Sequence[str], theory: bool) -> "Params":
-        """Return the parameters without the other suites, and without the figures, tables and claims that want them.
+        """Return the parameters without some suites, and without the figures, tables and claims made from them.
 
         Args:
-            suites: Those that stay.
-            theory: Whether what is made from group `theory` stays.
+            suites: Names of the suites that stay.
+            theory: Whether figures, tables and claims of the theory stay.
         """
 
         def kept(wanted: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
@@ -324,13 +310,13 @@ def expand(name: str, suite: Suite) -> tuple[Run, ...]:
 
 def _check_examples(name: str, suite: Suite, runs: tuple[Run, ...], source: Source) -> None:
     """Refuse language models of images, other networks of text, and Gauss lengths of language models."""
-    of_text = isinstance(source, _Text)
+    of_text = source.of_text
+    language_models = ", ".join(network for network, kind in NETWORKS.items() if kind.of_text)
     for run in runs:
-        if (run.network in OF_TEXT) != of_text:
-            expected = f"one of {', '.join(OF_TEXT)}" if of_text else f"none of {', '.join(OF_TEXT)}"
+        if run.architecture.of_text != of_text:
             raise UserError(
                 f"suites.{name}: got network {run.network} on dataset {run.dataset}, whose source is {source.source}; "
-                f"expected {expected}"
+                f"expected {'one' if of_text else 'none'} of {language_models}"
             )
     for key in ("gauss_examples", "path_examples"):
         if of_text and getattr(suite, key):

@@ -1,10 +1,11 @@
-"""The base of every parameter object: frozen, strictly typed, no unknown keys, errors that name the full key."""
+"""The base class of parameters: frozen and strictly typed, without unknown keys; errors name the full key."""
 
 import json
 from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from stages.shared.errors import UserError
 
@@ -16,6 +17,10 @@ Count = Annotated[int, Field(gt=0)]
 NonNegativeInt = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class TrainingOnly:
+    """Marks a field, by `Annotated`, that changes how a network is trained or initialised, but not its shape."""
 
 
 class Frozen(BaseModel):
@@ -49,7 +54,7 @@ def parse(model: type[Model], values: object, key: str) -> Model:
 
 
 def explain(error: ValidationError, key: str) -> str:
-    """Put the first fault of a validation into one sentence."""
+    """Return the first error of a validation as one sentence."""
     first = error.errors()[0]
     path = [str(part) for part in first["loc"] if part != "[key]"]
     if path[:1] == ["datasets"]:
@@ -57,7 +62,7 @@ def explain(error: ValidationError, key: str) -> str:
     if path[:1] == ["suites"] and path[2:3] == ["lines"]:
         del path[4:5]
     where = ".".join([*([key] if key else []), *path])
-    if first["type"] == "value_error":  # of keys that do not go together: the message begins with one of them
+    if first["type"] == "value_error":  # keys that contradict each other: the message begins with one of them
         return ".".join([*([where] if where else []), first["msg"].removeprefix("Value error, ")])
     where = where or "params.yaml"
     if first["type"] == "union_tag_invalid":
@@ -79,8 +84,8 @@ def explain(error: ValidationError, key: str) -> str:
     return f"{where}: got {shown}, expected {message}{hint}"
 
 
-def _tag(error: dict) -> str:
-    """Return the key that tells the members of a union apart."""
+def _tag(error: ErrorDetails) -> str:
+    """Return the key whose value selects a member of a union."""
     return error["ctx"]["discriminator"].strip("'")
 
 

@@ -1,4 +1,4 @@
-"""Reading of YAML parameter files by the rules that DVC reads them by, so that stages and DVC see the same values.
+"""Reads YAML parameter files by DVC's rules, so that stages and DVC see the same values.
 
 DVC reads params.yaml through ruamel.yaml, which follows YAML 1.2. PyYAML alone follows YAML 1.1, where 010 is eight,
 1e-3 is text and `on` is true. The loader here is PyYAML's, which is ten times as fast, with ruamel.yaml's scalars.
@@ -6,6 +6,7 @@ DVC reads params.yaml through ruamel.yaml, which follows YAML 1.2. PyYAML alone 
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import yaml
 
@@ -18,7 +19,7 @@ PLAIN = {
     yaml.SequenceNode: {f"{TAG}seq"},
     yaml.ScalarNode: {f"{TAG}{kind}" for kind in ("null", "bool", "int", "float", "str")},
 }
-"""For each kind of node the tags of plain values; others are dates, `=`, and what an explicit tag asks for."""
+"""Tags of plain values, by kind of node. Other tags are those of dates, of `=`, and explicit ones."""
 SCALARS = {
     "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
     "float": (
@@ -28,12 +29,12 @@ SCALARS = {
     ),
     "int": (r"[-+]?0b[01_]+|[-+]?0o[0-7_]+|[-+]?[0-9_]+|[-+]?0x[0-9a-fA-F_]+", "-+0123456789"),
 }
-"""For each kind of scalar the regular expression of its spellings and their first characters, as in ruamel.yaml."""
+"""Regular expression and first characters of each kind of scalar, as in ruamel.yaml."""
 RADIX = {"0b": 2, "0o": 8, "0x": 16}
 UNSHARED = re.compile(r"^%|[\x85\u2028\u2029]", re.MULTILINE)
-"""Directives such as %YAML 1.1, which change DVC's rules alone, and line separators of YAML 1.1 alone."""
+"""Directives such as %YAML 1.1, which only DVC obeys, and line separators that only YAML 1.1 has."""
 
-BASE: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Loader(BASE):
@@ -120,7 +121,7 @@ def _number(text: str) -> float:
 
 
 def _constructor(read: Callable[[str], object]) -> Callable[[yaml.SafeLoader, yaml.ScalarNode], object]:
-    """Return what PyYAML calls for a scalar, given the conversion of its text."""
+    """Return a constructor for PyYAML that converts the text of a scalar by a function."""
 
     def construct(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> object:
         try:
@@ -137,4 +138,4 @@ for _kind, (_spellings, _first) in SCALARS.items():
 Loader.add_constructor(f"{TAG}int", _constructor(_integer))
 Loader.add_constructor(f"{TAG}float", _constructor(_number))
 RESOLVER = Loader("")
-"""Says which tag a scalar has without an explicit one."""
+"""Resolves the tag of a scalar without an explicit one."""

@@ -1,1 +1,1 @@
-"""Loading and checking data: every source becomes one set of normalised tensors in one checked file."""
+"""Loading and checking of datasets: each source becomes one file of normalised tensors with a checksum."""

@@ -1,6 +1,7 @@
-"""A dataset as it is used: tensors with splits, normalised once."""
+"""A dataset in memory: normalised tensors of a training and a test split."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from stages.datasets.splits import Evaluation, read_dataset
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset as it is used: tensors in memory, normalised."""
+    """A dataset in memory, normalised."""
 
     name: str
     """Its name in params.yaml."""
@@ -23,11 +24,11 @@ class Dataset:
     test_y: torch.Tensor
     """Classes of the test images, int64, shape (M,); zeros for text."""
     classes: int
-    """Number of classes; of text, of tokens in the vocabulary."""
+    """Number of classes, or for text number of tokens in the vocabulary."""
     checksum: str
     """SHA-256 of the name, the tensors and the number of classes."""
     evaluation: Evaluation | None = None
-    """Of text; None for images."""
+    """How a text is evaluated; None for images."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -40,13 +41,13 @@ def load_dataset(path: Path, verify: bool = True) -> Dataset:
 
     Args:
         path: The file.
-        verify: Whether to hold the tensors to the checksum.
+        verify: Whether to check the tensors against the checksum.
 
     Returns:
         The dataset.
 
     Raises:
-        UserError: If the file is missing, truncated, changed, or no dataset.
+        UserError: If the file is missing, truncated or changed, or holds no dataset.
     """
     arrays, about = read_dataset(path, verify)
     tensors = {name: torch.from_numpy(arrays[name]) for name in ("train_x", "train_y", "test_x", "test_y")}
@@ -54,3 +55,9 @@ def load_dataset(path: Path, verify: bool = True) -> Dataset:
     return Dataset(
         about["dataset"], **tensors, classes=about["classes"], checksum=about["sha256"], evaluation=evaluation
     )
+
+
+@lru_cache(maxsize=2)
+def cached_dataset(path: Path) -> Dataset:
+    """Return a dataset, read once a process and without a look at its checksum, which the stage has checked."""
+    return load_dataset(path, verify=False)

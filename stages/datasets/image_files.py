@@ -1,4 +1,4 @@
-"""Image files in folders of one folder a class: which of them are examples, which are left out, and their pixels."""
+"""Image files of a folder with one subfolder per class: the examples, the files left out, and the pixels."""
 
 import os
 import struct
@@ -17,27 +17,30 @@ ENDINGS = (
     *(".apng", ".avif", ".dib", ".gif", ".ico", ".j2k", ".jfif"),
     *(".jp2", ".jpe", ".pbm", ".pcx", ".pnm", ".qoi", ".tga"),
 )
-"""Endings of the files that are examples: torchvision's, and other formats of still images that Pillow reads."""
-SYSTEM_FILES = ("desktop.ini", "thumbs.db")  # Windows makes them in folders of images
-WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L")  # of Pillow, with more than 8 bits a channel
-DECODING_FAULTS = (  # by Pillow's decoders of damaged files
+"""Suffixes of files that are examples: torchvision's, and other formats of still images that Pillow reads."""
+SYSTEM_FILES = ("desktop.ini", "thumbs.db")
+"""Files that Windows creates in folders of images."""
+WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L")
+"""Pillow's modes with more than 8 bits per channel."""
+DECODING_FAULTS = (
     *(OSError, SyntaxError, ValueError, LookupError, RuntimeError, TypeError, EOFError),
     *(struct.error, Image.DecompressionBombError),
 )
+"""Errors that Pillow's decoders raise for damaged files."""
 
 
-def image_folder(key: str, path: str) -> "torchvision.datasets.DatasetFolder":
-    """Find the examples of a split and their classes; nothing is read yet.
+def find_images(key: str, path: str) -> "torchvision.datasets.DatasetFolder":
+    """Find the examples of a split and their classes, without reading them.
 
     Args:
         key: The key in params.yaml that names the folder, for messages.
-        path: A folder of one folder a class.
+        path: A folder with one subfolder per class.
 
     Returns:
-        Torchvision's folder: `samples` are paths with their classes, in alphabetical order.
+        Torchvision's folder, whose `samples` are paths with their classes, in alphabetical order.
 
     Raises:
-        UserError: If the folder is missing, holds no folder, or one without images.
+        UserError: If the folder is missing, has no subfolder, or one without images.
     """
     try:
         return torchvision.datasets.DatasetFolder(str(Path(path).expanduser()), Image.open, ENDINGS)
@@ -46,15 +49,15 @@ def image_folder(key: str, path: str) -> "torchvision.datasets.DatasetFolder":
         raise UserError(f"{key}: {path} is no folder of one folder of images a class ({reason}); mend it") from error
 
 
-def left_out(folder: "torchvision.datasets.DatasetFolder") -> str:
-    """Describe the files of a folder that are no examples, counted by their endings.
+def describe_skipped_files(folder: "torchvision.datasets.DatasetFolder") -> str:
+    """Describe the files of a folder that are no examples, counted by suffix.
 
     Args:
-        folder: What `image_folder` found.
+        folder: The folder that `find_images` returned.
 
     Returns:
-        A remark such as `left out of data/train: 2 .heic, 1 .txt`; empty where nothing is left out but hidden files
-        and those that an operating system makes.
+        A remark such as `left out of data/train: 2 .heic, 1 .txt`; empty if nothing is left out except hidden files
+        and files that an operating system creates.
     """
     examples = {path for path, _ in folder.samples}
     within: Counter[str] = Counter()
@@ -71,24 +74,25 @@ def left_out(folder: "torchvision.datasets.DatasetFolder") -> str:
 
 
 def _counted(endings: Counter[str]) -> str:
+    """Return counts of suffixes as text, the most frequent first."""
     return ", ".join(
         f"{count} {ending}" for ending, count in sorted(endings.items(), key=lambda item: (-item[1], item[0]))
     )
 
 
 def read_images(paths: list[str], size: int) -> tuple[np.ndarray, int]:
-    """Read images with threads.
+    """Read images in parallel threads.
 
     Args:
         paths: The files.
-        size: Pixels of a side.
+        size: Height and width of the resized images, in pixels.
 
     Returns:
         RGB bytes of shape (N, size, size, 3) in the order of `paths`, and the number of files with several frames, of
         which the first is read.
 
     Raises:
-        UserError: As `read_image`.
+        UserError: If an image cannot be read, or has more than 8 bits per channel.
     """
     pixels_NHWC = np.empty((len(paths), size, size, 3), dtype=np.uint8)
 
@@ -96,7 +100,7 @@ def read_images(paths: list[str], size: int) -> tuple[np.ndarray, int]:
         pixels_NHWC[index], several = read_image(paths[index], size)
         return several
 
-    with ThreadPoolExecutor() as pool:  # Pillow decodes outside the interpreter's lock
+    with ThreadPoolExecutor() as pool:  # Pillow releases the GIL while it decodes
         return pixels_NHWC, sum(pool.map(read, range(len(paths))))
 
 
@@ -105,13 +109,13 @@ def read_image(path: str, size: int) -> tuple[np.ndarray, bool]:
 
     Args:
         path: The file.
-        size: Pixels of a side.
+        size: Height and width of the resized image, in pixels.
 
     Returns:
-        RGB bytes of shape (size, size, 3), and whether the file has more frames than this first one.
+        RGB bytes of shape (size, size, 3), and whether the file has further frames.
 
     Raises:
-        UserError: If it cannot be read, or has more than 8 bits a channel, which Pillow would clip.
+        UserError: If the image cannot be read, or has more than 8 bits per channel, which Pillow would clip.
     """
     try:
         with Image.open(path) as image:

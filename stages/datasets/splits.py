@@ -1,4 +1,4 @@
-"""The file of a dataset: normalised splits with a checksum, written and described without PyTorch."""
+"""The file of a dataset: normalised splits with a checksum, written and read without PyTorch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,22 +6,22 @@ from pathlib import Path
 import numpy as np
 
 from stages.shared.errors import UserError
-from stages.shared.files import read_about, read_arrays, write_arrays
+from stages.shared.files import read_arrays, read_header, write_arrays
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Which blocks of a text losses are evaluated on."""
+    """The blocks of a text on which losses are evaluated."""
 
     examples: int
-    """Of each split, at most."""
+    """Largest number of blocks per split."""
     seed: int
-    """Of the draw of training blocks, and of the tokens that are to be predicted."""
+    """Seed of the choice of training blocks and of the masked tokens."""
 
 
 @dataclass(frozen=True)
 class Splits:
-    """What a source gives, to be written: normalised images and their classes, or blocks of tokens."""
+    """The splits that a source returns: normalised images and their classes, or blocks of tokens."""
 
     train_x: np.ndarray
     """Training images, float32, shape (N, C, H, W); or blocks of tokens, int64, shape (N, tokens)."""
@@ -32,23 +32,23 @@ class Splits:
     test_y: np.ndarray
     """Classes of the test images, shape (M,); zeros for text."""
     classes: int
-    """Number of classes; of text, of tokens in the vocabulary."""
+    """Number of classes, or for text number of tokens in the vocabulary."""
     evaluation: Evaluation | None = None
-    """Of text."""
+    """How a text is evaluated; None for images."""
     tokenizer: bytes = b""
-    """Of text: the tokenizer as the JSON of Hugging Face's library, kept in the file."""
+    """The tokenizer of a text, as JSON of Hugging Face's library; empty for images."""
     remarks: tuple[str, ...] = ()
-    """Lines that stage `download` prints: what of the source's files was not read. No part of the dataset."""
+    """Lines that stage `download` prints about files that were not read; not part of the dataset."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a stage needs to know of a dataset before it computes anything."""
+    """Properties of a dataset that stages need before they compute anything."""
 
     shape: tuple[int, ...]
     """Shape of an example: (C, H, W), or (tokens,)."""
     classes: int
-    """Number of classes; of text, of tokens in the vocabulary."""
+    """Number of classes, or for text number of tokens in the vocabulary."""
     examples: int
     """Number of training examples."""
     checksum: str
@@ -56,12 +56,12 @@ class Description:
 
 
 def save_dataset(path: Path, name: str, splits: Splits) -> str:
-    """Check a dataset and write it; equal datasets are equal bytes.
+    """Check a dataset and write it; equal datasets give files with equal bytes.
 
     Args:
         path: The file.
         name: The dataset's name in params.yaml.
-        splits: What its source gave.
+        splits: The splits from its source.
 
     Returns:
         The checksum.
@@ -87,7 +87,7 @@ def save_dataset(path: Path, name: str, splits: Splits) -> str:
         arrays["tokenizer"] = np.frombuffer(splits.tokenizer, dtype=np.uint8)
         about["evaluation"] = vars(splits.evaluation)
     write_arrays(path, arrays, about)
-    return read_about(path)["sha256"]
+    return read_header(path)["sha256"]
 
 
 def read_dataset(path: Path, verify: bool = True) -> tuple[dict[str, np.ndarray], dict]:
@@ -95,13 +95,13 @@ def read_dataset(path: Path, verify: bool = True) -> tuple[dict[str, np.ndarray]
 
     Args:
         path: The file.
-        verify: Whether to hold the arrays to the checksum.
+        verify: Whether to check the arrays against the checksum.
 
     Returns:
         The arrays by name, and the header.
 
     Raises:
-        UserError: If the file is missing, truncated, changed, or no dataset.
+        UserError: If the file is missing, truncated or changed, or holds no dataset.
     """
     arrays, about = read_arrays(path, verify)
     missing = [name for name in ("train_x", "train_y", "test_x", "test_y") if name not in arrays]
@@ -112,7 +112,7 @@ def read_dataset(path: Path, verify: bool = True) -> tuple[dict[str, np.ndarray]
 
 
 def describe_dataset(path: Path) -> Description:
-    """Describe a dataset whose arrays are what their checksum says.
+    """Read the properties of a dataset, and check its arrays against the checksum.
 
     Args:
         path: The file.
@@ -121,7 +121,7 @@ def describe_dataset(path: Path) -> Description:
         The description.
 
     Raises:
-        UserError: If the file is missing, truncated, changed, or no dataset.
+        UserError: If the file is missing, truncated or changed, or holds no dataset.
     """
     arrays, about = read_dataset(path)
     train_x = arrays["train_x"]
@@ -129,6 +129,7 @@ def describe_dataset(path: Path) -> Description:
 
 
 def _check_split(name: str, split: str, x: np.ndarray, y: np.ndarray, classes: int) -> None:
+    """Raise a UserError if images or classes of a split have wrong shapes or values."""
     if x.ndim != 4 or y.shape != (len(x),) or not x.size:
         raise UserError(
             f"datasets.{name}: got {split} images of shape {x.shape} and classes of shape {y.shape}, "
@@ -144,6 +145,7 @@ def _check_split(name: str, split: str, x: np.ndarray, y: np.ndarray, classes: i
 
 
 def _check_blocks(name: str, split: str, x: np.ndarray, y: np.ndarray, classes: int) -> None:
+    """Raise a UserError if the blocks of tokens of a split have a wrong shape or wrong values."""
     if x.ndim != 2 or not x.size or not np.issubdtype(x.dtype, np.integer) or y.shape != (len(x),):
         raise UserError(
             f"datasets.{name}: got {split} blocks of shape {x.shape} and type {x.dtype}, expected (N, tokens) of whole "

@@ -1,9 +1,7 @@
-"""The one place that imports torchvision, beside a torch that it was not built for too.
+"""The one import of torchvision, which also works beside a build of PyTorch that it was not compiled for.
 
-torchvision's compiled operators load only beside the torch of the same build (a processor-only torch with a GPU
-torchvision, say, is another). Without them `import torchvision` fails with "operator torchvision::nms does not exist",
-because it describes `nms` and `qnms` to torch whether they are there or not. Here they are declared before that, as
-names without code: calling them still fails, but data sets need neither. Where the operators load, nothing is declared.
+Without its compiled operators `import torchvision` fails with "operator torchvision::nms does not exist". So operators
+that cannot be loaded are declared first, without code: datasets do not need them, and calling them still fails.
 """
 
 import importlib.util
@@ -13,17 +11,18 @@ from pathlib import Path
 import torch
 
 DESCRIBED = ("nms", "qnms")
+"""Operators that `import torchvision` needs."""
 SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
-def declare_missing() -> list[str]:
-    """Declare those operators that torchvision describes on import but cannot load, and return their names."""
+def declare_missing_operators() -> list[str]:
+    """Declare the operators of `DESCRIBED` that cannot be loaded, and return their names."""
     spec = importlib.util.find_spec("torchvision")  # finds the package without importing it
     folders = spec.submodule_search_locations if spec else []
     for library in [Path(folder, f"_C{suffix}") for folder in folders for suffix in EXTENSION_SUFFIXES]:
         if library.exists():
             try:
-                torch.ops.load_library(str(library))  # what torchvision does first itself; twice is once
+                torch.ops.load_library(str(library))  # as torchvision does itself; loading twice is harmless
             except OSError:
                 continue
     missing = [name for name in DESCRIBED if not hasattr(torch.ops.torchvision, name)]
@@ -32,7 +31,7 @@ def declare_missing() -> list[str]:
     return missing
 
 
-DECLARED = declare_missing()
+DECLARED = declare_missing_operators()
 
 import torchvision  # noqa: E402 (only after its operators are declared)
 

@@ -1,4 +1,4 @@
-"""The examples that a run trains on: all or a random subset, with true or corrupted labels."""
+"""The training examples of a run: all or a random subset, with true or corrupted labels."""
 
 import torch
 
@@ -12,20 +12,18 @@ def training_data(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the images and labels that a run trains on.
 
-    A subset is the first examples of one permutation, put back into stored order: a smaller one lies within a larger
-    one of the same seed, and one of full size is the whole split. Which labels are corrupted, and to what, is decided
-    for each example of the whole split, so an example has the same label in every subset; a larger proportion corrupts
-    what a smaller one does and more.
+    A subset is the first examples of a random permutation, in stored order, so that with one seed a larger subset
+    contains a smaller one. Labels are corrupted for the whole split: an example has the same label in every subset, and
+    a larger proportion corrupts all labels that a smaller one does.
 
     Args:
         dataset: The dataset; nothing in it is changed.
         train_size: Number of examples, drawn without replacement; None for all.
-        label_corruption: Probability with which an example gets a new label, uniform over all classes, so that it may
-            be the old one.
+        label_corruption: Probability that an example gets a new label, uniform over all classes (possibly the old one).
         data_seed: Seed of the subset and of the new labels.
 
     Returns:
-        Images of shape (N, C, H, W) and labels of shape (N,); the dataset's own tensors where nothing is to be done.
+        Images of shape (N, C, H, W) and labels of shape (N,); the dataset's own tensors if nothing changes.
 
     Raises:
         UserError: If the training split has fewer than `train_size` examples.

@@ -1,4 +1,4 @@
-"""Images through torchvision: the sets it knows, and image folders of one's own."""
+"""Image datasets read by torchvision: published ones, and folders of the user's images."""
 
 import http.client
 import os
@@ -9,38 +9,41 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stages.config.params import ImageFolderSource, TorchvisionSource
-from stages.datasets.image_files import image_folder, left_out, read_images
-from stages.datasets.misplaced_files import misplaced_files, right_root
-from stages.datasets.raw_files import DamagedSetError, check_raw_files, label_file, raw_files
+from stages.datasets.image_files import describe_skipped_files, find_images, read_images
+from stages.datasets.misplaced_files import find_complete_root, find_misplaced_files
+from stages.datasets.raw_files import DamagedSetError, check_raw_files, label_file, list_raw_files
+from stages.datasets.resize import resize_images
+from stages.datasets.sources.images import ImageFolderSource, TorchvisionSource
 from stages.datasets.splits import Splits
 from stages.datasets.torchvision_operators import torchvision
 from stages.shared.errors import UserError
 from stages.shared.seeds import generator
 
 ROOT_VARIABLE = "MLI_DATA_ROOT"
-SETS = {  # source: name in torchvision, shape (H, W, C) of an image, number of classes
+SETS = {
     "mnist": ("MNIST", (28, 28, 1), 10),
     "fashion_mnist": ("FashionMNIST", (28, 28, 1), 10),
     "cifar10": ("CIFAR10", (32, 32, 3), 10),
     "cifar100": ("CIFAR100", (32, 32, 3), 100),
 }
+"""Class in torchvision, shape (H, W, C) of an image, and number of classes of each source."""
 DOWNLOAD_FAULTS = (RuntimeError, OSError, EOFError, http.client.HTTPException, tarfile.TarError, zlib.error)
 
 
 def load_torchvision(name: str, source: TorchvisionSource) -> Splits:
-    """Return a set that torchvision knows, from a root that holds it, downloaded if none does.
+    """Return one of torchvision's datasets, which is downloaded if no root holds it.
 
     Args:
         name: The dataset's name in params.yaml, for messages.
-        source: The set, the root to download to, and what to normalise by.
+        source: The dataset, the root to download to, and mean and standard deviation.
 
     Returns:
-        Images of shape (N, 1, 28, 28) or (N, 3, 32, 32), in the order of the set.
+        Images of shape (N, 1, 28, 28) or (N, 3, 32, 32), in the order of the set; of another size if the source has
+        one.
 
     Raises:
-        UserError: If the set can be neither found nor downloaded.
-        DamagedSetError: If a file of it is damaged.
+        UserError: If the dataset can be neither found nor downloaded.
+        DamagedSetError: If one of its files is damaged.
     """
     class_name, shape, classes = SETS[source.source]
     _check_channels(name, source, shape[-1])
@@ -59,27 +62,27 @@ def load_torchvision(name: str, source: TorchvisionSource) -> Splits:
             fault = f"labels from {labels.min()} to {labels.max()}, expected 0 to {classes - 1}"
             raise DamagedSetError(label_file(root, vision_set, train), vision_set, fault)
         arrays += [_normalised(pixels, source), labels]
-    return Splits(*arrays, classes=classes)
+    return resize_images(Splits(*arrays, classes=classes), source.image_size)
 
 
 def load_image_folder(name: str, source: ImageFolderSource) -> Splits:
-    """Return images of one's own, from folders of one folder a class, as RGB of one size.
+    """Return the user's images, from folders with one subfolder per class, as RGB of one size.
 
     Args:
         name: The dataset's name in params.yaml, for messages.
-        source: The two folders, the size of a side, and what to normalise by.
+        source: The two folders, the size of images, and mean and standard deviation.
 
     Returns:
-        Images of shape (N, 3, size, size); classes are numbered in alphabetical order. Training images are in one
-        mixed order, so that the first ones, and each batch, stand for all. Remarks count the files that are left out.
+        Images of shape (N, 3, size, size); classes are numbered in alphabetical order. Training images are shuffled
+        once, so that the first ones are of all classes. Remarks count the files that are left out.
 
     Raises:
-        UserError: If a folder is missing or has a class without images, the two differ in classes, or an image cannot
-            be read.
+        UserError: If a folder is missing or has a class without images, the classes of the two folders differ, or an
+            image cannot be read.
     """
     _check_channels(name, source, 3)
-    train = image_folder(f"datasets.{name}.train", source.train)
-    test = image_folder(f"datasets.{name}.test", source.test)
+    train = find_images(f"datasets.{name}.train", source.train)
+    test = find_images(f"datasets.{name}.test", source.test)
     if train.classes != test.classes:
         only = ", ".join(sorted(set(train.classes) ^ set(test.classes)))
         raise UserError(
@@ -92,7 +95,7 @@ def load_image_folder(name: str, source: ImageFolderSource) -> Splits:
         samples = [folder.samples[index] for index in order]
         pixels, several = read_images([path for path, _ in samples], source.image_size)
         arrays += [_normalised(pixels, source), np.array([label for _, label in samples])]
-        remarks += [left_out(folder)]
+        remarks += [describe_skipped_files(folder)]
         remarks += (
             [f"files of several frames, of which the first is read, in {folder.root}: {several}"] if several else []
         )
@@ -100,37 +103,38 @@ def load_image_folder(name: str, source: ImageFolderSource) -> Splits:
 
 
 def _check_channels(name: str, source: TorchvisionSource | ImageFolderSource, channels: int) -> None:
+    """Raise a UserError unless mean and standard deviation have one number per channel."""
     for key, values in (("mean", source.mean), ("std", source.std)):
         if values is not None and len(values) != channels:
             raise UserError(f"datasets.{name}.{key}: got {len(values)} numbers, expected {channels}, one a channel")
 
 
 def _normalised(pixels_NHWC: np.ndarray, source: TorchvisionSource | ImageFolderSource) -> np.ndarray:
-    """Return bytes as float32 of shape (N, C, H, W): divided by 255, less the mean, over the deviation.
+    """Return bytes as float32 of shape (N, C, H, W): divided by 255, minus the mean, over the standard deviation.
 
-    A channel has 256 values, so each is computed once, in double precision, and looked up.
+    Each of the 256 values of a channel is computed once, in double precision, and looked up.
     """
     count, height, width, channels = pixels_NHWC.shape
     means = source.mean or (0.0,) * channels
     deviations = source.std or (1.0,) * channels
     x_NCHW = np.empty((count, channels, height, width), dtype=np.float32)
     for channel, (mean, deviation) in enumerate(zip(means, deviations, strict=True)):
-        with np.errstate(over="ignore"):  # what is infinite is refused when the dataset is written
+        with np.errstate(over="ignore"):  # infinite values are refused when the dataset is written
             values = ((np.arange(256) / 255 - mean) / deviation).astype(np.float32)
         x_NCHW[:, channel] = values[pixels_NHWC[..., channel]]
     return x_NCHW
 
 
 def _root(name: str, source: TorchvisionSource, vision_set: type) -> Path:
-    """Return the first root that holds every file of the set; download it to the source's own if none does.
+    """Return the first root that holds all files of a dataset; download it to the source's root if none does.
 
     Raises:
-        UserError: If the root of the environment has the set's files in another layout, or the download fails.
+        UserError: If the root that the environment names has the files in another layout, or the download fails.
     """
     own = Path(source.root).expanduser()
     given = os.environ.get(ROOT_VARIABLE)
     for root in [Path(given).expanduser(), own] if given else [own]:
-        if all(file.is_file() for file in raw_files(root, vision_set)):
+        if all(file.is_file() for file in list_raw_files(root, vision_set)):
             return root
     if given:
         _refuse_misplaced(name, Path(given).expanduser(), vision_set)
@@ -141,19 +145,20 @@ def _root(name: str, source: TorchvisionSource, vision_set: type) -> Path:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"datasets.{name}: {source.source} is not in {places} and cannot be downloaded ({reason}); put its files "
-            f"into {raw_files(own, vision_set)[0].parent}, or set {ROOT_VARIABLE} to a folder in torchvision's layout"
+            f"into {list_raw_files(own, vision_set)[0].parent}, or set {ROOT_VARIABLE} to a folder in torchvision's "
+            "layout"
         ) from error
     return own
 
 
 def _refuse_misplaced(name: str, root: Path, vision_set: type) -> None:
-    """Raise a UserError if a root that lacks the set in torchvision's layout has files of it elsewhere."""
-    found = misplaced_files(root, vision_set)
+    """Raise a UserError if a root has files of a dataset, but not all of them in torchvision's layout."""
+    found = find_misplaced_files(root, vision_set)
     if not found:
         return
-    right = right_root(found, vision_set)
+    right = find_complete_root(found, vision_set)
     remedy = f"set it to {right}" if right else "put them there, unpacked, or unset it to download the set"
-    missing = [str(path.relative_to(root)) for path in raw_files(root, vision_set) if not path.is_file()]
+    missing = [str(path.relative_to(root)) for path in list_raw_files(root, vision_set) if not path.is_file()]
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     raise UserError(
         f"datasets.{name}: {ROOT_VARIABLE} is {root}, which has files of {vision_set.__name__} ({found[0]}{more}), but "

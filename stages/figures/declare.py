@@ -18,13 +18,13 @@ class Item:
     name: str
     """Such as `figure_05` or `table_1`; keys of `plot` in the parameters begin with it."""
     slug: str
-    """What the names of its files end with."""
+    """Ending of the names of its files."""
     make: Callable[[Results], Drawing | Table]
     """The function that draws the figure or makes the table."""
     shows: str
-    """What a reader sees, in one sentence."""
+    """One sentence: what a reader sees."""
     paper: str
-    """What the paper finds in its own, in one sentence."""
+    """One sentence: what the paper finds in its own figure or table."""
     claims: tuple[str, ...]
     """Names of the claims that it is evidence for."""
     theory: bool

@@ -1,7 +1,5 @@
 """Drawing one figure or making one table, from files to files: the task of stage `plot`."""
 
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 
@@ -13,19 +11,17 @@ from stages.figures.style import THEME, render
 from stages.results.results import Results
 from stages.shared.csv_files import csv_bytes
 from stages.shared.store import Store
+from stages.workers.task import TaskPaths
 
 
-def draw_task(job: Job, key: str, store: Path, identity: str) -> int:
+def draw_task(paths: TaskPaths, job: Job, key: str, identity: str) -> None:
     """Draw a figure or make a table, and keep its files.
 
     Args:
+        paths: Where the store is.
         job: The job of stage `plot`.
         key: The key of `plot` in the parameters.
-        store: Folder of the run store.
-        identity: What to keep the files under.
-
-    Returns:
-        1, the number of figures or tables.
+        identity: The key under which the store keeps the files.
     """
     declared = item(item_of(key))
     with mpl.rc_context(THEME):
@@ -36,5 +32,4 @@ def draw_task(job: Job, key: str, store: Path, identity: str) -> int:
     else:
         files, about["stem"] = {"csv": csv_bytes(made.data), "md": made.markdown.encode()}, key
     arrays = {ending: np.frombuffer(content, dtype=np.uint8) for ending, content in files.items()}
-    Store(store).put("figures", identity, arrays, about)
-    return 1
+    Store(paths.store).put("figures", identity, arrays, about)

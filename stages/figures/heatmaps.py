@@ -2,21 +2,26 @@
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import SymLogNorm
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from stages.figures.base import ACTIVATIONS, OPTIMIZERS, Drawing, count, explain, optimizers, subject, unit
+from stages.figures.base import Drawing
 from stages.figures.declare import figure
-from stages.figures.style import COLOURS, GREY, canvas, caption, heading, legend, say
-from stages.figures.tables import tally
+from stages.figures.facets import Facets, compose, say
+from stages.figures.style import COLOURS, GREY
+from stages.figures.words import ACTIVATIONS, count, explain, optimizer_name, optimizers, subject, unit
+from stages.results.counts import tally
 from stages.results.results import Results
+from stages.results.rows import converged
 
 MAP = "rocket_r"
-SIZES = {"width": "units of each hidden layer", "depth": "hidden layers"}
+SIZES = ("width", "depth")
+NOT_TRAINED = "0.93"
+NONE_CONVERGED = {"facecolor": (*COLOURS[9], 0.35), "edgecolor": COLOURS[9], "hatch": "////", "lw": 0}
 
 
 @figure(
@@ -24,10 +29,10 @@ SIZES = {"width": "units of each hidden layer", "depth": "hidden layers"}
     "heatmaps",
     shows="Mean min Δ by rate, width and depth.",
     paper="The rate matters, width and depth do not.",
-    claims=("large_rates",),
+    claims=("large_learning_rates_break_monotonicity",),
 )
 def heatmaps(results: Results) -> Drawing:
-    """Figure 25: mean min Delta over all admitted runs of a cell, learning rate by width and by depth.
+    """Figure 25: mean min Delta over all converged runs of a cell, learning rate by width and by depth.
 
     The authors' release averages over non-monotone runs only and shows cells whose runs are all monotone as if none had
     reached the threshold; here the two look different.
@@ -36,41 +41,46 @@ def heatmaps(results: Results) -> Drawing:
         results: The pooled suites.
 
     Returns:
-        A grid of heatmaps: rows are width and depth with and without batch norm, columns optimizers.
+        A heatmap by width and one by depth, with and without batch norm; a row for each optimizer and size.
     """
     rows = results.lines()
     rows = rows[rows["width"].notna()]
-    names = optimizers(rows) or [None]
-    choices = [True, False] if len(set(rows["batch_norm"])) != 1 else [bool(rows["batch_norm"].iloc[0])]
-    grids = {size: _select(rows, size) for size in SIZES}
-    cells = pd.concat(
-        [
-            _cells(chosen, size).assign(fixed=fixed, activation=activation)
-            for size, (chosen, fixed, activation) in grids.items()
-        ]
-    )
-    means = cells["mean_min_delta"].to_numpy(float)
-    norm = _norm(results, means)
-    figure, axes = canvas(2 * len(choices), len(names), width=4.6, height=2.9)
-    for i, (size, on) in enumerate((size, on) for size in SIZES for on in choices):
-        for ax, name in zip(axes[i], names, strict=True):
-            chosen, fixed, activation = grids[size]
-            group = chosen[(chosen["batch_norm"] == on) & (chosen["optimizer"] == name)]
-            panel = cells[(cells["by"] == size) & (cells["batch_norm"] == on) & (cells["optimizer"] == name)]
-            _panel(ax, panel, size, sorted(set(chosen["lr"])), sorted(set(chosen[size])), norm)
-            title = f"{OPTIMIZERS.get(name, name or 'no run')}, {'batch norm' if on else 'no batch norm'}, {activation}"
-            other = f"{fixed} hidden layers" if size == "width" else f"{fixed} units a layer"
-            heading(ax, f"{title}, {other}", count(group))
-    _legends(figure, axes, norm, means, unit(rows))
-    shown = set().union(*(chosen["run_id"] for chosen, _, _ in grids.values()))
+    tables, titles, shown = [], {}, set()
+    for size in SIZES:
+        chosen, fixed, activation = _select(rows, size)
+        other = f"{fixed} hidden layers" if size == "width" else f"{fixed} units"
+        cells = _cells(chosen, size).assign(fixed=fixed, activation=activation)
+        shown |= set(chosen["run_id"])
+        for on in sorted(set(rows["batch_norm"]), reverse=True) or [True]:
+            panel = f"{'batch norm' if on else 'no batch norm'}, by {size} ({activation}, {other})"
+            tables.append(cells[cells["batch_norm"] == on].assign(panel=panel))
+            titles[panel] = count(chosen[chosen["batch_norm"] == on])
+    cells = pd.concat(tables, ignore_index=True)
+    norm = _norm(results, cells["mean_min_delta"].to_numpy(float))
+    facets = Facets(cells, titles, height=3.6, sharex=False, sharey=False)
+    for ax, _, part in facets.parts():
+        ax.grid(visible=False)
+        if part.empty:
+            say(ax, "no network whose hidden layers\nare all equally wide")
+        else:
+            _draw(ax, part, [name for name in optimizers(rows) if name in set(part["optimizer"])], norm)
+    facets.set_axis_labels("learning rate", "optimizer, size")
+    single = bool((cells["converged"] <= 1).all())
+    _add_colour_bar(facets, norm, f"{'min Δ of the one run' if single else 'mean min Δ'}{unit(rows)}")
     unequal = len(results.lines()) - len(rows)
+    what = "A cell holds one converged run" if single else "Mean over all converged runs of a cell, monotone ones too"
     note = (
-        "Mean over all admitted runs of a cell, monotone ones included; in a cell: non-monotone / admitted runs. "
+        f"{what}; in a cell: non-monotone / converged runs. Width: units of each hidden layer; depth: hidden layers. "
         + (f"{unequal} runs without hidden layers of one width have no place here. " if unequal else "")
         + f"{len(rows) - len(shown)} runs of other activations or sizes are not shown. {explain(results)}"
     )
-    caption(figure, f"Mean min Δ by learning rate and size: {subject(rows)}", note)
-    return Drawing(figure, cells.reset_index(drop=True))
+    entries = [
+        Patch(facecolor=ScalarMappable(norm, MAP).to_rgba(0.0), edgecolor=GREY, lw=0.5, label="min Δ = 0"),
+        Patch(**NONE_CONVERGED, label="no converged run"),
+        Patch(facecolor=NOT_TRAINED, edgecolor=GREY, lw=0.5, label="not trained"),
+    ]
+    compose(facets.figure, f"Min Δ by learning rate and size: {subject(rows)}", note, entries)
+    return Drawing(facets.figure, cells)
 
 
 def _select(rows: pd.DataFrame, size: str) -> tuple[pd.DataFrame, str, str]:
@@ -89,10 +99,8 @@ def _select(rows: pd.DataFrame, size: str) -> tuple[pd.DataFrame, str, str]:
 def _cells(rows: pd.DataFrame, size: str) -> pd.DataFrame:
     """Return counts and the mean min Delta of each cell."""
     keys = ["optimizer", "batch_norm", "lr", size]
-    cells = tally(rows, keys)
-    kept = rows[rows["status"] == "converged"].astype({"min_delta": float})
-    means = kept.groupby(keys)["min_delta"].mean().rename("mean_min_delta").reset_index()
-    cells = cells.merge(means.astype({"batch_norm": bool}), on=keys, how="left")
+    means = converged(rows).astype({"min_delta": float}).groupby(keys)["min_delta"].mean().rename("mean_min_delta")
+    cells = tally(rows, keys).merge(means.reset_index().astype({"batch_norm": bool}), on=keys, how="left")
     return cells.rename(columns={size: "size"}).assign(by=size)
 
 
@@ -103,44 +111,29 @@ def _norm(results: Results, means: np.ndarray) -> SymLogNorm:
     return SymLogNorm(threshold, linscale=0.5, vmin=0.0, vmax=max(largest, threshold), base=10)
 
 
-def _panel(ax: Axes, cells: pd.DataFrame, size: str, rates: list, sizes: list, norm: SymLogNorm) -> None:
-    ax.set(xlabel="learning rate", ylabel=SIZES[size])
-    ax.grid(visible=False)
-    if not sizes:
-        say(ax, "no network whose hidden layers\nare all equally wide")
-        return
-    ax.set(xlim=(-0.5, len(rates) - 0.5), ylim=(-0.5, len(sizes) - 0.5))
-    ax.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates], rotation=45, fontsize=8.5)
-    ax.set_yticks(range(len(sizes)), [f"{value:g}" for value in sizes])
-    ax.set_facecolor("0.93")
-    colours = ScalarMappable(norm, MAP)
-    for cell in cells.itertuples():
-        corner = rates.index(cell.lr) - 0.5, sizes.index(cell.size) - 0.5
-        if not cell.admitted:
-            ax.add_patch(Rectangle(corner, 1, 1, **_empty_look()))
-            continue
-        colour = colours.to_rgba(cell.mean_min_delta)
-        ax.add_patch(Rectangle(corner, 1, 1, facecolor=colour, edgecolor="white", lw=0.5))
-        ink = "0.1" if np.dot(colour[:3], (0.299, 0.587, 0.114)) > 0.5 else "white"
-        text = f"{cell.non_monotone}/{cell.admitted}"
-        ax.text(corner[0] + 0.5, corner[1] + 0.5, text, ha="center", va="center", fontsize=8, color=ink)
+def _draw(ax: Axes, cells: pd.DataFrame, names: list[str], norm: SymLogNorm) -> None:
+    """Draw a heatmap: learning rates from left to right; below one another optimizers and, of each, sizes."""
+    texts = [f"{cell.non_monotone}/{cell.converged}" if cell.converged else "" for cell in cells.itertuples()]
+    labels = [f"{optimizer_name(cell.optimizer)}, {cell.size:g}" for cell in cells.itertuples()]
+    places = cells["optimizer"].map(names.index)
+    cells = cells.assign(row=labels, counts=texts).iloc[np.lexsort((-cells["size"], places))]
+    order = {"index": list(dict.fromkeys(cells["row"])), "columns": sorted(set(cells["lr"]))}
+    values, texts, counts = (
+        cells.pivot(index="row", columns="lr", values=name).reindex(**order)
+        for name in ("mean_min_delta", "counts", "converged")
+    )
+    ax.set_facecolor(NOT_TRAINED)
+    look = {"annot_kws": {"fontsize": 8}, "linewidths": 0.5, "cbar": False, "vmin": norm.vmin, "vmax": norm.vmax}
+    sns.heatmap(values.astype(float), annot=texts.fillna("").to_numpy(), fmt="", norm=norm, cmap=MAP, ax=ax, **look)
+    for place in np.argwhere(counts.to_numpy() == 0):
+        ax.add_patch(Rectangle(place[::-1], 1, 1, **NONE_CONVERGED))
+    ax.set_xticks(ax.get_xticks(), [f"{rate:g}" for rate in order["columns"]], rotation=45, fontsize=8.5)
+    ax.set_yticks(ax.get_yticks(), order["index"], rotation=0, fontsize=8.5)
 
 
-def _empty_look() -> dict:
-    return {"facecolor": (*COLOURS[9], 0.35), "edgecolor": COLOURS[9], "hatch": "////", "lw": 0}
-
-
-def _legends(figure: Figure, axes: np.ndarray, norm: SymLogNorm, means: np.ndarray, measured: str) -> None:
-    bar = figure.colorbar(ScalarMappable(norm, MAP), ax=axes, label=f"mean min Δ{measured}", shrink=0.5, pad=0.02)
-    threshold, largest = norm.linthresh, norm.vmax
-    ticks = [10.0**k for k in range(int(np.ceil(np.log10(threshold))), int(np.floor(np.log10(largest))) + 1)]
-    bar.ax.yaxis.set_major_locator(FixedLocator([0, *(ticks or [largest])]))
+def _add_colour_bar(facets: Facets, norm: SymLogNorm, label: str) -> None:
+    bar = facets.figure.colorbar(ScalarMappable(norm, MAP), ax=facets.axes, label=label, shrink=0.6, pad=0.02)
+    ticks = [10.0**k for k in range(int(np.ceil(np.log10(norm.linthresh))), int(np.floor(np.log10(norm.vmax))) + 1)]
+    bar.ax.yaxis.set_major_locator(FixedLocator([0, *(ticks or [norm.vmax])]))
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     bar.ax.minorticks_off()
-    monotone = ScalarMappable(norm, MAP).to_rgba(0.0)
-    entries = [
-        Patch(facecolor=monotone, edgecolor=GREY, lw=0.5, label="mean min Δ = 0"),
-        Patch(**_empty_look(), label="no admitted run"),
-        Patch(facecolor="0.93", edgecolor=GREY, lw=0.5, label="not trained"),
-    ]
-    legend(figure, entries)

@@ -1,27 +1,20 @@
-"""Figures of lines to one optimum from elsewhere than its initialisation, and of lines of one layer."""
+"""Figures of lines to one optimum from elsewhere than its initialisation, and of lines of one layer: 21, 37 and 38."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import matplotlib as mpl
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from stages.config import LayerLines, NoiseLines, PermutedLines, SnapshotLines, ZeroLines
 from stages.config.lines import Lines
-from stages.figures.base import Drawing, admitted, explain_admitted, limit, number, setting, split, subject, unit
-from stages.figures.bundles import loss_axis
+from stages.figures.base import Drawing
 from stages.figures.declare import figure
-from stages.figures.fresh import band
-from stages.figures.style import GREY, MONOTONE, NON_MONOTONE, canvas, caption, heading, legend, say
+from stages.figures.line_panels import OWN_KIND, line_figure
+from stages.figures.words import number, setting, split, subject
 from stages.results.results import Results
+from stages.results.rows import converged
 
-COLUMNS = ["suite", "line", "run_id", "draw", "part", "alpha", "train_loss"]
-SHADES = mpl.colormaps["viridis"]
-DASHES = (0, (4, 1))
-LAST = 0.9  # of the colour map: what is above is lost on white
+Kinds = dict[str, Callable[[Lines], bool]]
+"""By the title of a panel: which kinds of lines of a suite it shows."""
 
 
 @figure(
@@ -29,22 +22,19 @@ LAST = 0.9  # of the colour map: what is above is lost on white
     "permuted",
     shows="Lines to and from permuted networks.",
     paper="Permutations preserve monotonicity.",
-    claims=("permuted",),
+    claims=("permutations_preserve_monotonicity",),
 )
 def permuted(results: Results) -> Drawing:
-    """Figure 21: lines whose initial, or whose final, network has its hidden units permuted: mean and deviation."""
-    wanted = (
-        ("initial network permuted", lambda entry: isinstance(entry, PermutedLines) and entry.point == "initial"),
-        ("trained network permuted", lambda entry: isinstance(entry, PermutedLines) and entry.point == "final"),
+    """Figure 21: lines whose initial, or whose trained, network has its hidden units permuted."""
+    kinds = {
+        "initial network permuted": lambda entry: isinstance(entry, PermutedLines) and entry.point == "initial",
+        "trained network permuted": lambda entry: isinstance(entry, PermutedLines) and entry.point == "final",
+    }
+    note = (
+        "The hidden units of all layers are put into a random permutation, which leaves the function as it is but "
+        "moves the network elsewhere in weight space."
     )
-    return _grid(
-        results,
-        wanted,
-        "Lines between permuted networks",
-        "permuted networks",
-        "Hidden units of all layers in random orders, which leave the function as it is but lead elsewhere in weight "
-        "space.",
-    )
+    return _draw(results, kinds, "Lines between permuted networks", "line of a permuted network", note)
 
 
 @figure(
@@ -55,19 +45,16 @@ def permuted(results: Results) -> Drawing:
 )
 def other_starts(results: Results) -> Drawing:
     """Lines to an optimum from noise, from zero (Tao et al. 2024), and from points of training (Frankle 2020)."""
-    wanted = (
-        ("from noise", lambda entry: isinstance(entry, NoiseLines)),
-        ("from all weights zero", lambda entry: isinstance(entry, ZeroLines)),
-        ("from points of training", lambda entry: isinstance(entry, SnapshotLines)),
+    kinds = {
+        "from noise": lambda entry: isinstance(entry, NoiseLines),
+        "from all weights zero": lambda entry: isinstance(entry, ZeroLines),
+        "from points of training": lambda entry: isinstance(entry, SnapshotLines),
+    }
+    note = (
+        "Noise: Gaussian, in each tensor with the norm of the trained weights. Points of training: the weights after "
+        "the number of epochs beside each line."
     )
-    return _grid(
-        results,
-        wanted,
-        "Lines to an optimum from elsewhere",
-        "other starts",
-        "Noise: Gaussian, in each tensor as large as the trained weights. Points of training: the weights after some "
-        "epochs, the lighter the later.",
-    )
+    return _draw(results, kinds, "Lines to an optimum from elsewhere", "line from elsewhere", note)
 
 
 @figure(
@@ -78,108 +65,46 @@ def other_starts(results: Results) -> Drawing:
 )
 def one_layer(results: Results) -> Drawing:
     """Lines along which one layer or block moves from its initial to its trained weights (Vlaar and Frankle 2022)."""
-    wanted = (
-        ("the others initial", lambda entry: isinstance(entry, LayerLines) and entry.rest == "initial"),
-        ("the others trained", lambda entry: isinstance(entry, LayerLines) and entry.rest == "final"),
-    )
-    return _grid(
-        results,
-        wanted,
-        "Lines along which one layer moves",
-        "one layer moving",
-        "One layer (or block) goes from its initial to its trained weights, the others stay; from the input (dark) to "
-        "the output (light). A layer's biases and batch norm move with it.",
-    )
-
-
-def _grid(
-    results: Results, wanted: tuple[tuple[str, Callable[[Lines], bool]], ...], title: str, what: str, about: str
-) -> Drawing:
-    """Draw a row for each run that has such lines, a column for each kind."""
-    kinds = [
-        {suite: [name for name, entry in one.lines.items() if of(entry)] for suite, one in results.suites.items()}
-        for _, of in wanted
-    ]
-    groups = {  # by suite and run
-        place: rows for place, names in enumerate(kinds) if (rows := _rows(results, names)) is not None
+    kinds = {
+        "the others initial": lambda entry: isinstance(entry, LayerLines) and entry.rest == "initial",
+        "the others trained": lambda entry: isinstance(entry, LayerLines) and entry.rest == "final",
     }
-    ends = list(dict.fromkeys(end for rows in groups.values() for end in _ends(admitted(rows))))
-    asked = {end for rows in groups.values() for end in _ends(rows)}
-    figure, axes = canvas(max(len(ends), 1), len(wanted), width=4.8, sharex=True)
+    note = (
+        "One layer or block, named beside its line, goes from its initial to its trained weights while the others "
+        "keep theirs. A layer's biases and batch norm move with it."
+    )
+    return _draw(results, kinds, "Lines along which one layer moves", "line of one layer", note)
+
+
+def _draw(results: Results, kinds: Kinds, title: str, what: str, note: str) -> Drawing:
+    """Draw a row for each converged run that has such lines, a column for each of `kinds`."""
     own = results.lines(once=False)
-    data, shown = [], [own.head(0)]
-    for ax in axes.flat:
-        ax.set(xlabel="α", ylabel="training loss", xlim=(0, 1))
-        ax.tick_params(labelbottom=True)
-    for (suite, run_id), row in zip(ends or [(None, None)], axes, strict=True):
-        end = own[(own["suite"] == suite) & (own["run_id"] == run_id)]
-        for place, ((name, _), ax) in enumerate(zip(wanted, row, strict=True)):
-            rows = groups.get(place)
-            group = own.head(0) if rows is None else rows[(rows["suite"] == suite) & (rows["run_id"] == run_id)]
-            kept = admitted(group)
-            if kept.empty:
-                say(ax, "no admitted run" if asked and not ends else f"no suite with lines\nof {what}")
-                heading(ax, name, setting(end.iloc[0], ["dataset"]) if len(end) else "")
-                continue
-            _panel(ax, results, end, kept)
-            counts = f"{split(kept)}, largest min Δ {number(kept['min_delta'].max())}"
-            heading(ax, name, f"{setting(end.iloc[0], ['dataset'])}\n{counts}")
-            data.append(_tidy(results, kept))
-            shown.append(end)
-    handles = [
-        Line2D([], [], color=MONOTONE, label="mean, the own line monotone"),
-        Line2D([], [], color=NON_MONOTONE, label="mean, the own line not"),
-        Patch(facecolor=GREY, alpha=0.25, label="± standard deviation"),
-        Line2D([], [], color="0.1", ls=":", lw=1.5, label="the run's own line"),
-    ]
-    kinds_drawn = [_drawn_as_band(rows) for rows in groups.values()]
-    handles = handles if any(kinds_drawn) else handles[3:]
-    if not all(kinds_drawn):
-        handles.append(Line2D([], [], color=GREY, ls=DASHES, lw=1.3, label="a non-monotone line"))
-    legend(figure, handles)
-    about += f" {len(asked) - len(ends)} runs that are not admitted are left out." if len(asked) > len(ends) else ""
-    note = f"{about} {explain_admitted(results)} Non-monotone: min\u00a0Δ\u00a0>\u00a0{limit(results, 'tolerance')}."
-    caption(figure, f"{title}: {subject(pd.concat(shown))}", note)
-    return Drawing(figure, pd.concat(data, ignore_index=True) if data else pd.DataFrame(columns=COLUMNS))
+    groups = {name: _rows(results, wanted) for name, wanted in kinds.items()}
+    asked = pd.concat(groups.values())[["suite", "run_id"]].drop_duplicates()
+    ends = own.merge(asked).pipe(converged)
+    none = "no converged run" if len(asked) and ends.empty else "no suite with such lines"
+    titles, shown = dict.fromkeys(kinds if ends.empty else (), ("", none)), []
+    for place, (_, end) in enumerate(ends.iterrows(), 1):
+        for name, rows in groups.items():
+            panel = f"run {place}: {name}" if len(ends) > 1 else name
+            lines = converged(rows[(rows["suite"] == end["suite"]) & (rows["run_id"] == end["run_id"])])
+            counts = f"\n{split(lines)}, largest min Δ {number(lines['min_delta'].max())}" if len(lines) else ""
+            words = setting(end, ["dataset"]).replace("lr ", "lr\u00a0").replace("seed ", "seed\u00a0")
+            titles[panel] = words + counts, none
+            if len(lines):
+                shown += [lines.assign(panel=panel, kind=what), end.to_frame().T.assign(panel=panel, kind=OWN_KIND)]
+    left = len(asked) - len(ends)
+    note += f" {left} runs that did not converge are left out." if left else ""
+    return line_figure(results, titles, shown, len(kinds), (what, f"{title}: {subject(ends)}", note))
 
 
-def _rows(results: Results, names: dict[str, list[str]]) -> pd.DataFrame | None:
-    found = [results.other_lines(suite, name) for suite, some in names.items() for name in some]
-    return pd.concat(found, ignore_index=True) if found else None
-
-
-def _ends(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    yield from zip(rows["suite"], rows["run_id"], strict=True)
-
-
-def _drawn_as_band(rows: pd.DataFrame) -> bool:
-    """Return whether lines are draws of one kind, shown by their mean; else each is drawn."""
-    return bool(rows["draw"].notna().all() and (rows["draw"].astype(float).min() == 0))
-
-
-def _panel(ax: Axes, results: Results, end: pd.DataFrame, rows: pd.DataFrame) -> None:
-    colour = MONOTONE if bool(end["monotonic"].iloc[0]) else NON_MONOTONE
-    if _drawn_as_band(rows):
-        band(ax, results, end, rows, colour)
-        return
-    pairs = results.values(rows, "loss_train")
-    ((alphas, own),) = results.values(end, "loss_train")
-    highest = max(float(values.max()) for _, values in [*pairs, (alphas, own)])
-    for place, ((_, row), (alphas, values)) in enumerate(zip(rows.iterrows(), pairs, strict=True)):
-        label = row["part"] if pd.notna(row["part"]) else None
-        label = label or (f"epoch {int(row['draw'])}" if pd.notna(row["draw"]) else None)
-        shade = colour if label is None else SHADES(LAST * place / max(len(pairs) - 1, 1))
-        ax.plot(alphas, values, color=shade, lw=1.3, ls="-" if row["monotonic"] else DASHES, label=label)
-    ax.plot(alphas, own, color="0.1", ls=":", lw=1.5)
-    ax.set_xlim(alphas[0], alphas[-1])
-    ax.set_ylabel(f"training loss{unit(end)}{loss_axis(ax, float(own[0]), highest)}")
-    if ax.get_legend_handles_labels()[0]:
-        ax.legend(fontsize=7, loc="best", handlelength=1.4, labelspacing=0.25)
-
-
-def _tidy(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
-    parts = [
-        pd.DataFrame({name: row[name] for name in COLUMNS[:5]} | {"alpha": np.round(alphas, 6), "train_loss": values})
-        for (_, row), (alphas, values) in zip(rows.iterrows(), results.values(rows, "loss_train"), strict=True)
-    ]
-    return pd.concat(parts, ignore_index=True)
+def _rows(results: Results, wanted: Callable[[Lines], bool]) -> pd.DataFrame:
+    """Return the rows of all kinds of lines for which `wanted` is true, each with its `name`: layer or first epoch."""
+    found = [results.lines().head(0)]
+    for suite, about in results.suites.items():
+        for line, entry in about.lines.items():
+            if wanted(entry):
+                rows = results.other_lines(suite, line)
+                epochs = [f"epoch {draw:g}" for draw in rows["draw"].astype(float)]
+                found.append(rows.assign(name=epochs if isinstance(entry, SnapshotLines) else rows["part"]))
+    return pd.concat(found, ignore_index=True)

@@ -1,25 +1,33 @@
-"""Figures of lines between different runs: 8, and how a matching of hidden units lowers barriers."""
+"""Figures of lines between different runs: 8, and 35 on how a matching of hidden units lowers barriers."""
 
-import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from stages.config import PairLines
-from stages.figures.base import Drawing, admitted, explain_admitted, limit, number, split, subject, unit
-from stages.figures.bundles import ALPHA
+from stages.figures.base import Drawing
 from stages.figures.declare import figure
-from stages.figures.style import COLOURS, GREY, MONOTONE, NON_MONOTONE, canvas, caption, heading, legend, say
+from stages.figures.facets import POINTS, compose, heading, panels, say, verdict_entries
+from stages.figures.line_panels import IDENTITY, LABEL, OWN_KIND, curves_frame, line_figure
+from stages.figures.style import GREY
+from stages.figures.words import explain, number, split, subject, unit
+from stages.results.pairs import lines_between_runs
 from stages.results.results import Results
+from stages.results.rows import converged
 
-ENDS = (("initial", "initial"), ("initial", "final"), ("final", "final"))
-NAMES = {"initial": "initialisation", "final": "optimum"}
-OWN = "0.1"
+ENDS = {
+    ("initial", "initial"): "initialisation to initialisation",
+    ("initial", "final"): "initialisation to optimum",
+    ("final", "final"): "optimum to optimum",
+}
+BETWEEN = "between two runs"
 MATCHINGS = {None: "as trained", "weights": "weights matched", "activations": "activations matched"}
-LOOKS = {None: COLOURS[1], "weights": COLOURS[0], "activations": COLOURS[2]}
-COLUMNS = ["suite", "line", "start_run_id", "run_id", "alpha", "train_loss"]
+"""Names of the ways in which hidden units are matched, by `PairLines.matching`."""
+DASHES = dict(zip(MATCHINGS.values(), ("", (1, 1), (5, 1, 1, 1)), strict=True))
+MEAN = "0.15"
+BARRIERS = ["panel", "kind", *IDENTITY[:4], "barrier", "min_delta", "monotonic", "distance"]
 
 
 @figure(
@@ -27,59 +35,45 @@ COLUMNS = ["suite", "line", "start_run_id", "run_id", "alpha", "train_loss"]
     "between_runs",
     shows="Lines between ten networks.",
     paper="No barriers but between optima.",
-    claims=("no_barriers", "barriers"),
+    claims=("initializations_have_no_barriers", "optima_have_barriers"),
 )
 def between_runs(results: Results) -> Drawing:
-    """Figure 8: lines between initialisations, from initialisations to optima, and between optima of different runs."""
+    """Figure 8: lines between initialisations, from initialisations to optima, and between optima of different runs.
+
+    Args:
+        results: The pooled suites.
+
+    Returns:
+        The drawing: for each suite a panel for each kind of ends. Own lines stand beside those to optima of others.
+    """
     suites = [suite for suite in results.suites if any(not entry.matching for _, entry in _pairs(results, suite))]
-    figure, axes = canvas(max(len(suites), 1), 3, sharex=True)
-    drawn, rows_drawn = [], [results.lines().head(0)]
-    for ax in axes.flat:
-        ax.set(xlabel="α", ylabel="training loss", xlim=(0, 1))
-        ax.tick_params(labelbottom=True)
-    for suite, row in zip(suites or [None], axes, strict=True):
-        own = results.lines(once=False)
-        own = own[own["suite"] == suite]
-        for (start, end), ax in zip(ENDS, row, strict=True):
-            title = f"{NAMES[start]} to {NAMES[end]}"
-            names = [name for name, entry in _pairs(results, suite) if (entry.start, entry.end) == (start, end)]
-            names = [name for name in names if not results.suites[suite].lines[name].matching]
-            group = both_admitted(results, suite, names)
-            kept = admitted(group)
-            if kept.empty:
-                say(ax, "no suite with lines\nbetween runs" if not names else "no line between admitted runs")
-                heading(ax, title, f"{len(group)} left out" if names else "")
-                continue
-            bundles = [(kept[kept["monotonic"]], MONOTONE, "-"), (kept[~kept["monotonic"]], NON_MONOTONE, "--")]
-            mine = own[own["run_id"].isin(kept["run_id"])] if (start, end) == ("initial", "final") else own.head(0)
-            bundles.append((admitted(mine), OWN, "-"))
-            highest = 0.0
-            for rows, colour, dash in bundles:
-                lines = [np.column_stack(pair) for pair in results.values(rows, "loss_train")]
-                highest = max([highest, *(line[:, 1].max() for line in lines)])
-                ax.add_collection(LineCollection(lines, colors=[colour], linestyles=dash, linewidths=0.9, alpha=0.6))
-            ax.set_ylim(0, highest * 1.05)
-            ax.set_ylabel(f"training loss{unit(kept)}")
-            counts = f"{split(kept)}, mean barrier {number(kept['barrier'].mean())}"
-            away = len(group) - len(kept)
-            counts += f"; {away} of runs not admitted left out" if away else ""
-            counts += f"\nown pairs: {split(mine)}" if len(mine) else ""
-            heading(ax, title if len(suites) < 2 else f"{suite}: {title}", counts)
-            drawn += [_tidy(results, rows) for rows in (kept, admitted(mine)) if len(rows)]
-            rows_drawn.append(kept)
-    handles = [
-        Line2D([], [], color=MONOTONE, label="monotone"),
-        Line2D([], [], color=NON_MONOTONE, ls="--", label="non-monotone"),
-        Line2D([], [], color=OWN, label="a run's own initialisation\nand optimum"),
-    ]
-    legend(figure, handles)
+    own = results.lines(once=False)
+    titles, groups = {}, []
+    for suite in suites or [None]:
+        for ends, title in ENDS.items():
+            kinds = [(name, entry) for name, entry in _pairs(results, suite) if not entry.matching]
+            names = [name for name, entry in kinds if (entry.start, entry.end) == ends]
+            rows = lines_between_runs(results, suite, names)
+            shown = converged(rows)
+            panel = title if len(suites) < 2 else f"{suite}: {title}"
+            counts = []
+            if len(shown):
+                counts.append(f"{split(shown)}, mean barrier {number(shown['barrier'].mean())}")
+                groups.append(shown.assign(panel=panel, kind=BETWEEN))
+            if len(shown) and ends == ("initial", "final"):
+                mine = converged(own[(own["suite"] == suite) & own["run_id"].isin(shown["run_id"])])
+                groups.append(mine.assign(panel=panel, kind=OWN_KIND))
+                counts.append(f"own lines: {split(mine)}")
+            if len(shown) < len(rows):
+                counts.append(f"{len(rows) - len(shown)} left out, run not converged")
+            reason = "no line between converged runs" if names else "no suite with lines\nbetween runs"
+            titles[panel] = "\n".join(counts), reason
     note = (
         "Loss of the run at the end of a line, on its training split. Barrier: how far a line rises above the higher "
-        f"of its ends. {explain_admitted(results)} "
-        f"Non-monotone: min\u00a0Δ\u00a0>\u00a0{limit(results, 'tolerance')}."
+        "of its ends."
     )
-    caption(figure, f"Lines between different runs: {subject(pd.concat(rows_drawn))}", note)
-    return Drawing(figure, pd.concat(drawn, ignore_index=True) if drawn else pd.DataFrame(columns=COLUMNS))
+    title = f"Lines between different runs: {subject(pd.concat([own.head(0), *groups]))}"
+    return line_figure(results, titles, groups, len(ENDS), (BETWEEN, title, note))
 
 
 @figure(
@@ -87,93 +81,77 @@ def between_runs(results: Results) -> Drawing:
     "matched_barriers",
     shows="Barriers between optima before and after matching hidden units.",
     paper="Not in the paper.",
-    claims=("barriers",),
+    claims=("optima_have_barriers",),
 )
 def matched_barriers(results: Results) -> Drawing:
-    """Lines between optima before and after their hidden units are matched (Ainsworth et al. 2022)."""
-    groups = {matching: [] for matching in MATCHINGS}
-    for suite in results.suites:
-        for name, entry in _pairs(results, suite):
-            if (entry.start, entry.end) == ("final", "final"):
-                groups[entry.matching].append(admitted(both_admitted(results, suite, [name])))
-    found = {matching: pd.concat(rows) for matching, rows in groups.items() if rows and sum(map(len, rows))}
-    figure, ((left, right),) = canvas(1, 2, width=5.2, height=4.2)
-    left.set(xlabel=ALPHA.replace("initial", "an optimum").replace("trained", "another"), ylabel="training loss")
-    right.set(xlabel="order of hidden units", ylabel="barrier")
-    shown = pd.concat(found.values()) if found else results.lines().head(0)
-    if not found:
-        for ax in (left, right):
-            say(ax, "no suite with lines\nbetween admitted optima")
-        heading(left, "loss along the lines", "")
-        heading(right, "barriers", "")
-    else:
-        _bands(left, results, found)
-        heading(left, "loss along the lines", "mean ± standard deviation over the pairs")
-        _barriers(right, found)
-        means = ", ".join(f"{number(rows['barrier'].mean())}" for rows in found.values())
-        heading(right, "barriers, a pair a line", f"means {means}; {len(next(iter(found.values())))} pairs")
-        left.set_ylabel(f"training loss{unit(shown)}")
-        right.set_ylabel(f"barrier{unit(shown)}")
-    handles = [Line2D([], [], color=LOOKS[matching], marker="o", label=MATCHINGS[matching]) for matching in found]
-    legend(figure, [*handles, Patch(facecolor=GREY, alpha=0.25, label="± standard deviation")], "hidden units")
+    """Figure 35: lines between optima before and after their hidden units are matched (Ainsworth et al. 2022).
+
+    Args:
+        results: The pooled suites.
+
+    Returns:
+        The drawing: left the losses along the lines, right the barrier of each pair.
+    """
+    groups = [results.lines().head(0).assign(kind="", barrier=0.0)]
+    for matching, kind in MATCHINGS.items():
+        for suite in results.suites:
+            for name, entry in _pairs(results, suite):
+                if (entry.start, entry.end, entry.matching) == ("final", "final", matching):
+                    groups.append(converged(lines_between_runs(results, suite, [name])).assign(kind=kind))
+    rows = pd.concat(groups, ignore_index=True)
+    losses = curves_frame(results, [rows]).astype({"train_loss": float}).groupby(["kind", "alpha"], sort=False)
+    bands = losses["train_loss"].agg(mean="mean", standard_deviation="std").fillna(0.0).reset_index()
+    frame = pd.concat([bands.assign(panel="loss along the lines"), rows.assign(panel="barriers")], ignore_index=True)
+    frame = frame.reindex(columns=[*BARRIERS, *bands.columns[1:]])
+    figure, (axes,) = panels(1, 2)
+    kinds = list(rows["kind"].unique())
+    means = ", ".join(number(value) for value in rows.groupby("kind", sort=False)["barrier"].mean())
+    counts = {
+        "loss along the lines": "mean ± standard deviation over the pairs",
+        "barriers": f"a pair a line; means {means}; {rows['kind'].value_counts().max()} pairs",
+    }
+    for ax, (panel, text) in zip(axes, counts.items(), strict=True):
+        heading(ax, panel, text if kinds else "")
+        if not kinds:
+            say(ax, "no suite with lines\nbetween converged optima")
+        elif ax is axes[0]:
+            _draw_bands(ax, frame[frame["panel"] == panel])
+        else:
+            _draw_barriers(ax, frame[frame["panel"] == panel])
+    axes[0].set(xlabel=LABEL, ylabel=f"training loss{unit(rows)}", xlim=(0, 1), ylim=(0, None))
+    axes[1].set(xlabel="order of the hidden units", ylabel=f"barrier{unit(rows)}", ylim=(0, None))
+    looks = [(kind, (0, DASHES[kind]) if DASHES[kind] else "-") for kind in kinds]
+    entries = [Line2D([], [], color=MEAN, ls=look, label=f"mean, {kind}") for kind, look in looks]
+    entries += [Patch(facecolor=MEAN, alpha=0.15, label="± standard deviation"), *verdict_entries(rows)]
     note = (
         "Barrier: how far a line rises above the higher of its ends. Matched: the hidden units of one optimum, which "
         "may trade places without changing the function, in the order in which their weights (coordinate ascent), or "
         "their activations on the training examples, are most like those of the other, by linear assignment. "
-        f"{explain_admitted(results)}"
+        f"{explain(results)}"
     )
-    caption(figure, f"Barriers between optima before and after matching their units: {subject(shown)}", note)
-    named = [rows.assign(matching=MATCHINGS[matching]) for matching, rows in found.items()]
-    columns = ["suite", "line", "matching", "start_run_id", "run_id", "barrier", "min_delta", "distance"]
-    return Drawing(figure, pd.concat(named)[columns] if named else pd.DataFrame(columns=columns))
+    compose(figure, f"Barriers between optima before and after matching their units: {subject(rows)}", note, entries)
+    return Drawing(figure, frame)
 
 
-def _bands(ax: Axes, results: Results, found: dict[str | None, pd.DataFrame]) -> None:
-    highest = 0.0
-    for matching, rows in found.items():
-        pairs = results.values(rows, "loss_train")
-        alphas, losses = pairs[0][0], np.array([values for _, values in pairs])
-        mean, deviation = losses.mean(0), losses.std(0, ddof=1) if len(losses) > 1 else np.zeros_like(alphas)
-        ax.fill_between(alphas, mean - deviation, mean + deviation, color=LOOKS[matching], alpha=0.25, lw=0)
-        ax.plot(alphas, mean, color=LOOKS[matching])
-        ax.set_xlim(alphas[0], alphas[-1])
-        highest = max(highest, float((mean + deviation).max()))
-    ax.set_ylim(0, highest * 1.05 or 1)
+def _draw_bands(ax: Axes, bands: pd.DataFrame) -> None:
+    """Draw the mean loss of each kind of line, and the standard deviation on both sides of it."""
+    look = {"color": MEAN, "style": "kind", "dashes": DASHES, "errorbar": None, "legend": False, "zorder": 3}
+    sns.lineplot(bands, x="alpha", y="mean", ax=ax, **look)
+    for _, band in bands.groupby("kind", sort=False):
+        low, high = band["mean"] - band["standard_deviation"], band["mean"] + band["standard_deviation"]
+        ax.fill_between(band["alpha"], low, high, color=MEAN, alpha=0.15, lw=0)
 
 
-def _barriers(ax: Axes, found: dict[str | None, pd.DataFrame]) -> None:
-    ends = ["suite", "start_run_id", "run_id"]
-    heights = pd.concat({MATCHINGS[name]: rows.set_index(ends)["barrier"] for name, rows in found.items()}, axis=1)
-    places = np.arange(heights.shape[1])
-    lines = [np.column_stack((places, row)) for row in heights.to_numpy(float)]
-    ax.add_collection(LineCollection(lines, colors=[GREY], linewidths=0.5, alpha=0.5))
-    for place, matching in zip(places, found, strict=True):
-        values = heights[MATCHINGS[matching]].to_numpy(float)
-        ax.scatter(np.full(len(values), place), values, color=LOOKS[matching], s=22, zorder=3, clip_on=False)
-    ax.set_xticks(places, [name.replace(" ", "\n") for name in heights])
-    ax.set_xlim(-0.4, len(places) - 0.6)
-    ax.set_ylim(0, float(np.nanmax(heights.to_numpy(float))) * 1.05 or 1)
+def _draw_barriers(ax: Axes, rows: pd.DataFrame) -> None:
+    """Draw the barrier of each pair by the kind of line, in the look of its verdict, and join those of a pair."""
+    pairs = rows.groupby(["suite", "start_run_id", "run_id"], sort=False).ngroup()
+    look = {"color": GREY, "lw": 0.5, "alpha": 0.5, "legend": False}
+    sns.lineplot(rows, x="kind", y="barrier", units=pairs, estimator=None, ax=ax, **look)
+    sns.scatterplot(rows, x="kind", y="barrier", ax=ax, **POINTS)
+    ax.margins(x=0.15)
 
 
 def _pairs(results: Results, suite: str | None) -> list[tuple[str, PairLines]]:
     """Return the kinds of lines of a suite that are between runs, with their names."""
-    if suite is None:
-        return []
-    return [(name, entry) for name, entry in results.suites[suite].lines.items() if isinstance(entry, PairLines)]
-
-
-def both_admitted(results: Results, suite: str | None, names: list[str]) -> pd.DataFrame:
-    """Return the rows of some kinds of lines; those that start at a run that is not admitted have its status."""
-    own = results.lines(once=False)
-    status = own[own["suite"] == suite].set_index("run_id")["status"]
-    rows = pd.concat([own.head(0), *(results.other_lines(suite, name) for name in names)], ignore_index=True)
-    at_start = rows["start_run_id"].map(status)
-    return rows.assign(status=rows["status"].where(rows["status"] != "converged", at_start))
-
-
-def _tidy(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
-    parts = [
-        pd.DataFrame({name: row[name] for name in COLUMNS[:4]} | {"alpha": np.round(alphas, 6), "train_loss": values})
-        for (_, row), (alphas, values) in zip(rows.iterrows(), results.values(rows, "loss_train"), strict=True)
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    lines = results.suites[suite].lines if suite else {}
+    return [(name, entry) for name, entry in lines.items() if isinstance(entry, PairLines)]

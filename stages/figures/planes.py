@@ -9,22 +9,33 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
+from scipy.interpolate import PchipInterpolator
 
 from stages.config import OWN_LINE, PairLines
-from stages.figures.base import Drawing, number, setting, subject, unit
-from stages.figures.bundles import loss_axis
+from stages.figures.base import Drawing
 from stages.figures.declare import figure
-from stages.figures.style import COLOURS, canvas, caption, heading, legend, say
+from stages.figures.facets import compose, heading, panels, say
+from stages.figures.line_panels import LABEL, NOTE, OWN, OWN_KIND, curves_frame, draw_lines, line_entries
+from stages.figures.style import COLOURS
+from stages.figures.words import number, setting, subject, unit
 from stages.lines.landscape import Surface, Trajectory
 from stages.results.results import Results
 
 LEVELS = 12
 BEYOND = 1.5  # times the highest loss of a marked point up to which levels go: far walls would flatten the rest
-PATHS = (COLOURS[3], COLOURS[1], COLOURS[4])
+FINE = 81  # points along each side of a plane at which contours are interpolated
+PATH = {"color": COLOURS[3], "marker": ".", "lw": 1.2, "zorder": 4}
 MARKS = {"initial": "o", "final": "X"}
-KINDS = {"initial": "initial", "final": "trained"}
-MAPS = {"loss": "Greens", "accuracy": "Purples"}  # the paper's colours
-COLUMNS = ["suite", "plane", "what", "label", "x", "y", "off_plane", "train_loss", "train_accuracy"]
+NAMES = {"initial": "initial", "final": "trained"}
+MAPS = {"train_loss": "Greens", "train_accuracy": "Purples"}  # the paper's colours
+DASHES = OWN | {
+    "between initialisations": (1, 1),
+    "to another run's optimum": "",
+    "between optima": (5, 1, 1, 1),
+}
+KINDS = dict(zip((("initial", "initial"), ("initial", "final"), ("final", "final")), list(DASHES)[1:], strict=True))
+COLUMNS = ["suite", "plane", "what", "label", "kind", "x", "y", "off_plane", "train_loss", "train_accuracy"]
+COLUMNS += ["share", "min_delta", "monotonic"]
 SHARE = r"share of the way, $1-\|\theta-\theta_T\|\,/\,\|\theta_0-\theta_T\|$"
 
 Chosen = list[tuple[str, str, Surface]]
@@ -43,9 +54,8 @@ Chosen = list[tuple[str, str, Surface]]
     paper="A barrier, then a flat region.",
 )
 def plane_and_curves(results: Results) -> Drawing:
-    """Figures 1 and 19: each plane with the path of training, and beside it the losses on that path and on lines."""
-    chosen = _all(results)[:1]
-    return _with_curves(results, chosen, side_by_side=True, training=True)
+    """Figures 1 and 19: a plane with the path of training, and beside it the losses on that path and along lines."""
+    return _with_curves(results, _all(results)[:1], training=True)
 
 
 @figure(
@@ -56,7 +66,7 @@ def plane_and_curves(results: Results) -> Drawing:
 )
 def planes(results: Results) -> Drawing:
     """Figure 9: training loss on each plane."""
-    return _maps(results, ("loss",))
+    return _maps(results, ("train_loss",))
 
 
 @figure(
@@ -67,7 +77,7 @@ def planes(results: Results) -> Drawing:
 )
 def loss_and_accuracy(results: Results) -> Drawing:
     """Figure 22: training loss and training accuracy on each plane."""
-    return _maps(results, ("loss", "accuracy"))
+    return _maps(results, ("train_loss", "train_accuracy"))
 
 
 @figure(
@@ -77,8 +87,8 @@ def loss_and_accuracy(results: Results) -> Drawing:
     paper="Monotone between all pairs.",
 )
 def planes_and_lines(results: Results) -> Drawing:
-    """Figure 23: training loss on each plane, and below it along the lines between its points."""
-    return _with_curves(results, _all(results), side_by_side=False, training=False)
+    """Figure 23: training loss on each plane, and beside it along the lines between its points."""
+    return _with_curves(results, _all(results), training=False)
 
 
 def _all(results: Results) -> Chosen:
@@ -90,117 +100,137 @@ def _all(results: Results) -> Chosen:
 
 
 def _maps(results: Results, fields: tuple[str, ...]) -> Drawing:
-    """Draw a column for each plane, a row for each field."""
+    """Draw the fields of each plane, planes side by side."""
     chosen = _all(results)
-    figure, axes = canvas(len(fields), max(len(chosen), 1), width=6.2, height=4.6)
-    for field, row in zip(fields, axes, strict=True):
-        for ax, (suite, name, surface) in zip(row, chosen, strict=False):
-            _map(figure, ax, results, suite, name, surface, field)
-        if not chosen:
-            _nothing(row[0])
-    return _finish(figure, results, chosen)
+    figure, axes = panels(len(fields), max(len(chosen), 1), height=3.8)
+    frames = [_plane_frame(*one) for one in chosen]
+    for row, field in zip(axes, fields, strict=True):
+        for ax, frame, (*_, surface) in zip(row, frames, chosen, strict=False):
+            _draw_plane(ax, results, frame, surface, field)
+    return _finish(figure, results, chosen, frames)
 
 
-def _with_curves(results: Results, chosen: Chosen, side_by_side: bool, training: bool) -> Drawing:
-    """Draw planes, and beside or below each the losses along lines between its points."""
-    shape = (max(len(chosen), 1), 2) if side_by_side else (2, max(len(chosen), 1))
-    figure, axes = canvas(*shape, width=6.0, height=4.6)
-    pairs = axes if side_by_side else axes.T
-    for pair, (suite, name, surface) in zip(pairs, chosen, strict=False):
-        _map(figure, pair[0], results, suite, name, surface, "loss")
-        _curves(pair[1], results, suite, surface, training)
+def _with_curves(results: Results, chosen: Chosen, training: bool) -> Drawing:
+    """Draw planes, and beside each the losses along lines between its points and, if wanted, of training."""
+    figure, axes = panels(max(len(chosen), 1), 2, height=3.8)
+    frames = []
+    for (left, right), (suite, name, surface) in zip(axes, chosen, strict=False):
+        plane = _plane_frame(suite, name, surface)
+        lines = curves_frame(results, [_between(results, suite, surface)]).rename(columns={"name": "label"})
+        path = _path_frame(results.landscapes[suite].trajectories, surface.paths if training else ())
+        _draw_plane(left, results, plane, surface, "train_loss")
+        _draw_curves(right, lines, path)
+        right.set_xlabel(SHARE if training else LABEL)
+        lines = lines.assign(share=lines["alpha"], what="line", suite=suite, plane=name)
+        frames += [plane, lines, path.assign(what="training", suite=suite, plane=name)]
+    return _finish(figure, results, chosen, frames)
+
+
+def _finish(figure: Figure, results: Results, chosen: Chosen, frames: list[pd.DataFrame]) -> Drawing:
+    """Add title, note and legend to the drawn planes; where there is none, say so in each panel."""
     if not chosen:
-        for ax in pairs[0]:
-            _nothing(ax)
-    return _finish(figure, results, chosen)
-
-
-def _finish(figure: Figure, results: Results, chosen: Chosen) -> Drawing:
+        for ax in figure.axes:
+            ax.set(xlabel="weight distance", ylabel="weight distance")
+            say(ax, "no suite with a plane\nof runs that did not diverge")
+            heading(ax, "no plane", "")
+    frame = pd.concat([pd.DataFrame(columns=COLUMNS, dtype=object), *(one.astype(object) for one in frames)])
     rows = results.lines(once=False)
-    used = [rows[(rows["suite"] == suite) & rows["run_id"].isin(surface.runs)] for suite, _, surface in chosen]
-    shown = pd.concat([rows.head(0), *used])
-    handles = [
-        Line2D(
-            [],
-            [],
-            color="k",
-            marker=marker,
-            ls="",
-            mec="w",
-            ms=8,
-            label={"initial": "initial", "final": "trained"}[kind],
-        )
-        for kind, marker in MARKS.items()
-    ]
-    hollow = any((surface.marks[3:, 2] > 0).any() for _, _, surface in chosen)
-    if hollow:
-        handles.append(Line2D([], [], color="k", marker="o", ls="", mfc="w", ms=8, label="projected onto the plane"))
-    if any(surface.paths for _, _, surface in chosen):
-        handles.append(Line2D([], [], color=PATHS[0], marker=".", label="path of training,\nprojected"))
-    legend(figure, handles)
+    shown = pd.concat([rows[rows["run_id"].isin(surface.runs)] for *_, surface in chosen] or [rows.head(0)])
+    look = {"color": "k", "ls": "", "mec": "w", "ms": 8}
+    entries = [Line2D([], [], marker=MARKS[kind], label=label, **look) for kind, label in NAMES.items()]
+    if (frame["off_plane"][frame["what"] == "mark"].astype(float) > 0).any():
+        entries.append(Line2D([], [], marker="o", label="projected onto the plane", **look | {"mfc": "w", "mec": "k"}))
+    if (frame["what"] == "path").any():
+        entries.append(Line2D([], [], label="path of training, projected", **PATH))
+    kinds = {kind: dashes for kind, dashes in DASHES.items() if kind in set(frame["kind"])}
     settings = list(dict.fromkeys(setting(row, ["dataset", "seed"]) for _, row in shown.iterrows()))
     note = (
         "Axes in weight distance: along the line from the first point to the second, and at right angles to it in the "
         "plane; trainable parameters only. Training split; batch-norm statistics, if there are any, estimated anew at "
-        f"each point of the grid. {'; '.join(settings[:3])}."
+        "each point of the grid. Contours: interpolated between the points of the grid by monotone cubics. "
+        f"{'; '.join(settings[:3])}.{' ' + NOTE if kinds else ''}"
     )
-    caption(figure, f"Planes through three points of weight space: {subject(shown)}", note)
-    data = [_tidy(*one) for one in chosen]
-    return Drawing(figure, pd.concat(data, ignore_index=True) if data else pd.DataFrame(columns=COLUMNS))
+    entries += line_entries(kinds) if kinds else []
+    compose(figure, f"Planes through three points of weight space: {subject(shown)}", note, entries)
+    return Drawing(figure, frame[COLUMNS].infer_objects())
 
 
-def _nothing(ax: Axes) -> None:
-    ax.set(xlabel="weight distance", ylabel="weight distance")
-    say(ax, "no suite with a plane\nof runs that did not diverge")
-    heading(ax, "no plane", "")
+def _plane_frame(suite: str, name: str, surface: Surface) -> pd.DataFrame:
+    """Return the grid, the marked points and the paths of a plane as one tidy table."""
+    x, y = np.meshgrid(surface.x, surface.y)
+    grid = {"what": "grid", "x": x.ravel(), "y": y.ravel(), "train_loss": surface.loss_train.ravel()}
+    grid |= {"train_accuracy": surface.accuracy_train.ravel()}
+    marks = dict(zip(("x", "y", "off_plane"), surface.marks.T, strict=True))
+    steps = dict(zip(("x", "y", "off_plane"), surface.steps.T, strict=True))
+    tables = [
+        pd.DataFrame(grid),
+        pd.DataFrame({"what": "mark", "label": surface.labels, "kind": surface.kinds} | marks),
+        pd.DataFrame({"what": "path", "label": np.repeat(np.array(surface.paths, object), surface.lengths)} | steps),
+    ]
+    return pd.concat(tables, ignore_index=True).assign(suite=suite, plane=name)
 
 
-def _map(figure: Figure, ax: Axes, results: Results, suite: str, name: str, surface: Surface, field: str) -> None:
-    """Draw one field over a plane with contours, marked points and paths."""
-    values = getattr(surface, f"{field}_train")
-    title = f"{name.replace('_', ' ')}: training {field}"
+def _path_frame(trajectories: dict[str, Trajectory], runs: tuple[str, ...]) -> pd.DataFrame:
+    """Return the losses on the paths of training of some runs, and what share of the way to the end each has gone."""
+    columns = {
+        "label": np.repeat(np.array(runs, object), [len(trajectories[run].epoch) for run in runs]),
+        "share": np.concatenate([np.empty(0), *(1 - trajectories[run].remaining for run in runs)]),
+        "train_loss": np.concatenate([np.empty(0), *(trajectories[run].loss_train for run in runs)]),
+    }
+    return pd.DataFrame(columns)
+
+
+def _draw_plane(ax: Axes, results: Results, frame: pd.DataFrame, surface: Surface, field: str) -> None:
+    """Draw one field over a plane with contours, marked points and paths.
+
+    Args:
+        ax: The panel.
+        results: The pooled suites.
+        frame: The frame of the plane.
+        surface: The plane.
+        field: Column of `frame`.
+    """
+    words = field.replace("train", "training").replace("_", " ")
+    title = f"{frame['plane'].iloc[0].replace('_', ' ')}: {words}"
     first, second, third = (label.replace("_", " ") for label in surface.labels[:3])
     ax.set(xlabel=f"weight distance from {first} towards {second}", ylabel=f"weight distance towards {third}")
+    grid = frame[frame["what"] == "grid"].pivot(index="y", columns="x", values=field)
+    values = grid.to_numpy()
     if not np.isfinite(values).any():
-        say(ax, f"no {field}")
+        say(ax, f"no {words.split()[1]}")
         heading(ax, title, "")
         return
     levels = _levels(values, surface, field)
     beyond = "max" if np.nanmax(values) > levels[-1] else "neither"
     shades = mpl.colormaps[MAPS[field]](np.linspace(0.1, 0.85, len(levels) - (beyond == "neither")))
-    shades = ListedColormap(shades[::-1] if field == "loss" else shades)
+    shades = ListedColormap(shades[::-1] if field == "train_loss" else shades)
     norm = BoundaryNorm(levels, shades.N, extend=beyond)
-    filled = ax.contourf(surface.x, surface.y, values, levels=levels, cmap=shades, norm=norm, extend=beyond)
-    lines = ax.contour(surface.x, surface.y, values, levels=levels, colors="0.25", linewidths=0.5)
+    x, y, heights = _interpolated(grid.columns.to_numpy(), grid.index.to_numpy(), values)
+    filled = ax.contourf(x, y, heights, levels=levels, cmap=shades, norm=norm, extend=beyond)
+    lines = ax.contour(x, y, heights, levels=levels, colors="0.25", linewidths=0.5)
     outline = [withStroke(linewidth=2.5, foreground="w")]
-    for text in ax.clabel(lines, levels[1::2], fontsize=7, fmt="%.3g"):
+    for text in ax.clabel(lines, levels[1::2], fontsize=8, fmt="%.3g"):
         text.set_path_effects(outline)
     rows = results.lines(once=False)
-    scale = unit(rows[rows["suite"] == suite]) if field == "loss" else ""
-    figure.colorbar(filled, ax=ax, label=f"training {field}{scale}", pad=0.02)
-    place = 0
-    for run_id, length, colour in zip(surface.paths, surface.lengths, PATHS * 9, strict=False):
-        steps = surface.steps[place : place + length]
-        place += length
-        ax.plot(steps[:, 0], steps[:, 1], color=colour, marker=".", ms=4, lw=1.2, zorder=4, label=run_id)
-    for label, kind, (x, y, off) in zip(surface.labels, surface.kinds, surface.marks, strict=True):
-        look = {"mfc": "w", "mec": "k"} if off > 0 else {"mfc": "k", "mec": "w"}
-        ax.plot(x, y, marker=MARKS[kind], ms=9, ls="", zorder=5, **look)
-        text = label.replace("_", " ") + (f"\n({number(off)} off the plane)" if off > 0 else "")
-        ax.annotate(text, (x, y), (7, 7), textcoords="offset points", fontsize=9, path_effects=outline, zorder=6)
-    first, second, third = (label.replace("_", " ") for label in surface.labels[:3])
-    ax.set(xlabel=f"weight distance from {first} towards {second}", ylabel=f"weight distance towards {third}")
-    grid = f"{len(surface.y)} x {len(surface.x)} points"
-    heading(
-        ax,
-        f"{name.replace('_', ' ')}: training {field}",
-        f"{grid}, {number(np.nanmin(values))} to {number(np.nanmax(values))}",
-    )
+    scale = unit(rows[rows["suite"] == frame["suite"].iloc[0]]) if field == "train_loss" else ""
+    ax.figure.colorbar(filled, ax=ax, label=f"{words}{scale}", pad=0.02, use_gridspec=False)
+    for _, path in frame[frame["what"] == "path"].groupby("label", sort=False):
+        ax.plot(path["x"], path["y"], **PATH)
+    for mark in frame[frame["what"] == "mark"].itertuples():
+        hollow = mark.off_plane > 0
+        ax.plot(mark.x, mark.y, marker=MARKS[mark.kind], ms=9, ls="", zorder=5, mfc="kw"[hollow], mec="wk"[hollow])
+        text = mark.label.replace("_", " ") + (f"\n({number(mark.off_plane)} off the plane)" if hollow else "")
+        right = mark.x < np.quantile(grid.columns, 0.75)
+        place = {"xytext": (8 if right else -8, -8 if hollow else 7), "ha": "left" if right else "right"}
+        look = {"va": "top" if hollow else "baseline", "fontsize": 9, "path_effects": outline, "zorder": 6}
+        ax.annotate(text, (mark.x, mark.y), textcoords="offset points", **place, **look)
+    extent = f"{number(np.nanmin(values))} to {number(np.nanmax(values))}"
+    heading(ax, title, f"{len(grid)} x {len(grid.columns)} points, {extent}")
 
 
 def _levels(values: np.ndarray, surface: Surface, field: str) -> np.ndarray:
     """Return levels of contours: of losses up to somewhat above those at the marked points, if some are far higher."""
-    if field == "accuracy":
+    if field == "train_accuracy":
         return np.linspace(0, 1, 11)
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     rows = np.abs(surface.y[:, None] - surface.marks[:, 1]).argmin(0)
@@ -210,68 +240,55 @@ def _levels(values: np.ndarray, surface: Surface, field: str) -> np.ndarray:
     return levels if len(levels) > 2 else np.linspace(low - 0.5, high + 0.5, 3)
 
 
-def _curves(ax: Axes, results: Results, suite: str, surface: Surface, training: bool) -> None:
-    """Draw the losses along all lines between points of a plane that the suite has, and on the paths of training."""
-    rows = _between(results, suite, surface)
-    pairs = results.values(rows, "loss_train")
-    highest, start = 0.0, 1.0
-    for place, ((_, row), (alphas, values)) in enumerate(zip(rows.iterrows(), pairs, strict=True)):
-        own = row["line"] == OWN_LINE
-        ax.plot(
-            alphas,
-            values,
-            color=COLOURS[place % len(COLOURS)],
-            ls="-" if own else "--",
-            label=f"{row['label']} (min Δ {number(row['min_delta'])})",
-        )
-        highest, start = max(highest, float(values.max())), float(pairs[0][1][0])
-    for run_id, colour in zip(surface.paths if training else (), PATHS * 9, strict=False):
-        trajectory: Trajectory = results.landscapes[suite].trajectories[run_id]
-        ax.plot(1 - trajectory.remaining, trajectory.loss_train, color=colour, marker=".", ms=5, lw=1, label="training")
-        highest = max(highest, float(trajectory.loss_train.max()))
-    ax.set_xlabel(SHARE if training else "α")
-    if not len(rows):
+def _interpolated(x: np.ndarray, y: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a finer grid and the values on it, between those of the nearest points; a gap is not filled.
+
+    Args:
+        x: (X,) increasing.
+        y: (Y,) increasing.
+        values: (Y, X); if some are not finite, all are returned as they are.
+
+    Returns:
+        Coordinates and values, of shapes (F,), (F,) and (F, F).
+    """
+    if not np.isfinite(values).all():
+        return x, y, values
+    across, up = np.linspace(x[0], x[-1], FINE), np.linspace(y[0], y[-1], FINE)
+    return across, up, PchipInterpolator(y, PchipInterpolator(x, values, axis=1)(across), axis=0)(up)
+
+
+def _draw_curves(ax: Axes, lines: pd.DataFrame, path: pd.DataFrame) -> None:
+    """Draw the losses along lines between the points of a plane, and on the paths of training."""
+    ax.set_ylabel("training loss")
+    if lines.empty:
         say(ax, "no line between these points")
-        ax.set_ylabel("training loss")
+        heading(ax, "training loss between the points", "")
     else:
-        ax.set_ylabel(f"training loss{unit(rows)}{loss_axis(ax, start, highest)}")
-        ax.legend(fontsize=8, loc="best")
-    heading(ax, "training loss between the points", f"{len(rows)} lines" if len(rows) else "")
+        draw_lines(ax, lines, DASHES)
+        rows = lines.drop_duplicates("label")
+        risen = rows[~rows["monotonic"].astype(bool)]
+        counts = f"{len(risen)} of {len(rows)} non-monotone\n"
+        rises = "; ".join(f"{row.label}: min\u00a0Δ\u00a0{number(row.min_delta)}" for row in risen.itertuples())
+        heading(ax, "training loss between the points", counts + rises)
+    for _, one in path.groupby("label", sort=False):
+        ax.plot(one["share"].astype(float), one["train_loss"].astype(float), **PATH)
+    if len(path) and len(lines):
+        ax.set_ylim(top=max(ax.get_ylim()[1], 1.05 * path["train_loss"].max()))
 
 
 def _between(results: Results, suite: str, surface: Surface) -> pd.DataFrame:
-    """Return the rows of lines whose ends are marked on a plane, with a `label` that names them."""
+    """Return the rows of lines between marked points of a plane, each with its `name` and `kind`."""
     names = dict(zip(zip(surface.runs, surface.kinds, strict=True), surface.labels, strict=True))
-    about = results.suites[suite].lines
-    kinds = {OWN_LINE: ("initial", "final")}
-    kinds |= {
-        name: (entry.start, entry.end)
-        for name, entry in about.items()
-        if isinstance(entry, PairLines) and not entry.matching
-    }
+    kinds = {OWN_LINE: (("initial", "final"), OWN_KIND)}
+    for line, entry in results.suites[suite].lines.items():
+        if isinstance(entry, PairLines) and not entry.matching:
+            kinds[line] = (entry.start, entry.end), KINDS[entry.start, entry.end]
     found = []
-    for name, (start, end) in kinds.items():
-        rows = results.other_lines(suite, name)
-        ends = [
-            (names.get((first, start)), names.get((last, end)))
-            for first, last in zip(rows["start_run_id"], rows["run_id"], strict=True)
-        ]
+    for line, ((start, end), kind) in kinds.items():
+        rows = results.other_lines(suite, line)
+        ends = zip(rows["start_run_id"], rows["run_id"], strict=True)
+        ends = [(names.get((first, start)), names.get((last, end))) for first, last in ends]
         labels = [f"{a} → {b}".replace("_", " ") if a and b else None for a, b in ends]
-        found.append(rows.assign(label=labels))
+        found.append(rows.assign(name=labels, kind=kind))
     whole = pd.concat(found, ignore_index=True)
-    return whole[whole["label"].notna() & whole["min_delta"].notna()]
-
-
-def _tidy(suite: str, name: str, surface: Surface) -> pd.DataFrame:
-    """Return the grid, the marked points and the paths as one tidy table."""
-    x, y = np.meshgrid(surface.x, surface.y)
-    grid = {"what": "grid", "x": x.ravel(), "y": y.ravel(), "train_loss": surface.loss_train.ravel()}
-    grid |= {"train_accuracy": surface.accuracy_train.ravel()}
-    marks = dict(zip(("x", "y", "off_plane"), surface.marks.T, strict=True))
-    steps = dict(zip(("x", "y", "off_plane"), surface.steps.T, strict=True))
-    tables = [
-        pd.DataFrame(grid),
-        pd.DataFrame({"what": "mark", "label": surface.labels} | marks),
-        pd.DataFrame({"what": "path", "label": np.repeat(np.array(surface.paths, object), surface.lengths)} | steps),
-    ]
-    return pd.concat(tables, ignore_index=True).assign(suite=suite, plane=name).reindex(columns=COLUMNS)
+    return whole[whole["name"].notna() & whole["min_delta"].notna()]

@@ -1,29 +1,27 @@
 """Figures of the power law between distance and Gauss length: 7, 15 and 17."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from stages.figures.base import OPTIMIZERS, Drawing, admitted, count, explain_admitted, optimizers, subject
+from stages.figures.base import Drawing
 from stages.figures.declare import figure
-from stages.figures.style import (
-    DISTANCE,
-    GAUSS,
-    GREY,
-    MANY,
-    OPTIMIZER_COLOURS,
-    canvas,
-    caption,
-    heading,
-    legend,
-    log_axis,
-    say,
-)
+from stages.figures.facets import Facets, compose, verdict_entries
+from stages.figures.style import DISTANCE, GAUSS, GREY, log_axis
+from stages.figures.words import count, explain, subject
 from stages.measures import power_law as measure
 from stages.results.results import Results
+from stages.results.rows import converged
 
-MARKERS = {False: "o", True: "s"}  # by batch norm
+GROUPS = 6  # of equally many points, whose medians show where one power law does not fit
+ESTIMATORS = {
+    "gauss_length_smooth": "smooth estimator (the paper's)",
+    "gauss_length_turning": "total turning, corners included",
+}
+COLUMNS = ["suite", "run_id", "dataset", "optimizer", "lr", "batch_norm", "monotonic"]
 
 
 @figure(
@@ -42,7 +40,7 @@ MARKERS = {False: "o", True: "s"}  # by batch norm
 )
 def power_law(results: Results) -> Drawing:
     """Figures 7 and 15: Gauss length against distance on logarithms, with the fitted power law."""
-    return _power_laws(results, {"": results.lines()})
+    return _power_laws(results, results.lines().assign(group=""))
 
 
 @figure(
@@ -55,60 +53,63 @@ def power_law(results: Results) -> Drawing:
 def power_law_by_suite(results: Results) -> Drawing:
     """Figure 17: as figure 7, a row for each suite with a fit of its own."""
     rows = results.lines()
-    suites = dict.fromkeys(rows["suite"])
-    return _power_laws(results, {f"{suite}: ": rows[rows["suite"] == suite] for suite in suites} or {"": rows})
+    return _power_laws(results, rows.assign(group=rows["suite"] + ": "))
 
 
-def _power_laws(results: Results, groups: dict[str, pd.DataFrame]) -> Drawing:
-    """Draw a row for each group of lines, by the words before its titles; a column for each Gauss length."""
-    rows = results.lines()
-    names = optimizers(rows)
-    figure, axes = canvas(len(groups), 2, width=5.2, height=4.2, sharex=True, sharey="col")
-    for pair, (title, group) in zip(axes, groups.items(), strict=True):
-        for ax, length in zip(pair, GAUSS, strict=True):
-            _panel(ax, results, rows, group, length, title)
-    handles = [
-        Line2D([], [], ls="", marker="D", color=OPTIMIZER_COLOURS[name], label=OPTIMIZERS.get(name, name))
-        for name in names
-    ]
-    for on in sorted(set(rows["batch_norm"])):
-        label = "batch norm" if on else "no batch norm"
-        handles.append(Line2D([], [], ls="", marker=MARKERS[on], color=GREY, label=label))
-    handles.append(Line2D([], [], color="0.1", lw=1.2, label="least squares"))
-    legend(figure, handles)
+def _power_laws(results: Results, rows: pd.DataFrame) -> Drawing:
+    """Draw a panel for each Gauss length of each group of lines, which their column `group` names."""
+    kept = converged(rows).astype(dict.fromkeys(["normalized_distance", *GAUSS], float))
+    points = kept.melt(["group", "normalized_distance", "monotonic"], list(GAUSS), "estimator", "gauss_length")
+    points = points[(points["normalized_distance"] > 0) & (points["gauss_length"] > 0)]
+    points["panel"] = points["group"] + points["estimator"].map(ESTIMATORS)
+    params = results.measure
+    titles, laws, estimators = {}, {}, []
+    for group, estimator in itertools.product(dict.fromkeys(rows["group"]) or [""], GAUSS):
+        panel = group + ESTIMATORS[estimator]
+        own = points[points["panel"] == panel]
+        x, y = own["normalized_distance"].to_numpy(), own["gauss_length"].to_numpy()
+        laws[panel] = measure.fit(x, y, params.confidence, params.bootstrap, params.bootstrap_seed)
+        titles[panel] = f"{law_in_words(laws[panel])}\n{count(rows[rows['group'] == group], len(own))}"
+        estimators.append(estimator)
+    facets = Facets(points, titles, height=3.8, sharex=True, sharey=False)
+    facets.scatter("normalized_distance", "gauss_length")
+    for (ax, panel, own), estimator in zip(facets.parts(), estimators, strict=True):
+        _add_fit(ax, laws[panel], own)
+        log_axis(ax.xaxis, kept["normalized_distance"].to_numpy(), fit=True)
+        log_axis(ax.yaxis, kept[estimator].to_numpy(), fit=True)
+        ax.set_ylabel("Gauss length (rad), log scale")
+    facets.set_xlabels(f"{DISTANCE}, log scale")
     note = (
         f"Least squares of ln(Gauss length) on ln(distance) over all points of a panel; "
-        f"{100 * results.measure.confidence:g} % bootstrap intervals. {explain_admitted(results)}"
+        f"{100 * results.measure.confidence:g} % bootstrap intervals. Medians: of {GROUPS} groups of equally many "
+        f"points by distance; where they leave the straight line, one power law does not fit. {explain(results)}"
     )
-    caption(figure, f"Power law of Gauss length and distance: {subject(rows)}", note)
-    columns = ["suite", "run_id", "dataset", "optimizer", "lr", "batch_norm", "normalized_distance", *GAUSS]
-    return Drawing(figure, admitted(rows)[columns])
+    entries = [
+        *verdict_entries(rows),
+        Line2D([], [], color="0.1", lw=1.2, label="least squares"),
+        Line2D([], [], color=GREY, lw=1.2, ls="--", marker="D", ms=4, label="medians"),
+    ]
+    compose(facets.figure, f"Power law of Gauss length and distance: {subject(rows)}", note, entries)
+    return Drawing(facets.figure, kept[[*COLUMNS, "normalized_distance", *GAUSS]])
 
 
-def _panel(ax: Axes, results: Results, rows: pd.DataFrame, group: pd.DataFrame, length: str, title: str) -> None:
-    """Draw one group of lines, on axes that suit all of `rows`."""
-    kept = admitted(group)
-    x, y = kept["normalized_distance"].to_numpy(float), kept[length].to_numpy(float)
-    drawn = np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0)
-    for name, colour in OPTIMIZER_COLOURS.items():
-        for on, marker in MARKERS.items():
-            chosen = drawn & (kept["optimizer"] == name).to_numpy(bool) & (kept["batch_norm"] == on).to_numpy(bool)
-            look = {"color": colour, "marker": marker, "s": 22, "alpha": 0.6, "linewidths": 0}
-            ax.scatter(x[chosen], y[chosen], rasterized=len(kept) > MANY, **look)
-    params = results.measure
-    fit = measure.fit(x, y, params.confidence, params.bootstrap, params.bootstrap_seed)
-    if np.isfinite(fit.exponent):
-        ends = np.array([x[drawn].min(), x[drawn].max()])
-        ax.plot(ends, fit.prefactor * ends**fit.exponent, color="0.1", lw=1.2)
-        law = f"exponent {fit.exponent:.3f} [{fit.exponent_low:.3f}, {fit.exponent_high:.3f}]"
-        law += f"\nR² {fit.r_squared:.3f} [{fit.r_squared_low:.3f}, {fit.r_squared_high:.3f}]"
-    else:
-        law = "too few points to fit"
-        if not drawn.any():
-            say(ax, "no admitted run")
-    log_axis(ax.xaxis, admitted(rows)["normalized_distance"].to_numpy(float))
-    log_axis(ax.yaxis, admitted(rows)[length].to_numpy(float))
-    ax.tick_params(labelbottom=True, labelleft=True)
-    ax.set(xlabel=f"{DISTANCE}, log scale", ylabel=f"{GAUSS[length]}, log scale")
-    kind = "smooth estimator (the paper's)" if length == "gauss_length_smooth" else "total turning, corners included"
-    heading(ax, title + kind, f"{law}\n{count(group, int(drawn.sum()))}")
+def _add_fit(ax: Axes, law: measure.PowerLaw, points: pd.DataFrame) -> None:
+    """Draw the fitted power law, and the medians of groups of points by distance."""
+    x = points["normalized_distance"]
+    if np.isfinite(law.exponent):
+        ends = np.array([x.min(), x.max()])
+        ax.plot(ends, law.prefactor * ends**law.exponent, color="0.1", lw=1.2, zorder=4)
+    if len(points) >= 2 * GROUPS:
+        groups = (x.rank(method="first") * GROUPS / len(points)).apply(np.ceil)
+        middle = points.groupby(groups)[["normalized_distance", "gauss_length"]].median()
+        ax.plot(*middle.to_numpy().T, color=GREY, lw=1.2, ls="--", marker="D", ms=4, zorder=4)
+
+
+def law_in_words(law: measure.PowerLaw) -> str:
+    """Write exponent and R^2 of a fit with their intervals."""
+    if not np.isfinite(law.exponent):
+        return "too few points to fit"
+    return (
+        f"exponent {law.exponent:.3f} [{law.exponent_low:.3f}, {law.exponent_high:.3f}]\n"
+        f"R² {law.r_squared:.3f} [{law.r_squared_low:.3f}, {law.r_squared_high:.3f}]"
+    )

@@ -1,42 +1,37 @@
 """Figures that set min Delta against another number of each line: 5, 10, 12, 13, 14, 16 and 18."""
 
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
-from stages.figures.base import (
-    NETWORKS,
-    OPTIMIZERS,
-    Drawing,
-    admitted,
+from stages.figures.base import Drawing
+from stages.figures.declare import figure
+from stages.figures.facets import Facets, compose, tolerance_entry, verdict_entries
+from stages.figures.style import DISTANCE, GAUSS, log_axis, rise_axis
+from stages.figures.words import (
     count,
     explain,
     left_out,
+    network_name,
     number,
+    optimizer_name,
     optimizers,
     split,
     subject,
     unit,
 )
-from stages.figures.declare import figure
-from stages.figures.style import (
-    DISTANCE,
-    GAUSS,
-    canvas,
-    caption,
-    heading,
-    legend,
-    log_axis,
-    rise_axis,
-    say,
-    scatter_verdicts,
-    verdict_handles,
-)
 from stages.results.results import Results
+from stages.results.rows import converged
 
 LABELS = {"normalized_distance": DISTANCE} | GAUSS
 PAPER_RATES = [0.1, 0.0001]
-SHOWN = ["suite", "run_id", "dataset", "optimizer", "lr", "batch_norm", "min_delta", "monotonic"]
+COLUMNS = ["panel", "suite", "run_id", "dataset", "optimizer", "lr", "batch_norm", "min_delta", "monotonic"]
+BOTH = ["normalized_distance", "gauss_length_smooth"]
+NAMES = dict(zip(BOTH, ("distance", "Gauss length"), strict=True))
+FEW = 10  # converged runs from which a kind of network has a panel of its own
+TWO = "distance and Gauss length"
 
 
 @figure(
@@ -44,23 +39,24 @@ SHOWN = ["suite", "run_id", "dataset", "optimizer", "lr", "batch_norm", "min_del
     "rise_by_learning_rate",
     shows="Min Δ against distance and against Gauss length.",
     paper="Networks that moved little, or turned little, are monotone.",
-    claims=("far", "long", "short"),
+    claims=("distance_predicts_failure", "gauss_length_predicts_failure", "short_paths_are_monotone"),
 )
 def rise_by_learning_rate(results: Results) -> Drawing:
     """Figure 5: min Delta against distance and Gauss length, a row for each of two learning rates."""
     rows = results.lines()
-    reached = sorted(set(admitted(rows)["lr"]))
-    rates = {}
-    for rate, place, name in zip(PAPER_RATES, (-1, 0), ("largest", "smallest"), strict=True):
+    reached = sorted(set(converged(rows)["lr"]))
+    names = {}
+    for rate, place, which in zip(PAPER_RATES, (-1, 0), ("largest", "smallest"), strict=True):
         if rate in reached:
-            rates[rate] = "as in the paper"
+            names[rate] = "as in the paper"
         elif reached:
-            rates.setdefault(reached[place], f"{name} with admitted runs")
-    groups = {f"learning rate {rate:g} ({why})": rows[rows["lr"] == rate] for rate, why in rates.items()}
-    others = rows[~rows["lr"].isin(list(rates))] if rates else rows.head(0)
-    note = f" {len(admitted(others))} more admitted runs have other learning rates" if len(others) else ""
+            names.setdefault(reached[place], f"{which} with converged runs")
+    names = {rate: f"learning rate {rate:g} ({why})" for rate, why in names.items()}
+    others = rows[~rows["lr"].isin(list(names))] if names else rows.head(0)
+    note = f" {len(converged(others))} more converged runs have other learning rates" if len(others) else ""
     note += f" ({left_out(others)})." if len(others) else ""
-    return _rises(results, groups or {"all learning rates": rows}, "learning rate", note)
+    panels = rows["lr"].map(names)
+    return _rises(results, rows.assign(panel=panels), list(names.values()), f"{TWO} by learning rate", note=note)
 
 
 @figure(
@@ -68,13 +64,13 @@ def rise_by_learning_rate(results: Results) -> Drawing:
     "rise_by_optimizer",
     shows="Figure 5 by optimizer.",
     paper="Adam moves farther, and is more often non-monotone.",
-    claims=("adaptive", "far"),
+    claims=("adaptive_optimizers_break_monotonicity", "distance_predicts_failure"),
 )
 def rise_by_optimizer(results: Results) -> Drawing:
     """Figure 12: min Delta against distance and Gauss length, a row for each optimizer."""
     rows = results.lines()
-    groups = {OPTIMIZERS.get(name, name): rows[rows["optimizer"] == name] for name in optimizers(rows)}
-    return _rises(results, groups or {"all optimizers": rows}, "optimizer")
+    names = {name: optimizer_name(name) for name in optimizers(rows)}
+    return _rises(results, rows.assign(panel=rows["optimizer"].map(names)), list(names.values()), f"{TWO} by optimizer")
 
 
 @figure(
@@ -85,7 +81,8 @@ def rise_by_optimizer(results: Results) -> Drawing:
 )
 def autoencoder_rise(results: Results) -> Drawing:
     """Figure 13: min Delta against distance and Gauss length."""
-    return _rises(results, {"all optimizers and learning rates": results.lines()}, "")
+    name = "all optimizers and learning rates"
+    return _rises(results, results.lines().assign(panel=name), [name], TWO)
 
 
 @figure(
@@ -96,7 +93,7 @@ def autoencoder_rise(results: Results) -> Drawing:
 )
 def distance_and_rise(results: Results) -> Drawing:
     """Figure 14: min Delta against distance, a panel for each suite."""
-    return _by_suite(results, "normalized_distance", "distance")
+    return _by_suite(results, "normalized_distance")
 
 
 @figure(
@@ -107,20 +104,13 @@ def distance_and_rise(results: Results) -> Drawing:
 )
 def gauss_length_and_rise(results: Results) -> Drawing:
     """Figure 16: min Delta against Gauss length, a panel for each suite."""
-    return _by_suite(results, "gauss_length_smooth", "Gauss length")
+    return _by_suite(results, "gauss_length_smooth")
 
 
-def _by_suite(results: Results, x: str, name: str) -> Drawing:
+def _by_suite(results: Results, x: str) -> Drawing:
     rows = results.lines()
-    suites = list(dict.fromkeys(rows["suite"])) or ["no suite"]
-    figure, axes = canvas(1, len(suites), sharex=True, sharey=True)
-    for ax, suite in zip(axes[0], suites, strict=True):
-        group = rows[rows["suite"] == suite]
-        drawn = _points(ax, results, rows, group, x)
-        heading(ax, suite, _counts(group, drawn))
-    legend(figure, verdict_handles(results, rows))
-    caption(figure, f"min Δ and {name}: {subject(rows)}", explain(results))
-    return Drawing(figure, admitted(rows)[[*SHOWN, "layers", "initialization", x]])
+    names, more = list(dict.fromkeys(rows["suite"])), ["layers", "initialization"]
+    return _rises(results, rows.assign(panel=rows["suite"]), names, f"{NAMES[x]} by suite", [x], more)
 
 
 @figure(
@@ -128,18 +118,61 @@ def _by_suite(results: Results, x: str, name: str) -> Drawing:
     "rise_by_batch_norm",
     shows="Min Δ against distance, with batch norm and without.",
     paper="Batch norm moves weights farther.",
-    claims=("batch_norm",),
+    claims=("batch_norm_breaks_monotonicity",),
 )
 def rise_by_batch_norm(results: Results) -> Drawing:
     """Figure 18: min Delta against distance, with and without batch normalisation."""
     rows = results.lines()
-    figure, axes = canvas(1, 2, sharex=True, sharey=True)
-    for ax, on in zip(axes[0], (True, False), strict=True):
-        _points(ax, results, rows, rows[rows["batch_norm"] == on], "normalized_distance")
-        heading(ax, "batch norm" if on else "no batch norm", _counts(rows[rows["batch_norm"] == on]))
-    legend(figure, verdict_handles(results, rows))
-    caption(figure, f"min Δ and distance by batch norm: {subject(rows)}", explain(results))
-    return Drawing(figure, admitted(rows)[[*SHOWN, "normalized_distance"]])
+    panel = rows["batch_norm"].map({True: "batch norm", False: "no batch norm"})
+    names = ["batch norm", "no batch norm"]
+    return _rises(results, rows.assign(panel=panel), names, "distance by batch norm", BOTH[:1])
+
+
+def _rises(
+    results: Results,
+    rows: pd.DataFrame,
+    names: list[str],
+    against: str,
+    xs: Sequence[str] = BOTH,
+    more: Sequence[str] = (),
+    note: str = "",
+) -> Drawing:
+    """Draw min Delta of converged runs against other numbers.
+
+    Args:
+        results: The pooled suites.
+        rows: Lines with a column `panel`; those without a panel are not shown.
+        names: The panels in their order.
+        against: What the other numbers are, for the title.
+        xs: Columns of these numbers: each has a panel beside the others.
+        more: Columns that the data have, too.
+        note: Ends the note below the figure.
+
+    Returns:
+        A row of panels for each name if there are several numbers, else a panel for each name.
+    """
+    rows = rows[rows["panel"].notna()]
+    kept = converged(rows).astype(dict.fromkeys(["min_delta", *xs], float))
+    points = kept.melt(COLUMNS, xs, var_name="x", value_name="value")
+    points = points[np.isfinite(points["value"]) & (points["value"] > 0)]
+    titles, shown = {}, []
+    for name, x in itertools.product(names or ["no run"], xs):
+        group = rows[rows["panel"] == name]
+        title = f"{name}: {NAMES[x]}" if len(xs) > 1 else name
+        found = (points["panel"] == name) & (points["x"] == x)
+        titles[title] = f"{split(group)}\n{count(group, int(found.sum()))}"
+        points.loc[found, "panel"] = title
+        shown.append(x)
+    facets = Facets(points, titles, sharex=len(xs) == 1)
+    facets.scatter("value", "min_delta")
+    for ax, x in zip(facets.axes.flat, shown, strict=True):
+        log_axis(ax.xaxis, kept[x].to_numpy(), fit=True)
+        rise_axis(ax.yaxis, results, kept["min_delta"].to_numpy())
+        ax.set_xlabel(f"{LABELS[x]}, log scale")
+    facets.set_ylabels(f"min Δ{unit(rows)}")
+    title = f"min Δ and {against}: {subject(rows)}"
+    compose(facets.figure, title, explain(results) + note, [*verdict_entries(rows), tolerance_entry(results)])
+    return Drawing(facets.figure, kept[[*COLUMNS, *more, *xs]])
 
 
 @figure(
@@ -147,72 +180,47 @@ def rise_by_batch_norm(results: Results) -> Drawing:
     "test_accuracy",
     shows="Test accuracy against min Δ.",
     paper="Monotone and non-monotone networks generalise alike.",
-    claims=("accuracy",),
+    claims=("accuracy_does_not_differ",),
 )
 def accuracy_and_rise(results: Results) -> Drawing:
-    """Figure 10: test accuracy against min Delta, a panel for each dataset and kind of network."""
+    """Figure 10: test accuracy against min Delta, panels by dataset and kind of network."""
     rows = results.lines()
-    kinds = list(dict.fromkeys(zip(rows["dataset"], rows["network"], strict=True))) or [("no dataset", "no network")]
-    columns = min(len(kinds), 3)
-    figure, axes = canvas(-(-len(kinds) // columns), columns)
-    for ax in axes.flat[len(kinds) :]:
-        ax.remove()
-    for ax, (dataset, network) in zip(axes.flat, kinds, strict=False):
-        group = rows[(rows["dataset"] == dataset) & (rows["network"] == network)]
-        kept = admitted(group)
-        drawn = kept[kept["test_accuracy"].notna()]
-        scatter_verdicts(ax, drawn, drawn["min_delta"].astype(float), 100 * drawn["test_accuracy"].astype(float))
-        if drawn.empty:
-            say(ax, "no admitted run with a test accuracy")
-        own = results.only(*dict.fromkeys(group["suite"]))
-        rise_axis(ax.xaxis, own, kept["min_delta"].to_numpy(float))
-        ax.set(xlabel=f"min Δ{unit(group)}", ylabel="test accuracy (%)")
+    rows["panel"] = _kinds(rows)
+    kept = converged(rows).astype({"min_delta": float, "test_accuracy": float})
+    points = kept[kept["test_accuracy"].notna()].assign(percent=100 * kept["test_accuracy"])
+    titles = {}
+    for name, group in rows.groupby("panel", sort=False):
+        own = points[points["panel"] == name]
         means = [
-            f"{name}: {_mean(drawn[drawn['monotonic'] == monotone]['test_accuracy'])}"
-            for name, monotone in (("monotone", True), ("non-monotone", False))
+            f"{kind}: {_mean(own['percent'][own['monotonic'] == monotone].to_numpy())}"
+            for kind, monotone in (("monotone", True), ("non-monotone", False))
         ]
-        heading(ax, f"{dataset}, {NETWORKS.get(network, network)}", "\n".join([*means, count(group, len(drawn))]))
-    legend(figure, verdict_handles(results, rows))
+        titles[name] = "\n".join([*means, count(group, len(own))])
+    facets = Facets(points, titles, sharex=False, sharey=False)
+    facets.scatter("min_delta", "percent", "no converged run with a test accuracy")
+    for ax, name, part in facets.parts():
+        suites = dict.fromkeys(rows["suite"][rows["panel"] == name])
+        rise_axis(ax.xaxis, results.only(*suites), part["min_delta"].to_numpy())
+    facets.set_axis_labels(f"min Δ{unit(rows)}", "test accuracy (%)")
     note = f"Mean ± standard error of the mean over runs. {explain(results)}"
-    caption(figure, f"Test accuracy and min Δ: {subject(rows)}", note)
-    return Drawing(figure, admitted(rows)[[*SHOWN, "network", "test_accuracy"]])
+    title = f"Test accuracy and min Δ: {subject(rows)}"
+    compose(facets.figure, title, note, [*verdict_entries(rows), tolerance_entry(results)])
+    return Drawing(facets.figure, kept[[*COLUMNS, "network", "test_accuracy"]])
 
 
-def _rises(results: Results, groups: dict[str, pd.DataFrame], by: str, note: str = "") -> Drawing:
-    rows = pd.concat(list(groups.values())).sort_index()
-    figure, axes = canvas(len(groups), 2, sharex="col", sharey=True)
-    for pair, (name, group) in zip(axes, groups.items(), strict=True):
-        for ax, x in zip(pair, ("normalized_distance", "gauss_length_smooth"), strict=True):
-            drawn = _points(ax, results, rows, group, x)
-            heading(ax, name, _counts(group, drawn))
-    legend(figure, verdict_handles(results, rows))
-    title = f"min Δ, distance and Gauss length{f' by {by}' if by else ''}: {subject(rows)}"
-    caption(figure, title, explain(results) + note)
-    return Drawing(figure, admitted(rows)[[*SHOWN, "normalized_distance", "gauss_length_smooth"]])
+def _kinds(rows: pd.DataFrame) -> pd.Series:
+    """Name each line's dataset and kind of network; kinds with few converged runs share a panel of their dataset."""
+    networks = rows["network"].map(network_name)
+    alone = converged(rows).groupby(["dataset", "network"])["run_id"].count() >= FEW
+    few = np.array(
+        [not alone.get(kind, False) for kind in zip(rows["dataset"], rows["network"], strict=True)], dtype=bool
+    )
+    shared = networks[few].groupby(rows["dataset"]).agg(lambda names: ", ".join(dict.fromkeys(names)))
+    return rows["dataset"].astype(str) + ", " + networks.mask(few, rows["dataset"].map(shared))
 
 
-def _points(ax: Axes, results: Results, rows: pd.DataFrame, group: pd.DataFrame, x: str) -> int:
-    """Draw a panel of min Delta against `x`, on axes that suit all of `rows`; return the number of points."""
-    kept = admitted(group)
-    values = kept[x].astype(float)
-    drawn = kept[np.isfinite(values) & (values > 0)]
-    scatter_verdicts(ax, drawn, drawn[x].astype(float), drawn["min_delta"].astype(float))
-    if drawn.empty:
-        say(ax, "no admitted run")
-    log_axis(ax.xaxis, admitted(rows)[x].to_numpy(float))
-    rise_axis(ax.yaxis, results, admitted(rows)["min_delta"].to_numpy(float))
-    ax.set(xlabel=f"{LABELS[x]}, log scale", ylabel=f"min Δ{unit(rows)}")
-    ax.tick_params(labelbottom=True, labelleft=True)
-    return len(drawn)
-
-
-def _counts(group: pd.DataFrame, drawn: int | None = None) -> str:
-    return f"{split(group)}\n{count(group, drawn)}"
-
-
-def _mean(accuracies: pd.Series) -> str:
+def _mean(values: np.ndarray) -> str:
     """Write mean and standard error of accuracies in per cent."""
-    values = 100 * accuracies.to_numpy(float)
     if values.size < 2:
         return f"{number(values[0])} % (n = 1)" if values.size else "none (n = 0)"
     error = values.std(ddof=1) / np.sqrt(values.size)

@@ -1,7 +1,6 @@
-"""How figures look: theme, colours, axes of their kinds, notes; and how they become the same bytes each time."""
+"""How figures look: theme, colours and axes of their kinds; and how they become the same bytes each time."""
 
 import io
-import textwrap
 
 import matplotlib as mpl
 import numpy as np
@@ -9,11 +8,12 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.colors import ListedColormap
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from PIL import Image
 
-from stages.figures.base import Drawing, admitted, limit
+from stages.figures.base import Drawing
+from stages.figures.words import number
 from stages.results.results import Results
 
 COLOURS = sns.color_palette("colorblind")
@@ -24,11 +24,15 @@ THEME = {
     **sns.axes_style("whitegrid"),
     **sns.plotting_context("notebook", font_scale=0.85),
     "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib: no machine draws another font
+    "backend": "agg",  # FacetGrid asks pyplot for a figure, which otherwise may open a window
     "grid.color": "0.9",
     "legend.frameon": False,
     "svg.fonttype": "path",
     "svg.hashsalt": "mli",
 }
+RATES = ListedColormap(mpl.colormaps["viridis"](np.linspace(0, 0.92, 256)))  # its last, pale part is lost on white
+STEEP = 3  # times the loss at the start from which a loss axis goes on logarithmically
+ALPHA = "α (0 = initial, 1 = trained)"
 DISTANCE = r"distance $\|\theta_T-\theta_0\|\,/\,\|\theta_0\|$"
 GAUSS = {"gauss_length_smooth": "Gauss length (rad)", "gauss_length_turning": "Gauss length, total turning (rad)"}
 RESOLUTION = 110  # dots an inch, of PNG and of what is rasterised in SVG
@@ -36,66 +40,27 @@ MANY = 1000  # points or lines above which they are rasterised
 LARGEST = 1_000_000  # bytes of a file
 
 
-def canvas(rows: int, columns: int, width: float = 4.4, height: float = 3.6, **options: object) -> tuple:
-    """Return a figure of panels with room for a legend on its right, and the panels in shape (rows, columns)."""
-    figure = Figure(figsize=(columns * width + 1.9, rows * height + 1.1), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
-    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+def optimizer_colour(name: str) -> tuple[float, float, float] | str:
+    """Return the colour of an optimizer; those that the paper does not know share one."""
+    return OPTIMIZER_COLOURS.get(name, COLOURS[7])
 
 
-def caption(figure: Figure, title: str, note: str) -> None:
-    """Write the title above the panels and the note below them, wrapped to the figure's width."""
-    inches = figure.get_figwidth()
-    figure.suptitle(
-        "\n".join(textwrap.wrap(title, int(inches * 10), break_on_hyphens=False)), fontsize=12, x=0.01, ha="left"
-    )
-    lines = textwrap.wrap(note, int(inches * 13.5), break_on_hyphens=False)
-    figure.supxlabel("\n".join(lines), fontsize=8.5, color=GREY, x=0.01, ha="left")
+def log_axis(axis: Axis, values: np.ndarray, fit: bool = False) -> None:
+    """Make an axis logarithmic, with plain numbers as ticks: closer ones where it spans little.
 
-
-def heading(ax: Axes, title: str, note: str) -> None:
-    """Write a panel's title and, smaller, its counts."""
-    ax.set_title(note, fontsize=8.5, color=GREY, loc="left")
-    lines = note.count("\n") + 1
-    ax.annotate(
-        title, (0, 1), (0, 5 + 12 * lines), "axes fraction", "offset points", fontsize=10.5, ha="left", va="bottom"
-    )
-
-
-def say(ax: Axes, text: str) -> None:
-    """Write in a panel why it is empty."""
-    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=GREY)
-
-
-def verdict_handles(results: Results, rows: pd.DataFrame, lines: bool = False) -> list[Line2D]:
-    """Return legend entries for monotone and non-monotone with their numbers, as points or as lines."""
-    kept = admitted(rows)
-    numbers = int(kept["monotonic"].sum()), int((~kept["monotonic"]).sum())
-    handles = []
-    for name, n, colour, marker, dash in (
-        ("monotone", numbers[0], MONOTONE, "o", "-"),
-        ("non-monotone", numbers[1], NON_MONOTONE, "^", "--"),
-    ):
-        look = {"ls": dash} if lines else {"ls": "", "marker": marker}
-        handles.append(Line2D([], [], color=colour, label=f"{name} ({n})", **look))
-    if not lines:
-        handles.append(Line2D([], [], color=GREY, lw=0.8, ls=":", label=f"tolerance {limit(results, 'tolerance')}"))
-    return handles
-
-
-def legend(figure: Figure, handles: list, title: str | None = None) -> None:
-    """Put a legend on the right of the panels."""
-    figure.legend(handles=handles, loc="outside right upper", title=title, alignment="left")
-
-
-def log_axis(axis: Axis, values: np.ndarray) -> None:
-    """Make an axis logarithmic, with plain numbers as ticks: closer ones where it spans little."""
-    scale = axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale
-    scale("log", base=np.e)
+    Args:
+        axis: The axis.
+        values: What all panels of its kind show; others than positive finite numbers are ignored.
+        fit: Whether the axis spans all values, not only those of its panel.
+    """
+    horizontal = axis.axis_name == "x"
+    (axis.axes.set_xscale if horizontal else axis.axes.set_yscale)("log", base=np.e)
     values = values[np.isfinite(values) & (values > 0)]
-    if not values.size:
-        (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(0.1, 10)
-    ratio = values.max() / values.min() if values.size else 100
+    low, high = (values.min(), values.max()) if values.size else (0.1, 10.0)
+    ratio = high / low if values.size else 100
+    if fit or not values.size:
+        edge = max(ratio, 1.1) ** 0.05 if values.size else 1
+        (axis.axes.set_xlim if horizontal else axis.axes.set_ylim)(low / edge, high * edge)
     if ratio > 1.6:
         subs = [1] if ratio > 300 else [1, 3] if ratio > 30 else [1, 2, 5] if ratio > 5 else [1, 1.5, 2, 3, 5, 7]
         axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
@@ -131,19 +96,37 @@ def linear_then_log(axis: Axis, threshold: float, top: float) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def scatter_verdicts(ax: Axes, rows: pd.DataFrame, x: pd.Series, y: pd.Series) -> None:
-    """Draw a point for each line, in the look of its verdict.
+def ends(frame: pd.DataFrame) -> tuple[float, float]:
+    """Return the first and the last alpha of some curves, which may lie beyond 0 and 1; these if there is no curve."""
+    return (frame["alpha"].min(), frame["alpha"].max()) if len(frame) else (0.0, 1.0)
+
+
+def loss_axis(ax: Axes, start: float, highest: float) -> str:
+    """Set a loss axis, logarithmic above the loss at the start if it goes far beyond.
 
     Args:
-        ax: Where.
-        rows: Rows of `Results.lines`.
-        x: Places of the points, with the index of `rows`.
-        y: Their heights, likewise.
+        ax: The panel.
+        start: Loss at the start of its lines; NaN if there is none.
+        highest: Largest loss.
+
+    Returns:
+        What the axis' label must add.
     """
-    for monotone, colour, marker in ((True, MONOTONE, "o"), (False, NON_MONOTONE, "^")):
-        chosen = rows["monotonic"] == monotone
-        look = {"color": colour, "marker": marker, "s": 26, "alpha": 0.65, "linewidths": 0, "clip_on": False}
-        ax.scatter(x[chosen], y[chosen], zorder=3, rasterized=len(rows) > MANY, **look)
+    if not highest > STEEP * start > 0:
+        ax.set_ylim(0, highest * 1.05 if highest > 0 else 1)
+        return ""
+    digit = 10.0 ** np.floor(np.log10(start))
+    digits = np.ceil(start / digit)
+    linear = float(digits * digit)
+    ax.set_yscale("symlog", linthresh=linear, linscale=max(1.0, np.log10(highest / linear)))
+    ax.set_ylim(0, highest * 1.2)
+    ax.axhline(linear, color=GREY, lw=0.6, ls=":")
+    step = digit * (0.5 if digits == 1 else 1 if digits <= 5 else 2)
+    above = 10.0 ** np.arange(np.ceil(np.log10(linear * 1.5)), np.floor(np.log10(highest * 1.2)) + 1)
+    ax.yaxis.set_major_locator(FixedLocator([*np.arange(0, linear + step / 2, step), *above]))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}" if value < 1e2 else f"{value:g}"))
+    ax.yaxis.set_minor_locator(NullLocator())
+    return f"\nlinear up to {number(linear)}, then logarithmic"
 
 
 def thinned(data: pd.DataFrame) -> tuple[bytes, int]:
@@ -167,6 +150,14 @@ def thinned(data: pd.DataFrame) -> tuple[bytes, int]:
         step += max(1, round(step * (len(content) / LARGEST - 1)))
 
 
+def in_few_colours(png: io.BytesIO) -> bytes:
+    """Return a PNG picture with 256 colours, which takes a third of the bytes and looks the same."""
+    buffer = io.BytesIO()
+    picture = Image.open(png).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    picture.save(buffer, "png", dpi=(RESOLUTION, RESOLUTION))
+    return buffer.getvalue()
+
+
 def render(drawing: Drawing) -> tuple[dict[str, bytes], int]:
     """Turn a drawing into files.
 
@@ -176,13 +167,12 @@ def render(drawing: Drawing) -> tuple[dict[str, bytes], int]:
     Returns:
         The bytes of each file by its ending; and n if its data has only every n-th alpha, else 1.
     """
-    files = {}
     with mpl.rc_context(THEME):
         drawing.figure.draw_without_rendering()
         drawing.figure.set_layout_engine("none")  # one layout for both files
-        for ending, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
-            buffer = io.BytesIO()
-            drawing.figure.savefig(buffer, format=ending, dpi=RESOLUTION, metadata=metadata)
-            files[ending] = buffer.getvalue()
+        svg, png = io.BytesIO(), io.BytesIO()
+        drawing.figure.savefig(svg, format="svg", dpi=RESOLUTION, metadata={"Date": None, "Creator": None})
+        drawing.figure.savefig(png, format="png", dpi=RESOLUTION, pil_kwargs={"compress_level": 0})
+    files = {"svg": svg.getvalue(), "png": in_few_colours(png)}
     files["csv"], step = thinned(drawing.data)
     return files, step

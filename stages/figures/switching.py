@@ -3,13 +3,16 @@
 import numpy as np
 import pandas as pd
 
-from stages.figures.base import OPTIMIZERS, Table, admitted, explain, left_out, optimizers, split, subject
+from stages.figures.base import Table
 from stages.figures.declare import table
-from stages.figures.tables import markdown, tally
+from stages.figures.tables import markdown
+from stages.figures.words import explain, left_out, optimizer_name, optimizers, split, subject
+from stages.results.counts import tally
 from stages.results.results import Results
+from stages.results.rows import converged
 
 LENGTH, DISTANCE = "gauss_length_smooth", "distance"
-BLOCKS = {LENGTH: "Gauss length (rad)", DISTANCE: "distance", "non_monotone": "non-monotone / admitted"}
+BLOCKS = {LENGTH: "Gauss length (rad)", DISTANCE: "distance", "non_monotone": "non-monotone / converged"}
 NEVER = np.inf  # epochs after which a run that is never switched is: a group of its own, and the last
 
 
@@ -18,7 +21,7 @@ NEVER = np.inf  # epochs after which a run that is never switched is: a group of
     "sgd_to_adam",
     shows="Runs that switch from SGD to Adam.",
     paper="Distance and Gauss length grow by tens and by ten.",
-    claims=("switched_distance", "switched_length"),
+    claims=("switching_raises_distance", "switching_raises_gauss_length"),
 )
 def sgd_to_adam(results: Results) -> Table:
     """Table 5: runs that begin with SGD and go on with Adam."""
@@ -47,7 +50,7 @@ def _switched(results: Results, first: str, second: str) -> Table:
     rates = sorted(set(cells["lr"]))
     across = sorted(set(zip(cells["switch_after"], cells["switch_lr"], strict=True)))
     second_rates = sorted({rate for _, rate in across if rate < NEVER})
-    names = [OPTIMIZERS.get(name, name) for name in (first, second)]
+    names = [optimizer_name(name) for name in (first, second)]
     head = ["", f"{names[0]} lr"]
     for after, rate in across:
         which = f" (lr {rate:g})" if len(second_rates) > 1 else ""
@@ -68,7 +71,7 @@ def _switched(results: Results, first: str, second: str) -> Table:
     "grafting",
     shows="Steps of one optimizer's direction and another's length.",
     paper="The length breaks monotonicity.",
-    claims=("grafted",),
+    claims=("step_length_breaks_monotonicity",),
 )
 def grafting(results: Results) -> Table:
     """Table 7: runs that take the length of each step from one optimizer and its direction from another.
@@ -88,13 +91,13 @@ def grafting(results: Results) -> Table:
     cells = summaries(chosen, ["step_size", "lr", "direction"])
     steps, directions = (optimizers(cells.assign(optimizer=cells[name])) for name in ("step_size", "direction"))
     down = {
-        (step, rate): [OPTIMIZERS.get(step, step), f"{rate:g}"]
+        (step, rate): [optimizer_name(step), f"{rate:g}"]
         for step in steps
         for rate in sorted(set(cells["lr"][cells["step_size"] == step]))
     }
     across = [(name,) for name in directions]
     lines = _lines(cells, ["step_size", "lr"], down, ["direction"], across, [DISTANCE, "non_monotone"])
-    head = ["", "step size", "lr", *(f"direction {OPTIMIZERS.get(name, name)}" for name in directions)]
+    head = ["", "step size", "lr", *(f"direction {optimizer_name(name)}" for name in directions)]
     note = (
         "The learning rate is that of the optimizer that lends its step size. The heads of the paper's columns look "
         "swapped: its column Adam equals, means and errors, the distances of pure SGD in its table 5. "
@@ -104,7 +107,7 @@ def grafting(results: Results) -> Table:
 
 
 def summaries(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Return cells as `tally`, with number, mean and standard error of each measure over admitted runs.
+    """Return cells as `tally`, with number, mean and standard error of each measure over converged runs.
 
     Args:
         rows: Rows of `Results.lines`.
@@ -115,7 +118,7 @@ def summaries(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """
     cells = tally(rows, keys)
     measures = [LENGTH, DISTANCE]
-    kept = admitted(rows).astype(dict.fromkeys(measures, float))
+    kept = converged(rows).astype(dict.fromkeys(measures, float))
     found = kept.groupby(keys)[measures].agg(["count", "mean", "sem"])
     parts = {"count": "n", "mean": "mean", "sem": "standard_error"}
     found.columns = [f"{measure}_{parts[part]}" for measure, part in found.columns]
@@ -143,7 +146,7 @@ def _cell(cell: dict | None, block: str) -> str:
     if cell is None:
         return ""
     if block == "non_monotone":
-        return f"{cell['non_monotone']}/{cell['admitted']}" if cell["admitted"] else "–"
+        return f"{cell['non_monotone']}/{cell['converged']}" if cell["converged"] else "–"
     n, mean, error = (cell[f"{block}_{part}"] for part in ("n", "mean", "standard_error"))
     if n < 2 or not error > 0:
         return "–" if not n else f"{mean:.4g} ({n})" if n == 1 else f"{mean:.4g} ± 0 ({n})"
@@ -164,8 +167,8 @@ def _markdown(
     """Write a table of the `chosen` among all `rows`, of which the first columns are keys, with what its cells mean."""
     others = len(rows) - len(chosen)
     below = (
-        f"In a cell: mean ± standard error of the mean over admitted runs (their number), no error for a single one; – "
-        f"where no run was admitted or has a value, empty where none was trained. Distance: ‖θ_T − θ_0‖, not "
+        f"In a cell: mean ± standard error of the mean over converged runs (their number), no error for a single one; "
+        f"– where no run converged or has a value, empty where none was trained. Distance: ‖θ_T − θ_0‖, not "
         f"normalised, as in the paper. {note}{explain(results)} {len(chosen)} runs: {split(chosen)}; "
         f"{left_out(chosen)} (by cell in the CSV)."
         + (f" {others} runs of these suites have other optimizers or switches." if others else "")

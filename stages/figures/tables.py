@@ -2,61 +2,11 @@
 
 import pandas as pd
 
-from stages.figures.base import OPTIMIZERS, VARIANTS, Table, explain, left_out, number, split, subject
+from stages.figures.base import Table
 from stages.figures.declare import table
-from stages.measures.proportion import wilson
+from stages.figures.words import OPTIMIZERS, VARIANTS, explain, left_out, number, optimizer_name, split, subject
+from stages.results.counts import proportions
 from stages.results.results import Results
-
-COUNTS = ["trained", "diverged", "above_threshold", "admitted", "non_monotone"]
-
-
-def tally(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Count the runs of each cell by how they ended.
-
-    Args:
-        rows: Rows of `Results.lines`.
-        keys: Columns that make a cell.
-
-    Returns:
-        One row a cell, sorted: the keys and `COUNTS`. A run that diverged is never among the admitted.
-    """
-    reached = rows["status"] == "converged"
-    ends = {
-        "trained": 1,
-        "diverged": (rows["status"] == "diverged").astype(int),
-        "above_threshold": (rows["status"] == "above threshold").astype(int),
-        "admitted": reached.astype(int),
-        "non_monotone": (reached & ~rows["monotonic"].astype(bool)).astype(int),
-    }
-    counts = rows[keys].assign(**ends).groupby(keys, as_index=False)[COUNTS].sum()
-    return counts.astype(dict.fromkeys(COUNTS, int))
-
-
-def proportions(rows: pd.DataFrame, keys: list[str], confidence: float) -> pd.DataFrame:
-    """Return cells as `tally`, with the proportion of non-monotone lines and its Wilson interval.
-
-    Args:
-        rows: Rows of `Results.lines`.
-        keys: Columns that make a cell.
-        confidence: Of the interval.
-
-    Returns:
-        One row a cell, optimizers in the paper's order, networks with batch norm first.
-    """
-    cells = tally(rows, keys)
-    cells["proportion"] = cells["non_monotone"] / cells["admitted"].where(cells["admitted"] > 0)
-    pairs = zip(cells["non_monotone"], cells["admitted"], strict=True)
-    intervals = [wilson(successes, trials, confidence) for successes, trials in pairs]
-    cells["low"] = [interval[0] for interval in intervals]
-    cells["high"] = [interval[1] for interval in intervals]
-    order = {name: place for place, name in enumerate(OPTIMIZERS)}
-
-    def place(column: pd.Series) -> pd.Series:
-        if column.name == "optimizer":
-            return pd.Series([(order.get(name, len(order)), name) for name in column], index=column.index)
-        return ~column.astype(bool) if column.name == "batch_norm" else column
-
-    return cells.sort_values(keys, key=place).reset_index(drop=True)
 
 
 @table(
@@ -64,7 +14,12 @@ def proportions(rows: pd.DataFrame, keys: list[str], confidence: float) -> pd.Da
     "non_monotone_by_learning_rate",
     shows="Non-monotone lines by optimizer, batch norm and learning rate.",
     paper="Large rates and Adam with batch norm.",
-    claims=("small_rates", "large_rates", "adaptive", "batch_norm"),
+    claims=(
+        "small_learning_rates_are_monotone",
+        "large_learning_rates_break_monotonicity",
+        "adaptive_optimizers_break_monotonicity",
+        "batch_norm_breaks_monotonicity",
+    ),
 )
 def non_monotone_by_learning_rate(results: Results) -> Table:
     """Table 1: a row for each optimizer with and without batch norm, a column for each learning rate.
@@ -83,7 +38,7 @@ def non_monotone_by_learning_rate(results: Results) -> Table:
     "non_monotone_by_batch_norm",
     shows="The same by learning rate and batch norm.",
     paper="More with batch norm at every rate.",
-    claims=("batch_norm",),
+    claims=("batch_norm_breaks_monotonicity",),
 )
 def non_monotone_by_batch_norm(results: Results) -> Table:
     """Table 3: a row with and one without batch norm, a column for each learning rate; optimizers are pooled."""
@@ -92,7 +47,7 @@ def non_monotone_by_batch_norm(results: Results) -> Table:
 
 def _by_learning_rate(results: Results, keys: list[str]) -> Table:
     rows = results.lines()
-    cells = proportions(rows, [*keys, "lr"], results.measure.confidence)
+    cells = _in_order(proportions(rows, [*keys, "lr"], results.measure.confidence), [*keys, "lr"])
     rates = sorted(set(cells["lr"]))
     lines = []
     for _, group in cells.groupby(keys, sort=False):
@@ -108,14 +63,14 @@ def _by_learning_rate(results: Results, keys: list[str]) -> Table:
     "non_monotone_by_initialization",
     shows="Non-monotone lines of residual networks by initialisation.",
     paper="BN 54 and 77 %; the others far fewer.",
-    claims=("block_identity",),
+    claims=("block_identity_restores_monotonicity",),
 )
 @table(
     4,
     "non_monotone_by_initialization",
     shows="Table 2 on a harder problem.",
     paper="BN 45 and 62 %; the others far fewer.",
-    claims=("block_identity",),
+    claims=("block_identity_restores_monotonicity",),
 )
 def non_monotone_by_initialization(results: Results) -> Table:
     """Tables 2 and 4: residual networks, rows for each optimizer, a column for each variant.
@@ -130,7 +85,7 @@ def non_monotone_by_initialization(results: Results) -> Table:
     rows = results.lines()
     rows = rows[rows["network"].astype(str).str.startswith("resnet")]
     keys = ["optimizer", "batch_norm", "initialization"]
-    cells = proportions(rows, keys, results.measure.confidence)
+    cells = _in_order(proportions(rows, keys, results.measure.confidence), keys)
     risen = rows[(rows["status"] == "converged") & ~rows["monotonic"]].astype({"min_delta": float})
     means = risen.groupby(keys)["min_delta"].mean().rename("mean_min_delta_of_non_monotone").reset_index()
     cells = cells.merge(means.astype({"batch_norm": bool}), on=keys, how="left")
@@ -140,7 +95,7 @@ def non_monotone_by_initialization(results: Results) -> Table:
     for name, group in cells.groupby("optimizer", sort=False):
         at = {(cell.batch_norm, cell.initialization): cell for cell in group.itertuples()}
         shown = [at.get(variant) for variant in variants]
-        optimizer = OPTIMIZERS.get(name, name)
+        optimizer = optimizer_name(name)
         lines.append([optimizer, "proportion", *("" if cell is None else _cell(cell) for cell in shown)])
         lines.append([optimizer, "mean min Δ", *("" if cell is None else _mean(cell) for cell in shown)])
     head = ["optimizer", "non-monotone", *(VARIANTS[variant] for variant in variants)]
@@ -150,8 +105,20 @@ def non_monotone_by_initialization(results: Results) -> Table:
     return Table(cells, _markdown(results, rows, title, 2, head, lines, note))
 
 
+def _in_order(cells: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return cells with optimizers in the paper's order, and networks with batch norm first."""
+    order = {name: place for place, name in enumerate(OPTIMIZERS)}
+
+    def place(column: pd.Series) -> pd.Series:
+        if column.name == "optimizer":
+            return pd.Series([(order.get(name, len(order)), name) for name in column], index=column.index)
+        return ~column.astype(bool) if column.name == "batch_norm" else column
+
+    return cells.sort_values(keys, key=place).reset_index(drop=True)
+
+
 def _words(row: pd.Series, keys: list[str]) -> list[str]:
-    words = {"optimizer": lambda name: OPTIMIZERS.get(name, name), "batch_norm": lambda on: "yes" if on else "no"}
+    words = {"optimizer": optimizer_name, "batch_norm": lambda on: "yes" if on else "no"}
     return [words[key](row[key]) for key in keys]
 
 
@@ -168,16 +135,9 @@ def markdown(title: str, keys: int, head: list[str], lines: list[list[str]], not
     Returns:
         The file's text.
     """
-    text = [
-        f"**{title}**",
-        "",
-        f"| {' | '.join(head)} |",
-        "|" + "---|" * keys + "---:|" * (len(head) - keys),
-        *(f"| {' | '.join(line)} |" for line in lines),
-        "",
-        note,
-    ]
-    return "\n".join(text) + "\n"
+    sides = ["left"] * keys + ["right"] * (len(head) - keys)
+    cells = pd.DataFrame(lines, columns=head).to_markdown(index=False, colalign=sides, disable_numparse=True)
+    return f"**{title}**\n\n{cells}\n\n{note}\n"
 
 
 def _markdown(
@@ -191,17 +151,17 @@ def _markdown(
 ) -> str:
     """Write a table of `rows`, of which the first columns are keys, with what its cells mean."""
     below = (
-        f"In a cell: proportion of non-monotone lines (number of admitted runs), below it the "
-        f"{100 * results.measure.confidence:g} % Wilson interval; – where no run was admitted, empty where none was "
+        f"In a cell: proportion of non-monotone lines (number of converged runs), below it the "
+        f"{100 * results.measure.confidence:g} % Wilson interval; – where no run converged, empty where none was "
         f"trained. {note}{explain(results)} {len(rows)} runs: {split(rows)}; {left_out(rows)} (by cell in the CSV)."
     )
     return markdown(title, keys, head, lines, below)
 
 
 def _cell(cell: object) -> str:
-    if not cell.admitted:
+    if not cell.converged:
         return "–"
-    return f"{cell.proportion:.2f} ({cell.admitted})<br>{cell.low:.2f}–{cell.high:.2f}"
+    return f"{cell.proportion:.2f} ({cell.converged})<br>{cell.low:.2f}–{cell.high:.2f}"
 
 
 def _mean(cell: object) -> str:

@@ -1,43 +1,33 @@
-"""Figures and tables of small models of theory: the noisy quadratic model (29) and two-layer linear networks."""
+"""Figures and tables of small models of theory: noisy quadratic model (29), two-layer linear networks (34, table 8)."""
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from stages.figures.base import Drawing, Table, number
+from stages.figures.base import Drawing, Table
 from stages.figures.declare import figure, table
-from stages.figures.style import (
-    COLOURS,
-    GREY,
-    MANY,
-    canvas,
-    caption,
-    heading,
-    legend,
-    linear_then_log,
-    log_axis,
-    say,
-)
+from stages.figures.facets import POINTS, Facets, compose, say
+from stages.figures.style import COLOURS, GREY, MANY, linear_then_log, log_axis
 from stages.figures.tables import markdown
+from stages.figures.words import number
 from stages.measures.proportion import wilson
 from stages.results.results import Results
 from stages.theory import noisy_quadratic as quadratic
 from stages.theory import two_layer_linear_summary as linear
 
 BINS = 50  # of every histogram
-ACROSS = 3  # panels in a row
-ENDS = {  # where lines end: words, colour, dashes, marker
-    "paper": (r"$\theta_T\sim N(0,\eta K)$, the paper's", COLOURS[0], "-", "o"),
-    "trained": (r"$\theta_T$ after training from $\theta_0$", COLOURS[1], "--", "s"),
+ENDS = {  # how the end of a line is drawn: words, colour, dashes, marker
+    "paper": (r"$\theta_T\sim N(0,\eta K)$, the paper's", COLOURS[2], "-", "o"),
+    "trained": (r"$\theta_T$ after training from $\theta_0$", COLOURS[4], "--", "s"),
 }
 GRIDS = {"": ("continuous line", "full"), "sampled_": (f"{len(quadratic.ALPHAS)} alphas", "none")}
-SLOPE = r"slope $(\theta_T-\theta_0)^{\top}K\theta_T$ at α = 1 (loss per unit of α)"
+PROPORTIONS = "lines that never rise"
+SLOPE = r"slope $(\theta_T-\theta_0)^{\top}K\theta_T$ at α = 1" + "\n(loss per unit of α)"
 HALF_PI, PI = np.pi / 2, np.pi
 SETTINGS = {"student_teacher": "student and teacher", "balanced": "balanced", "tabula_rasa": "tabula rasa"}
-SCALES = [
-    (COLOURS[i], dash, marker) for i, dash, marker in ((0, "-", "o"), (1, "--", "^"), (2, "-.", "s"), (4, ":", "D"))
-]
+SCALES = [(COLOURS[2], "-"), (COLOURS[4], "--"), (COLOURS[5], "-."), (COLOURS[7], ":")]
 FLAT = 1e-8  # relative min Delta up to which its axis is linear
 
 
@@ -56,65 +46,83 @@ def noisy_quadratic(results: Results) -> Drawing:
         results: Results with the lines of `stages.theory.noisy_quadratic`.
 
     Returns:
-        The drawing: a panel for each learning rate and one of proportions. Its data are the bins of the histograms,
-        each with the summary of its end and learning rate.
+        The drawing: a panel for each learning rate and one of proportions. Its data are the bins of the histograms and
+        the proportions with their intervals.
     """
     table, confidence = results.theory("noisy_quadratic"), results.measure.confidence
-    cells = quadratic.summary(table, confidence)
-    rates = sorted(set(table["lr"]))
-    figure, axes = canvas(-(-(len(rates) + 1) // ACROSS), ACROSS, width=4.6)
-    for ax in axes.flat[len(rates) + 1 :]:
-        ax.remove()
-    bins = [_slopes(ax, table, cells, rate) for ax, rate in zip(axes.flat, rates, strict=False)]
-    _proportions(axes.flat[len(rates)], cells)
-    handles = [
+    cells = quadratic.count_monotone_lines(table, confidence)
+    titles, bins = {}, []
+    for rate, lines in table.groupby("lr"):
+        panel = f"learning rate η = {rate:g}"
+        bins.append(_bins(lines).assign(panel=panel, lr=rate))
+        titles[panel] = "\n".join(
+            f"{cell['end']} {number(cell['mean_slope_end'])} ± {number(cell['standard_deviation_slope_end'])}, "
+            f"{cell['monotone']}/{cell['lines']} never rise"
+            for cell in cells[cells["lr"] == rate].to_dict("records")
+        )
+    titles[PROPORTIONS] = f"{cells['lines'].min()} lines a point; dotted: the paper's estimate of 1/2"
+    frame = pd.concat([*bins, *(_proportions(cells, prefix) for prefix in GRIDS)], ignore_index=True)
+    facets = Facets(frame, titles, columns=3, height=3.3, sharex=False, sharey=False)
+    for ax, panel, part in facets.parts():
+        if panel == PROPORTIONS:
+            _draw_proportions(ax, part)
+        else:
+            _draw_slopes(ax, part)
+    entries = [
         Line2D([], [], color=colour, ls=dash, marker=marker, label=name) for name, colour, dash, marker in ENDS.values()
     ]
     for name, fill in GRIDS.values():
-        handles.append(Line2D([], [], color=GREY, ls="", marker="o", fillstyle=fill, label=f"never rises: {name}"))
-    legend(figure, handles)
+        entries.append(Line2D([], [], color=GREY, ls="", marker="o", fillstyle=fill, label=f"never rises: {name}"))
     note = (
         f"Above each histogram of {BINS} bins: mean ± standard deviation of the slope. A line never rises if its slope "
         "at α = 1 is not above 0; a grid of alphas misses a rise that begins after the middle of its last interval. "
         f"Bars: {100 * confidence:g} % Wilson intervals. Both ends are drawn with the same starts and the same noise."
     )
-    caption(figure, r"Noisy quadratic model: the slope at the end of lines from $\theta_0\sim N(0, I)$", note)
-    return Drawing(figure, pd.concat(bins, ignore_index=True).merge(cells, on=["end", "lr"]))
+    title = r"Noisy quadratic model: the slope at the end of lines from $\theta_0\sim N(0, I)$"
+    compose(facets.figure, title, note, entries)
+    return Drawing(facets.figure, frame)
 
 
-def _slopes(ax: Axes, table: pd.DataFrame, cells: pd.DataFrame, rate: float) -> pd.DataFrame:
-    """Draw the histograms of one learning rate, a line for each end; return their bins."""
-    lines = table[table["lr"] == rate]
+def _bins(lines: pd.DataFrame) -> pd.DataFrame:
+    """Return the histograms of the slopes of one learning rate for each end, over the same bins."""
     edges = np.histogram_bin_edges(lines["slope_end"], BINS)
-    bins, words = [], []
-    for end, (_, colour, dash, _) in ENDS.items():
-        slopes = lines[lines["end"] == end]["slope_end"]
-        counts = np.histogram(slopes, edges)[0]
-        ax.stairs(counts, edges, color=colour, ls=dash, lw=1.3, fill=False)
-        ax.stairs(counts, edges, color=colour, alpha=0.2, fill=True)
-        bins.append(pd.DataFrame({"end": end, "lr": rate, "from": edges[:-1], "to": edges[1:], "count": counts}))
-        cell = cells[(cells["end"] == end) & (cells["lr"] == rate)].iloc[0]
-        spread = f"{number(cell['mean_slope_end'])} ± {number(cell['standard_deviation_slope_end'])}"
-        words.append(f"{end}: {spread}; {cell['monotone']} of {cell['lines']} never rise")
-    ax.axvline(0, color="0.1", lw=0.9, ls=":")
-    ax.set(xlabel=SLOPE, ylabel="lines in a bin")
-    heading(ax, f"learning rate η = {rate:g}", "\n".join(words))
+    bins = []
+    for end in ENDS:
+        counts = np.histogram(lines["slope_end"][lines["end"] == end], edges)[0]
+        bins.append(pd.DataFrame({"end": end, "from": edges[:-1], "to": edges[1:], "count": counts}))
     return pd.concat(bins)
 
 
-def _proportions(ax: Axes, cells: pd.DataFrame) -> None:
-    """Draw the proportion of lines that never rise against the learning rate."""
-    for end, (_, colour, dash, marker) in ENDS.items():
-        group = cells[cells["end"] == end]
-        for prefix, (_, fill) in GRIDS.items():
-            middle, low, high = (group[f"{prefix}{name}"].to_numpy(float) for name in ("proportion", "low", "high"))
-            reach = np.stack([middle - low, high - middle]).clip(0)
-            look = {"color": colour, "ls": dash, "marker": marker, "fillstyle": fill, "lw": 1, "capsize": 2}
-            ax.errorbar(group["lr"].to_numpy(float), middle, reach, ms=5, **look)
+def _proportions(cells: pd.DataFrame, prefix: str) -> pd.DataFrame:
+    """Return the proportions of lines that never rise, on one of `GRIDS`, with what is known of their slopes."""
+    chosen = {f"{prefix}{name}": name for name in ("monotone", "proportion", "low", "high")}
+    about = ["end", "lr", "lines", "mean_slope_end", "standard_deviation_slope_end"]
+    return cells[[*about, *chosen]].rename(columns=chosen).assign(panel=PROPORTIONS, grid=GRIDS[prefix][0])
+
+
+def _draw_slopes(ax: Axes, bins: pd.DataFrame) -> None:
+    """Draw the histograms of one learning rate, an outline for each end."""
+    for end, (_, colour, dash, _) in ENDS.items():
+        rows = bins[bins["end"] == end]
+        middles, edges = (rows["from"] + rows["to"]) / 2, [*rows["from"], rows["to"].iloc[-1]]
+        look = {"weights": rows["count"], "bins": edges, "element": "step", "color": colour, "ax": ax}
+        sns.histplot(x=middles, fill=True, alpha=0.2, lw=0, **look)
+        sns.histplot(x=middles, fill=False, ls=dash, lw=1.3, **look)
+    ax.axvline(0, color="0.1", lw=0.9, ls=":")
+    ax.set(xlabel=SLOPE, ylabel="lines in a bin")
+
+
+def _draw_proportions(ax: Axes, rows: pd.DataFrame) -> None:
+    """Draw the proportion of lines that never rise against the learning rate, with its interval."""
+    fills = dict(GRIDS.values())
+    for (end, grid), group in rows.groupby(["end", "grid"], sort=False):
+        _, colour, dash, marker = ENDS[end]
+        reach = np.stack([group["proportion"] - group["low"], group["high"] - group["proportion"]]).clip(0)
+        look = {"color": colour, "ls": dash, "marker": marker, "fillstyle": fills[grid], "lw": 1, "capsize": 2}
+        ax.errorbar(group["lr"].to_numpy(float), group["proportion"].to_numpy(float), reach, ms=5, **look)
     ax.axhline(0.5, color=GREY, lw=0.8, ls=":")
-    log_axis(ax.xaxis, cells["lr"].to_numpy(float))
-    ax.set(xlabel="learning rate η, log scale", ylabel="proportion of lines that never rise", ylim=(-0.02, 1.02))
-    heading(ax, "lines that never rise", f"{cells['lines'].min()} lines a point; dotted: the paper's estimate of 1/2")
+    log_axis(ax.xaxis, rows["lr"].to_numpy(float))
+    ax.set(xlabel="learning rate η, log scale", ylabel="proportion that never rises", ylim=(-0.02, 1.02))
 
 
 @figure(
@@ -125,57 +133,63 @@ def _proportions(ax: Axes, cells: pd.DataFrame) -> None:
     theory=True,
 )
 def two_layer_linear(results: Results) -> Drawing:
-    """Draw the Gauss lengths of lines of two-layer linear networks, and min Delta against them (appendix A.1).
+    """Figure 34: the Gauss lengths of lines of two-layer linear networks, and min Delta against them (appendix A.1).
 
     Args:
         results: Results with the lines of `stages.theory.two_layer_linear`.
 
     Returns:
-        The drawing: a column for each setting, Gauss lengths above and min Delta below. Its data are the networks that
-        converged.
+        The drawing: a panel of Gauss lengths for each setting and, if some line rises, below it one of min Delta. Its
+        data are the networks that converged.
     """
     table, confidence = results.theory("two_layer_linear"), results.measure.confidence
-    settings = dict.fromkeys(table["setting"])
+    kept = table[table["converged"]]
+    lengths, rises = {}, {}
+    for setting, whole in table.groupby("setting", sort=False):
+        group = whole[whole["converged"]]
+        monotone, below = int(group["monotone"].sum()), int((group["gauss_length"] < HALF_PI).sum())
+        low, high = wilson(monotone, len(group), confidence)
+        name = SETTINGS.get(setting, setting)
+        left = f"{len(whole) - len(group)} of {len(whole)} not converged"
+        monotones = f"{monotone} of {len(group)} monotone ({low:.3f}–{high:.3f})"
+        lengths[name] = f"{below} of {len(group)} below π/2; {left}\n{monotones}"
+        rises[f"{name}: min Δ"] = monotones
+    highest = float(kept["relative_min_delta"].max()) if len(kept) else 0.0
+    frame = kept.assign(panel=kept["setting"].map(lambda setting: SETTINGS.get(setting, setting)))
+    shown, titles = frame, lengths
+    if highest > FLAT:
+        shown, titles = pd.concat([frame, frame.assign(panel=frame["panel"] + ": min Δ")]), lengths | rises
+    facets = Facets(shown, titles, len(lengths), sharex=False, sharey=titles is lengths)
     scales = sorted(set(table["scale"]))
     looks = dict(zip(scales, SCALES * (1 + len(scales) // len(SCALES)), strict=False))
-    figure, axes = canvas(2, len(settings), width=4.6, height=3.2, sharex=True, sharey="row")
-    for (upper, lower), setting in zip(axes.T, settings, strict=True):
-        group = table[table["setting"] == setting]
-        kept = group[group["converged"]]
-        for scale, (colour, dash, marker) in looks.items():
-            lines = kept[kept["scale"] == scale]
-            counts, edges = np.histogram(lines["gauss_length"], BINS, (0, PI))
-            upper.stairs(counts, edges, color=colour, ls=dash, lw=1.3)
-            look = {"facecolors": "none", "edgecolors": [colour], "marker": marker, "s": 24, "clip_on": False}
-            rises = lines["relative_min_delta"]
-            lower.scatter(lines["gauss_length"], rises, zorder=3, rasterized=len(table) > MANY, **look)
-        below = int((kept["gauss_length"] < HALF_PI).sum())
-        left = f"{len(group) - len(kept)} of {len(group)} not converged left out"
-        monotone = int(kept["monotone"].sum())
-        low, high = wilson(monotone, len(kept), confidence)
-        heading(upper, SETTINGS.get(setting, setting), f"{below} of {len(kept)} below π/2; {left}")
-        heading(lower, "min Δ", f"{monotone} of {len(kept)} monotone ({low:.3f}–{high:.3f})")
-        for ax in (upper, lower):
-            _mark_angles(ax)
-            if kept.empty:
-                say(ax, "no network converged")
-        upper.set(ylabel="networks in a bin")
-        lower.set(ylabel="min Δ / loss at the start")
-    rises = table[table["converged"]]["relative_min_delta"].to_numpy(float)
-    linear_then_log(axes[1, 0].yaxis, FLAT, 3 * max(rises.max(initial=0.0), 100 * FLAT))
-    handles = [
-        Line2D([], [], color=colour, ls=dash, marker=marker, fillstyle="none", label=f"{scale:g}")
-        for scale, (colour, dash, marker) in looks.items()
-    ]
-    legend(figure, handles, "scale of the weights\nat the start")
+    for ax, panel, part in facets.parts():
+        if part.empty:
+            say(ax, "no network converged")
+            ax.set(ylabel="networks in a bin" if panel in lengths else "min Δ / loss at the start")
+        elif panel in lengths:
+            for scale, (colour, dash) in looks.items():
+                look = {"element": "step", "fill": False, "color": colour, "ls": dash, "lw": 1.3}
+                chosen = part["gauss_length"][part["scale"] == scale]
+                sns.histplot(x=chosen, bins=np.linspace(0, PI, BINS + 1), ax=ax, **look)
+            ax.set_ylabel("networks in a bin")
+        else:
+            points = part.assign(monotonic=part["monotone"])
+            look = POINTS | {"rasterized": len(table) > MANY}
+            sns.scatterplot(points, x="gauss_length", y="relative_min_delta", ax=ax, **look)
+            linear_then_log(ax.yaxis, FLAT, 3 * max(highest, 100 * FLAT))
+            ax.set_ylabel("min Δ / loss at the start")
+        _mark_angles(ax)
+    entries = [Line2D([], [], color=colour, ls=dash, label=f"{scale:g}") for scale, (colour, dash) in looks.items()]
     note = (
-        "Gauss length: the angle between z'(0) and z'(1), all outputs and examples as one curve; at most π. min Δ: of "
-        f"the continuous line. Monotone: no relative rise above the relative loss at which training stops; behind the "
-        f"counts the {100 * confidence:g} % Wilson interval of the proportion."
+        "Networks that did not converge are left out. Gauss length: the angle between z'(0) and z'(1), all outputs and "
+        "examples as one curve; at most π. Monotone: the continuous line has no relative rise above the relative loss "
+        "at which training stops; behind the counts "
+        f"the {100 * confidence:g} % Wilson interval of the proportion. Largest relative rise: {number(highest)}."
     )
-    caption(figure, "Two-layer linear networks: Gauss length and min Δ of the line from start to end", note)
+    title = "Two-layer linear networks: Gauss length and min Δ of the line from start to end"
+    compose(facets.figure, title, note, entries, "scale of the weights at the start")
     columns = ["setting", "scale", "instance", "steps", "gauss_length", "relative_min_delta", "monotone"]
-    return Drawing(figure, table[table["converged"]][columns])
+    return Drawing(facets.figure, frame[columns])
 
 
 def _mark_angles(ax: Axes) -> None:
@@ -184,7 +198,6 @@ def _mark_angles(ax: Axes) -> None:
         ax.axvline(angle, color="0.1", lw=0.9, ls=":")
     ax.set(xlabel="Gauss length (rad)", xlim=(0, 1.04 * PI))
     ax.set_xticks([0, PI / 4, HALF_PI, 3 * PI / 4, PI], ["0", "π/4", "π/2", "3π/4", "π"])
-    ax.tick_params(labelbottom=True, labelleft=True)
 
 
 @table(
@@ -204,7 +217,7 @@ def two_layer_linear_table(results: Results) -> Table:
         Tidy: the summary, one row for each setting and scale. Markdown: its counts.
     """
     table, confidence = results.theory("two_layer_linear"), results.measure.confidence
-    cells = linear.summary(table, confidence)
+    cells = linear.count_statements(table, confidence)
     counts = {
         "trained": "trained",
         "converged": "converged",

@@ -1,19 +1,32 @@
-"""Figure of training paths in the coordinates of Goodfellow et al. (2014)."""
+"""Figure 36: training paths in the coordinates of Goodfellow et al. (2014)."""
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from stages.figures.base import Drawing, number, setting, subject, unit
-from stages.figures.bundles import loss_axis
+from stages.figures.base import Drawing
 from stages.figures.declare import figure
-from stages.figures.style import COLOURS, canvas, caption, heading, legend, say
+from stages.figures.facets import LINES, Facets, compose, say, verdict_entries
+from stages.figures.line_panels import OWN, OWN_KIND
+from stages.figures.style import GREY, loss_axis
+from stages.figures.words import explain, number, setting, subject, unit
 from stages.results.results import Results
+from stages.results.rows import converged, curve_table
 
-COORDINATES = ("progress", "residual", "cosine", "step_cosine", "loss_train")
-COLUMNS = ["suite", "run_id", "epoch", *COORDINATES, "line_loss"]
+PATH = "path of training"
 PROGRESS = r"progress along the line (share of $\|\theta_T-\theta_0\|$)"
-SAME = ("dataset", "seed")
+EPOCHS = "share of the epochs"
+PANELS = {  # by title: the columns across and up, and their labels
+    "off the line": ("progress", "residual", PROGRESS, "distance off the line (share)"),
+    "direction from the start": ("epoch_share", "cosine", EPOCHS, r"cosine of $\theta_t-\theta_0$ to the line"),
+    "direction of the steps": ("epoch_share", "step_cosine", EPOCHS, r"cosine of $\theta_t-\theta_{t-1}$ to the line"),
+    "loss": ("progress", "train_loss", PROGRESS, "training loss"),
+}
+MARKERS = ("o", "s", "D", "v", "P", "X")
+COORDINATES = ["progress", "residual", "cosine", "step_cosine"]
+COLUMNS = ["suite", "run_id", "monotonic", "kind", "epoch", "epoch_share", *COORDINATES, "train_loss"]
 
 
 @figure(
@@ -23,69 +36,74 @@ SAME = ("dataset", "seed")
     paper="Not in the paper.",
 )
 def progress_and_residual(results: Results) -> Drawing:
-    """Progress along the line, distance off it, cosines to it, and the loss on the path and on the line."""
-    rows = results.lines(once=False)
-    found = [
-        (row, landscape.trajectories[row["run_id"]])
-        for suite, landscape in results.landscapes.items()
-        for _, row in rows[rows["suite"] == suite].iterrows()
-        if row["run_id"] in landscape.trajectories and row["status"] == "converged"
-    ]
-    figure, axes = canvas(2, 2, width=5.4, height=3.6)
-    place, angle, step, loss = axes.flat
-    place.set(
-        xlabel=r"progress along the line (share of $\|\theta_T-\theta_0\|$)", ylabel="distance off the line (share)"
-    )
-    angle.set(xlabel="share of the epochs", ylabel=r"cosine of $\theta_t-\theta_0$ to the line")
-    step.set(xlabel="share of the epochs", ylabel=r"cosine of $\theta_t-\theta_{t-1}$ to the line")
-    loss.set(xlabel=PROGRESS, ylabel="training loss")
-    shown = pd.DataFrame([row for row, _ in found]) if found else rows.head(0)
-    kinds = list(dict.fromkeys(setting(row, SAME) for row, _ in found))
-    data = []
-    highest = start = 0.0
-    for row, path in found:
-        look = {"color": COLOURS[kinds.index(setting(row, SAME)) % len(COLOURS)], "lw": 1, "alpha": 0.7}
-        dots = look | {"marker": ".", "ms": 4}
-        share = path.epoch / path.epoch[-1]
-        ((alphas, line),) = results.values(row.to_frame().T, "loss_train")
-        place.plot(path.progress, path.residual, **dots)
-        angle.plot(share, path.cosine, **dots)
-        step.plot(share, path.step_cosine, **dots)
-        loss.plot(path.progress, path.loss_train, **dots)
-        loss.plot(alphas, line, ls="--", **look)
-        highest = max(highest, float(path.loss_train.max()), float(line.max()))
-        start = max(start, float(line[0]))
-        columns = {name: getattr(path, name) for name in COORDINATES}
-        inside = np.interp(path.progress, alphas, line, left=np.nan, right=np.nan)
-        data.append(pd.DataFrame({"suite": row["suite"], "run_id": row["run_id"], "epoch": path.epoch} | columns))
-        data[-1]["line_loss"] = inside
-    titles = ("off the line", "direction from the start", "direction of the steps", "loss")
-    farthest = max((float(path.residual.max()) for _, path in found), default=0.0)
-    for ax, title in zip(axes.flat, titles, strict=True):
-        if not found:
-            say(ax, "no admitted run with snapshots")
-        counts = f"{len(found)} runs" + (f", at most {number(farthest)}" if ax is place else "")
-        heading(ax, title, counts if found else "")
-    if found:
-        place.set(ylim=(0, farthest * 1.08))
-        loss.set_ylabel(f"training loss{unit(shown)}{loss_axis(loss, start, highest)}")
-        angle.set(xlim=(0, 1))
-        step.set(xlim=(0, 1))
-    handles = [
-        Line2D([], [], color=COLOURS[place % len(COLOURS)], marker=".", label=_wrap(kind))
-        for place, kind in enumerate(kinds)
-    ]
-    handles.append(Line2D([], [], color="0.3", ls="--", label="loss on the line"))
-    legend(figure, handles)
+    """Figure 36: progress along the line, distance off it, cosines to it, and the loss on the path and on the line.
+
+    Args:
+        results: The pooled suites.
+
+    Returns:
+        The drawing: a panel for each of these. Its data are the points of the paths, and the own lines of the runs.
+    """
+    rows = converged(results.lines(once=False))
+    there = [row["run_id"] in results.landscapes[row["suite"]].trajectories for _, row in rows.iterrows()]
+    rows = rows[np.array(there, dtype=bool)]
+    rows = rows.assign(setting=[setting(row, ["dataset", "seed"]) for _, row in rows.iterrows()])
+    frame = _frame(results, rows)
+    points = frame[frame["kind"] == PATH]
+    shown = [frame if panel == "loss" else points for panel in PANELS]
+    farthest = points["residual"].max()
+    counts = {panel: f"{len(rows)} runs" for panel in PANELS} | {
+        "off the line": f"{len(rows)} runs, at most {number(farthest)}"
+    }
+    long = pd.concat([part.assign(panel=panel) for panel, part in zip(PANELS, shown, strict=True)])
+    facets = Facets(long, counts if len(rows) else dict.fromkeys(PANELS, ""), sharex=False, sharey=False)
+    settings = list(rows["setting"].unique())
+    markers = {name: MARKERS[place % len(MARKERS)] for place, name in enumerate(settings)}
+    for ax, panel, part in facets.parts():
+        x, y, xlabel, ylabel = PANELS[panel]
+        if part.empty:
+            say(ax, "no converged run with snapshots")
+        else:
+            _draw(ax, part, x, y, markers)
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+        if panel == "off the line" and len(part):
+            ax.set_ylim(0, farthest * 1.08)
+        if panel == "loss" and len(part):
+            more = loss_axis(ax, rows["initial_train_loss"].max(), part["train_loss"].max())
+            ax.set_ylabel(f"{ylabel}{unit(rows)}{more}")
+    looks = {"color": GREY, "lw": 1}
+    entries = verdict_entries(rows, lines=True)
+    entries += [Line2D([], [], marker=marker, ms=4, label=name, **looks) for name, marker in markers.items()]
+    entries.append(Line2D([], [], ls=(0, OWN[OWN_KIND]), label="loss on the own line", **looks))
     note = (
-        "Coordinates of Goodfellow et al. (2014) of the weights after some epochs: how far along the line from initial "
-        "to trained weights they are, how far off it, and the angles of the way from the start and of the last step to "
-        "it. Steps are from one of the points shown to the next."
+        "Coordinates of Goodfellow et al. (2014) of the weights after some epochs: how far along the own line, from "
+        "initial to trained weights, they are, how far off it, and the angles of the way from the start and of the "
+        f"last step to it. Steps are from one of the points shown to the next. {explain(results)}"
     )
-    caption(figure, f"Paths of training beside the line: {subject(shown)}", note)
-    return Drawing(figure, pd.concat(data, ignore_index=True) if data else pd.DataFrame(columns=COLUMNS))
+    compose(facets.figure, f"Paths of training beside the line: {subject(rows)}", note, entries)
+    return Drawing(facets.figure, frame[COLUMNS])
 
 
-def _wrap(text: str) -> str:
-    words = text.split(", ")
-    return ",\n".join(", ".join(words[i : i + 2]) for i in range(0, len(words), 2))
+def _frame(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the points of the paths of training and, with `progress` for alpha, the losses on the own lines."""
+    about = ["suite", "run_id", "monotonic", "setting"]
+    lines = curve_table(results, rows, {"train_loss": "loss_train"}, about).rename(columns={"alpha": "progress"})
+    tables = [pd.DataFrame(columns=[*COLUMNS, "setting"])]
+    for _, row in rows.iterrows():
+        path = results.landscapes[row["suite"]].trajectories[row["run_id"]]
+        columns = {name: getattr(path, name) for name in COORDINATES} | {"train_loss": path.loss_train}
+        columns |= {"epoch": path.epoch, "epoch_share": path.epoch / path.epoch[-1]}
+        tables.append(pd.DataFrame({name: row[name] for name in about} | {"kind": PATH} | columns))
+    tables.append(lines.assign(kind=OWN_KIND))
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+
+
+def _draw(ax: Axes, part: pd.DataFrame, x: str, y: str, markers: dict[str, str]) -> None:
+    """Draw the paths of a panel with a marker for each setting and, dashed, the own lines."""
+    look = LINES | {"lw": 1.0, "alpha": 0.7, "rasterized": False, "sort": False}
+    path = part[part["kind"] == PATH]
+    style = {"style": "setting", "markers": markers, "dashes": False, "ms": 4, "mec": "none"}
+    sns.lineplot(path, x=x, y=y, ax=ax, **look, **style)
+    own = part[part["kind"] == OWN_KIND]
+    if len(own):
+        sns.lineplot(own, x=x, y=y, ax=ax, **look, linestyle=(0, OWN[OWN_KIND]))

@@ -1,1 +1,1 @@
-"""Lines between weights: endpoints, the one sweep along them, and the curves it gives."""
+"""Lines between weights: their endpoints, the sweep that evaluates them, and the curves that it gives."""

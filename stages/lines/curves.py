@@ -2,82 +2,92 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from stages.shared.errors import UserError
 from stages.shared.files import read_arrays, write_arrays
 
-OF_HEADER = ("run_ids", "lines", "starts", "draws", "parts")
-OF_EXAMPLES = ("gauss_smooth", "gauss_turning", "example_start_loss", "example_final_loss", "example_rise")
-OF_EXAMPLES += ("example_start_to_end", "example_rise_to_end")
+HEADER_FIELDS = ("run_ids", "lines", "starts", "draws", "parts")
+"""Fields that are kept in the header of the file."""
+EXAMPLE_FIELDS = (
+    "gauss_smooth",
+    "gauss_turning",
+    "example_start_loss",
+    "example_final_loss",
+    "example_rise",
+    "example_start_to_end",
+    "example_rise_to_end",
+)
+"""Fields with a value for each example of the Gauss lengths."""
 
 
 # Shape letters: L = lines of the suite, A = alphas, G = examples of the Gauss lengths, K = examples of the paths,
 # O = outputs of the network.
 @dataclass(frozen=True)
 class Curves:
-    """What the sweep found along the lines of one suite; NaN where a network is not finite or has no accuracy."""
+    """Values along the lines of one suite; NaN where a network is not finite or has no accuracy."""
 
     run_ids: tuple[str, ...]
     """The run at the end of each line."""
     lines: tuple[str, ...]
     """The kind of each line, as in `Line.kind`."""
     starts: tuple[str, ...]
-    """The run at the start of each line; that at its end, but for lines between runs."""
+    """The run at the start of each line: the run at its end, except for lines between two runs."""
     draws: tuple[int | None, ...]
     """`Line.draw` of each line."""
     parts: tuple[str | None, ...]
     """`Line.part` of each line."""
     alphas: np.ndarray
-    """(A,)"""
+    """Positions along the lines, shape (A,)."""
     loss_train: np.ndarray
-    """(L, A) mean loss an example over the un-augmented training split."""
+    """Mean loss over the un-augmented training split, shape (L, A), in nats per example for cross-entropy."""
     loss_test: np.ndarray
-    """(L, A)"""
+    """Mean loss over the test split, shape (L, A)."""
     accuracy_train: np.ndarray
-    """(L, A) proportion of examples whose largest output is their class."""
+    """Proportion of training examples whose largest output is their class, shape (L, A)."""
     accuracy_test: np.ndarray
-    """(L, A)"""
+    """The proportion on the test split, shape (L, A)."""
     examples: np.ndarray
-    """(L,) how many of the G examples a line has: all its run was trained on, if fewer; 0 if it is not finite
-    or Gauss lengths were not asked for."""
+    """Number of the G examples that each line has, shape (L,): fewer if its run was trained on fewer, 0 if the line is
+    not finite or the suite wants no Gauss lengths. Values per example are NaN beyond this number."""
     gauss_smooth: np.ndarray
-    """(L, G) radians; per example, NaN beyond those it has."""
+    """Gauss length of each example by the paper's integral, shape (L, G), in radians."""
     gauss_turning: np.ndarray
-    """(L, G) radians; per example, NaN beyond those it has."""
+    """Gauss length of each example by the angles between tangents, shape (L, G), in radians."""
     example_start_loss: np.ndarray
-    """(L, G) each example's own loss at the first alpha; these five are NaN beyond the examples that a line has."""
+    """Loss of each example at the first alpha, shape (L, G)."""
     example_final_loss: np.ndarray
-    """(L, G) the same at the last alpha."""
+    """Loss of each example at the last alpha, shape (L, G)."""
     example_rise: np.ndarray
-    """(L, G) min Delta of the example's own loss along the line."""
+    """min Delta of each example's loss along the line, shape (L, G)."""
     example_start_to_end: np.ndarray
-    """(L, G) squared distance of the example's outputs at the first alpha from those at the last."""
+    """Squared distance of each example's outputs at the first alpha from those at the last, shape (L, G)."""
     example_rise_to_end: np.ndarray
-    """(L, G) min Delta of the squared distance to the outputs at the last alpha."""
+    """min Delta of the squared distance to the outputs at the last alpha, shape (L, G)."""
     distance: np.ndarray
-    """(L,) Euclidean distance of the endpoints over trainable parameters."""
+    """Euclidean distance of the endpoints over trainable parameters, shape (L,)."""
     start_norm: np.ndarray
-    """(L,) Euclidean norm of the starting point."""
+    """Euclidean norm of the start over trainable parameters, shape (L,)."""
     bias_gap: np.ndarray
-    """(L,) largest less smallest bias of the last layer at the end of the line; NaN without biases."""
+    """Largest minus smallest bias of the last layer at the end of the line, shape (L,); NaN without biases."""
     refined_alphas: np.ndarray
-    """(L, R) further alphas around the largest rise of the training loss, NaN beyond those a line has."""
+    """Fine grid of alphas around the largest rise of the training loss, shape (L, R), padded with NaN."""
     refined_loss: np.ndarray
-    """(L, R) the training loss there."""
+    """Training loss on the fine grid, shape (L, R), padded with NaN."""
     repeated_loss: np.ndarray
-    """(L, repeats, A) the training loss again, with batch-norm statistics of other batches; NaN without batch norm."""
+    """Training loss with batch-norm statistics of other batches, shape (L, repeats, A); NaN without batch norm."""
     paths: np.ndarray
-    """(L, A, K, O) outputs for the first K training examples, NaN beyond those it has; K may be 0."""
+    """Outputs for the first K training examples, shape (L, A, K, O), padded with NaN; K may be 0."""
     path_labels: np.ndarray
-    """(L, K) classes of those examples; -1 beyond those it has."""
+    """Classes of those examples, shape (L, K), padded with -1."""
 
 
 def save_curves(path: Path, curves: Curves) -> None:
     """Write the curves of a suite."""
-    arrays = {f.name: getattr(curves, f.name) for f in fields(curves) if f.name not in OF_HEADER}
-    write_arrays(path, arrays, {name: getattr(curves, name) for name in OF_HEADER})
+    arrays = {f.name: getattr(curves, f.name) for f in fields(curves) if f.name not in HEADER_FIELDS}
+    write_arrays(path, arrays, {name: getattr(curves, name) for name in HEADER_FIELDS})
 
 
 def load_curves(path: Path) -> Curves:
@@ -94,6 +104,7 @@ def load_curves(path: Path) -> Curves:
     """
     arrays, about = read_arrays(path)
     try:
-        return Curves(**{name: tuple(about[name]) for name in OF_HEADER}, **arrays)
+        header: dict[str, Any] = {name: tuple(about[name]) for name in HEADER_FIELDS}
+        return Curves(**header | arrays)
     except (KeyError, TypeError) as error:
         raise UserError(f"{path} holds no curves; delete it and run `dvc repro`") from error

@@ -1,4 +1,4 @@
-"""Whether the derivatives along lines of a user's network are those that finite differences give."""
+"""Check of the derivatives of a user's network along lines against finite differences."""
 
 from dataclasses import replace
 
@@ -7,37 +7,39 @@ from torch import Tensor
 
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
-from stages.lines.sweep import jets
+from stages.lines.sweep import differentiate_outputs
 from stages.networks.evaluation import task_of
 from stages.networks.factory import seeded
 from stages.networks.verification import default_dtype
 from stages.shared.errors import UserError
 
 VERSION = 1
-"""Version of the check: raise it when it changes, so that networks that passed before are checked again."""
+"""Version of the check: raise it with any change, so that networks that passed before are checked again."""
 EXAMPLES = 8
+"""Number of training examples that are used."""
 ALPHAS = (0.3, 0.7)
+"""Positions along the line at which derivatives are checked."""
 STEPS = {torch.float64: 1e-8, torch.float32: 1e-2}
-"""Step of the finite differences by precision: small, since a kink of a ReLU within it is a difference too."""
+"""Step of the finite differences, by precision; small, since a kink of a ReLU within a step counts as an error."""
 TOLERANCES = {torch.float64: 1e-3, torch.float32: 0.1}
-"""Largest median, over examples, of the difference relative to the largest derivative."""
+"""Largest accepted median over examples of the error relative to the largest derivative, by precision."""
 NOISE = 0.5
-"""Length of the line that is tried: noise relative to the root mean square of each parameter."""
+"""Standard deviation of the line's displacement, relative to the root mean square of each parameter."""
 
 
 def check_derivatives(run: Run, dataset: Dataset, settings: BatchNormStatistics) -> None:
-    """Hold the derivatives of a network's outputs along a line to finite differences.
+    """Check the derivatives of a network's outputs along a line against finite differences.
 
-    The first derivative is held to differences of outputs and the second to differences of the first. A network that
-    insists on single precision has its first derivative checked alone, more roughly.
+    The first derivative is compared with differences of the outputs, the second with differences of the first. If the
+    network runs in single precision only, its first derivative alone is checked, with a larger tolerance.
 
     Args:
-        run: A run of network custom.
-        dataset: Its data, of which the first few training examples are used.
+        run: A run of network `custom`.
+        dataset: Its data; the first `EXAMPLES` training examples are used.
         settings: How batch-norm statistics are estimated.
 
     Raises:
-        UserError: If PyTorch has no such derivatives of the network, or they differ.
+        UserError: If PyTorch cannot differentiate the network along a line, or the derivatives differ.
     """
     few = replace(dataset, train_x=dataset.train_x[:EXAMPLES], train_y=dataset.train_y[:EXAMPLES])
     whole = run.model_copy(update={"train_size": None})
@@ -47,7 +49,7 @@ def check_derivatives(run: Run, dataset: Dataset, settings: BatchNormStatistics)
             first, second = _differences(whole, few, settings, dtype)
         except UserError:
             raise
-        except Exception as error:  # whatever the user's code does, such as products of two precisions
+        except Exception as error:  # user code can raise anything, such as for products of two precisions
             errors.append(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
             continue
         wrong = "first" if first > TOLERANCES[dtype] else "second" if second > TOLERANCES[dtype] else None
@@ -66,7 +68,7 @@ def check_derivatives(run: Run, dataset: Dataset, settings: BatchNormStatistics)
 
 
 def _differences(run: Run, dataset: Dataset, settings: BatchNormStatistics, dtype: torch.dtype) -> tuple[float, float]:
-    """Return by how much the two derivatives differ from finite differences; the second is 0 in single precision."""
+    """Return the relative errors of the first and second derivative; the second is 0 in single precision."""
     task = task_of(run, dataset, torch.device("cpu"), dtype)
     own = {name: value.detach() for name, value in task.network.named_parameters()}
     source = torch.Generator().manual_seed(0)
@@ -75,7 +77,7 @@ def _differences(run: Run, dataset: Dataset, settings: BatchNormStatistics, dtyp
     step = STEPS[dtype]
     alphas = torch.tensor([alpha + shift * step for alpha in ALPHAS for shift in (-1, 0, 1)], dtype=dtype)
     with torch.no_grad(), seeded(0), default_dtype(dtype):
-        value, first, second = jets(task, start, end, alphas, settings, EXAMPLES)
+        value, first, second = differentiate_outputs(task, start, end, alphas, settings, EXAMPLES)
     span = float(alphas[2] - alphas[0])
     gaps = [_median_gap(value, first, span)]
     gaps += [_median_gap(first, second, span)] if dtype == torch.float64 else [0.0]
@@ -83,12 +85,13 @@ def _differences(run: Run, dataset: Dataset, settings: BatchNormStatistics, dtyp
 
 
 def _noise(value: Tensor, source: torch.Generator) -> Tensor:
+    """Return Gaussian noise for a parameter, proportional to its root mean square."""
     scale = value.square().mean().sqrt().clamp(min=0.1)
     return NOISE * scale * torch.randn(value.shape, generator=source, dtype=torch.float64).to(value)
 
 
 def _median_gap(function_AGO: Tensor, derivative_AGO: Tensor, span: float) -> float:
-    """Return the median over alphas and examples of how a derivative differs from central differences, relatively."""
+    """Return the median over alphas and examples of a derivative's relative error against central differences."""
     differences = (function_AGO[2::3] - function_AGO[0::3]) / span
     derivative = derivative_AGO[1::3]
     rounding = 1e3 * torch.finfo(function_AGO.dtype).eps * function_AGO.abs().amax() / span

@@ -1,7 +1,8 @@
-"""The planes and trajectories of a suite, in one file."""
+"""The file of a suite's landscape: loss surfaces on planes, and trajectories of training."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,39 +13,39 @@ from stages.shared.files import read_arrays, write_arrays
 # Shape letters: X, Y = points of the grid, M = marked points, P = points of a path.
 @dataclass(frozen=True)
 class Surface:
-    """What was found on a plane; coordinates in weight distance."""
+    """Losses and accuracies on a plane; coordinates are Euclidean distances of weights."""
 
     labels: tuple[str, ...]
-    """Names of the marked points, those that span the plane first."""
+    """Names of the marked points; the first three span the plane."""
     runs: tuple[str, ...]
     """The run of each marked point."""
     kinds: tuple[str, ...]
-    """`initial` or `final`, of each marked point."""
+    """Point of the run, `initial` or `final`, of each marked point."""
     paths: tuple[str, ...]
     """Runs whose trajectories are projected onto the plane."""
     x: np.ndarray
-    """(X,)"""
+    """Coordinates of the grid's columns, shape (X,)."""
     y: np.ndarray
-    """(Y,)"""
+    """Coordinates of the grid's rows, shape (Y,)."""
     loss_train: np.ndarray
-    """(Y, X)"""
+    """Mean training loss, shape (Y, X)."""
     loss_test: np.ndarray
-    """(Y, X)"""
+    """Mean test loss, shape (Y, X)."""
     accuracy_train: np.ndarray
-    """(Y, X)"""
+    """Training accuracy, shape (Y, X)."""
     accuracy_test: np.ndarray
-    """(Y, X)"""
+    """Test accuracy, shape (Y, X)."""
     marks: np.ndarray
-    """(M, 3) x, y, and the distance off the plane."""
+    """Coordinates x and y of the marked points and their distances from the plane, shape (M, 3)."""
     steps: np.ndarray
-    """(all P, 3) the same of the points of all paths, one path after the other."""
+    """x, y and distance from the plane of the points of all paths, one path after the other, shape (sum of P, 3)."""
     lengths: np.ndarray
-    """Points of each path."""
+    """Number P of points of each path, shape (paths,)."""
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """What a training passed; all of shape (P,). See `measures.projection.Progress` for the coordinates."""
+    """The points through which a run was trained, shape (P,) each; see `measures.projection.Progress`."""
 
     epoch: np.ndarray
     progress: np.ndarray
@@ -60,26 +61,25 @@ class Trajectory:
 
 @dataclass(frozen=True)
 class Landscape:
-    """Of a suite."""
+    """Planes and trajectories of a suite."""
 
     planes: dict[str, Surface]
-    """By name."""
+    """Loss surfaces by the name of the plane."""
     trajectories: dict[str, Trajectory]
-    """By run, of those with snapshots that did not diverge."""
+    """Trajectories by run, of the runs with snapshots that did not diverge."""
 
 
-OF_HEADER = ("labels", "runs", "kinds", "paths")
-OF_ARRAYS = tuple(f.name for f in fields(Surface) if f.name not in OF_HEADER)
+SURFACE_HEADER = ("labels", "runs", "kinds", "paths")
+SURFACE_ARRAYS = tuple(f.name for f in fields(Surface) if f.name not in SURFACE_HEADER)
 
 
 def save_landscape(path: Path, landscape: Landscape) -> None:
     """Write the planes and trajectories of a suite."""
-    arrays, planes = {}, {}
+    arrays: dict[str, np.ndarray] = {}
+    planes = {}
     for name, plane in landscape.planes.items():
-        planes[name] = {field: getattr(plane, field) for field in OF_HEADER}
-        arrays |= {
-            f"planes.{name}.{f.name}": getattr(plane, f.name) for f in fields(Surface) if f.name not in OF_HEADER
-        }
+        planes[name] = {field: getattr(plane, field) for field in SURFACE_HEADER}
+        arrays |= {f"planes.{name}.{field}": getattr(plane, field) for field in SURFACE_ARRAYS}
     for run_id, trajectory in landscape.trajectories.items():
         arrays |= {f"trajectories.{run_id}.{name}": array for name, array in vars(trajectory).items()}
     write_arrays(path, arrays, {"planes": planes, "order": list(planes), "trajectories": list(landscape.trajectories)})
@@ -92,20 +92,14 @@ def load_landscape(path: Path) -> Landscape:
         path: The file.
 
     Returns:
-        They.
+        The planes and trajectories.
 
     Raises:
         UserError: If the file is missing, damaged, changed, or of another kind.
     """
     arrays, about = read_arrays(path)
     try:
-        planes = {
-            name: Surface(
-                **{field: tuple(about["planes"][name][field]) for field in OF_HEADER},
-                **{field: arrays[f"planes.{name}.{field}"] for field in OF_ARRAYS},
-            )
-            for name in about["order"]
-        }
+        planes = {name: _load_surface(f"planes.{name}", about["planes"][name], arrays) for name in about["order"]}
         trajectories = {
             run_id: Trajectory(**{f.name: arrays[f"trajectories.{run_id}.{f.name}"] for f in fields(Trajectory)})
             for run_id in about["trajectories"]
@@ -113,3 +107,9 @@ def load_landscape(path: Path) -> Landscape:
     except (KeyError, TypeError) as error:
         raise UserError(f"{path} holds no landscape; delete it and run `dvc repro`") from error
     return Landscape(planes, trajectories)
+
+
+def _load_surface(prefix: str, header: dict[str, list], arrays: dict[str, np.ndarray]) -> Surface:
+    """Return a surface from its header and the arrays whose names have its prefix."""
+    values: dict[str, Any] = {field: tuple(header[field]) for field in SURFACE_HEADER}
+    return Surface(**values | {field: arrays[f"{prefix}.{field}"] for field in SURFACE_ARRAYS})

@@ -1,15 +1,16 @@
-"""A line as a value: two endpoints in weight space, each named by a run, a point, and what is changed there."""
+"""Descriptions of lines: two endpoints in weight space, each given by a run, a point, and a change of its weights."""
 
 from dataclasses import dataclass
 
-from stages.config import OWN_LINE
+from stages.config.lines import OWN_LINE
 
 
 @dataclass(frozen=True)
-class Permuted:
-    """The hidden units of each layer in another order, the same function: the N-th random order."""
+class RandomPermutation:
+    """A random permutation of the hidden units in each layer, which leaves the network's function as it is."""
 
     number: int
+    """Number of the random permutation, from 0."""
 
     def content(self) -> list:
         """Return what identifies the change, as plain values."""
@@ -17,11 +18,13 @@ class Permuted:
 
 
 @dataclass(frozen=True)
-class Exchanged:
-    """The parameters of one layer or block taken from another point of the run."""
+class ParameterExchange:
+    """The parameters of one layer or block, taken from another point of the run."""
 
     parameters: tuple[str, ...]
+    """Names of the parameters."""
     point: str
+    """The point that they are taken from, as in `Endpoint.point`."""
 
     def content(self) -> list:
         """Return what identifies the change, as plain values."""
@@ -29,12 +32,13 @@ class Exchanged:
 
 
 @dataclass(frozen=True)
-class Matched:
-    """The hidden units in the order in which they are most like those of another run's final network."""
+class UnitMatching:
+    """The permutation of hidden units that makes them most similar to those of another run's final network."""
 
     by: str
-    """`weights` or `activations`."""
+    """The quantity that is compared: `weights` or `activations`."""
     run_id: str
+    """The other run."""
 
     def content(self) -> list:
         """Return what identifies the change, as plain values."""
@@ -43,13 +47,13 @@ class Matched:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A point that a run's file holds, or that its configuration lets one draw."""
+    """A point in weight space: one that a run's file holds, or one that is drawn anew."""
 
     run_id: str
     point: str
-    """`initial`, `final`, `epoch_N` for a snapshot; or, of no training, `fresh_SCHEME_N`, the N-th initialisation by a
-    scheme, `noise_N`, Gaussian noise as large as the final weights, or `zero`."""
-    change: Permuted | Exchanged | Matched | None = None
+    """`initial`, `final` or `epoch_N` for weights in the run's file; `fresh_SCHEME_N` for the N-th initialisation by a
+    scheme, `noise_N` for Gaussian noise as large as the final weights, or `zero`."""
+    change: RandomPermutation | ParameterExchange | UnitMatching | None = None
 
     def content(self) -> list:
         """Return what identifies the endpoint, as plain values."""
@@ -57,34 +61,34 @@ class Endpoint:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The runs whose files are read for it."""
+        """The runs whose files hold the weights of this endpoint."""
         own = () if self.point.startswith("fresh_") or self.point == "zero" else (self.run_id,)
-        return (*own, self.change.run_id) if isinstance(self.change, Matched) else own
+        return (*own, self.change.run_id) if isinstance(self.change, UnitMatching) else own
 
 
 @dataclass(frozen=True)
 class Line:
-    """theta_alpha = (1 - alpha) start + alpha end, in the network and on the data of the run at its end."""
+    """The line theta_alpha = (1 - alpha) start + alpha end, in the network and on the data of the run at its end."""
 
     kind: str
-    """`initial_to_final` for the paper's, else its name under `lines` in params.yaml."""
+    """`initial_to_final` for the run's own line, else the name of the entry under `lines` in params.yaml."""
     start: Endpoint
     end: Endpoint
     draw: int | None = None
-    """Number of the fresh initialisation, permutation or noise at one end; of a snapshot its epoch."""
+    """Number of the fresh initialisation, permutation or noise at one end; for a snapshot, its epoch."""
     part: str | None = None
-    """The layer or block that moves, where the rest stays."""
+    """The layer or block that changes along the line, if all others stay fixed."""
 
     def content(self) -> dict:
-        """Return what identifies where the line leads, as plain values."""
+        """Return what identifies both endpoints, as plain values."""
         return {"start": self.start.content(), "end": self.end.content()}
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The runs whose files are read for it, each once."""
+        """The runs whose files hold the weights of the endpoints, each once."""
         return tuple(dict.fromkeys(self.start.reads + self.end.reads))
 
 
 def own_line(run_id: str) -> Line:
-    """Return the line of the paper: from a run's own initialisation to where it ended."""
+    """Return a run's own line, from its initial to its final weights."""
     return Line(OWN_LINE, Endpoint(run_id, "initial"), Endpoint(run_id, "final"))

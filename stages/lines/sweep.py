@@ -1,4 +1,4 @@
-"""The one sweep: everything that is measured along a line, in one pass over its alphas."""
+"""The sweep along a line: loss, accuracy and derivatives of outputs at all alphas, in one pass over the data."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from stages.config import BatchNormStatistics, Refinement
-from stages.lines.taylor import Held, Jet, Moving, Taylor, expand
+from stages.lines.jets import FixedExamples, Jet, MovingTensor
+from stages.lines.taylor import TaylorMode, differentiate
 from stages.measures.gauss_length import smooth, turning
 from stages.measures.monotonicity import min_delta
 from stages.measures.refinement import between
@@ -27,61 +28,65 @@ from stages.networks.evaluation import (
 from stages.networks.layout import Layout
 from stages.networks.losses import example_losses
 from stages.shared.seeds import generator
-from stages.workers.memory import memory_factor
+from stages.workers.gpu_memory import memory_factor
 
-BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**32}  # of a layer's products with both ends of a line
-GAUSS_NUMBERS = 2**20  # of tangents that become Gauss lengths at once, in double precision and several copies
+BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**32}
+"""Largest memory for the products of a block of examples with the weights at both ends, by kind of device."""
+GAUSS_NUMBERS = 2**20
+"""Largest number of values of tangents whose Gauss lengths are computed at once, in double precision."""
 
 
 # Shape letters: A = alphas, D = parameters, G = examples of the Gauss lengths, K = of the paths, O = outputs.
 @dataclass(frozen=True)
-class Walk:
-    """What a sweep finds along one line."""
+class SweepResult:
+    """Values along one line."""
 
     loss_train: np.ndarray
-    """(A,)"""
+    """Mean training loss, shape (A,)."""
     loss_test: np.ndarray
-    """(A,)"""
+    """Mean test loss, shape (A,)."""
     accuracy_train: np.ndarray
-    """(A,)"""
+    """Training accuracy, shape (A,)."""
     accuracy_test: np.ndarray
-    """(A,)"""
+    """Test accuracy, shape (A,)."""
     gauss_smooth: np.ndarray
-    """(G,) radians"""
+    """Gauss length by the paper's integral, shape (G,), in radians."""
     gauss_turning: np.ndarray
-    """(G,) radians"""
+    """Gauss length by the angles between tangents, shape (G,), in radians."""
     example_start_loss: np.ndarray
-    """(G,) an example's own loss at the first alpha."""
+    """Loss of each example at the first alpha, shape (G,)."""
     example_final_loss: np.ndarray
-    """(G,) the same at the last alpha."""
+    """Loss of each example at the last alpha, shape (G,)."""
     example_rise: np.ndarray
-    """(G,) min Delta of an example's own loss."""
+    """min Delta of each example's loss, shape (G,)."""
     example_start_to_end: np.ndarray
-    """(G,) squared distance of an example's outputs at the first alpha from those at the last."""
+    """Squared distance of each example's outputs at the first alpha from those at the last, shape (G,)."""
     example_rise_to_end: np.ndarray
-    """(G,) min Delta of the squared distance to the outputs at the last alpha."""
+    """min Delta of the squared distance to the outputs at the last alpha, shape (G,)."""
     paths: np.ndarray
-    """(A, K, O)"""
+    """Outputs for the first examples, shape (A, K, O)."""
     refined_alphas: np.ndarray
-    """(R,) further alphas around the largest rise of the training loss."""
+    """Fine grid of alphas around the largest rise of the training loss, shape (R,)."""
     refined_loss: np.ndarray
-    """(R,) the training loss there."""
+    """Training loss on the fine grid, shape (R,)."""
     repeated_loss: np.ndarray
-    """(repeats, A) the training loss again, with statistics from other batches; none without batch norm."""
+    """Training loss with batch-norm statistics of other batches, shape (repeats, A); (0, A) without batch norm."""
 
 
 @dataclass(frozen=True)
-class Care:
-    """What is evaluated twice or more closely."""
+class EvaluationOptions:
+    """Further evaluations of the training loss along a line."""
 
     refinement: Refinement
+    """Fine grids of alphas around the largest rise."""
     repeats: int
+    """Number of repetitions with batch-norm statistics of other batches."""
 
 
-NO_CARE = Care(Refinement(levels=0, points=1), 0)
+EVALUATE_ONCE = EvaluationOptions(Refinement(levels=0, points=1), 0)
 
 
-def walk(
+def sweep_line(
     task: Task,
     start: Tensor,
     end: Tensor,
@@ -89,29 +94,29 @@ def walk(
     settings: BatchNormStatistics,
     gauss_examples: int,
     path_examples: int,
-    care: Care = NO_CARE,
+    options: EvaluationOptions = EVALUATE_ONCE,
     progress: Callable[[float], None] = lambda share: None,
-) -> Walk:
+) -> SweepResult:
     """Evaluate the line theta_alpha = (1 - alpha) start + alpha end.
 
     Args:
         task: Network and data.
         start: theta_0, shape (D,).
         end: theta_T, shape (D,).
-        alphas: Shape (A,), of the same type and device as the weights.
-        settings: How batch-norm statistics are estimated at each alpha; their change along the line is part of the
+        alphas: Positions along the line, shape (A,), of the same dtype and on the same device as the weights.
+        settings: How batch-norm statistics are estimated at each alpha; their derivatives by alpha are part of the
             outputs' derivatives.
-        gauss_examples: Number of training examples, from the first, of the Gauss lengths; all if there are fewer.
-            With 0, statistics are followed without their derivatives.
+        gauss_examples: Number of training examples, from the first, with a Gauss length; all if there are fewer. With
+            0, no derivatives are computed.
         path_examples: Number of training examples, from the first, whose outputs are kept.
-        care: What is evaluated again, or at further alphas: the training loss alone.
-        progress: Called after each chunk of alphas with the share, from 0 to 1, of the work that is done; it may end
-            below 1.
+        options: Further evaluations of the training loss.
+        progress: Called after each chunk of alphas with the share, from 0 to 1, of the work that is done; the last
+            share may be below 1.
 
     Returns:
-        Loss and accuracy on both splits, Gauss lengths, and paths.
+        Loss and accuracy on both splits, Gauss lengths, and outputs.
     """
-    line = _Line(task.layout, start, end, progress, _evaluations(task, len(alphas), settings, care))
+    line = _Line(task.layout, start, end, progress, _evaluations(task, len(alphas), settings, options))
     chunks = alphas.split(chunk_points(task, settings, len(alphas)))
     statistics = _statistics(task, line, chunks, settings, derivatives=gauss_examples > 0)
     train = _evaluate(task, task.train, line, chunks, statistics, settings, max(gauss_examples, path_examples))
@@ -121,12 +126,13 @@ def walk(
     some = [(v[:, part], a[:, part]) for part in batches(min(gauss_examples, v.shape[1]), few)]
     none = [np.zeros(0)]
     loss = train.loss.cpu().numpy()
-    refined = _refine(task, line, alphas, loss, settings, care.refinement)
+    refined = _refine(task, line, alphas, loss, settings, options.refinement)
     again = [
-        _losses(shuffled(task, number), line, alphas, settings) for number in range(care.repeats * task.normalised)
+        _losses(shuffle_training_split(task, number), line, alphas, settings)
+        for number in range(options.repeats * task.normalised)
     ]
     losses, distances = _by_example(task, torch.from_numpy(outputs[:, :gauss_examples]).double())
-    return Walk(
+    return SweepResult(
         loss_train=loss,
         accuracy_train=train.accuracy.cpu().numpy(),
         loss_test=test.loss.cpu().numpy(),
@@ -145,14 +151,16 @@ def walk(
     )
 
 
-def jets(task: Task, start: Tensor, end: Tensor, alphas: Tensor, settings: BatchNormStatistics, examples: int) -> Jet:
-    """Return the outputs along a line with their first two derivatives by alpha, as `walk` measures them.
+def differentiate_outputs(
+    task: Task, start: Tensor, end: Tensor, alphas: Tensor, settings: BatchNormStatistics, examples: int
+) -> Jet:
+    """Return the outputs along a line with their first two derivatives by alpha, as `sweep_line` computes them.
 
     Args:
         task: Network and data.
         start: theta_0, shape (D,).
         end: theta_T, shape (D,).
-        alphas: Shape (A,).
+        alphas: Positions along the line, shape (A,).
         settings: How batch-norm statistics are estimated at each alpha.
         examples: Number of training examples, from the first.
 
@@ -165,16 +173,16 @@ def jets(task: Task, start: Tensor, end: Tensor, alphas: Tensor, settings: Batch
     return _evaluate(task, task.train, line, chunks, statistics, settings, examples).outputs
 
 
-def _evaluations(task: Task, alphas: int, settings: BatchNormStatistics, care: Care) -> int:
-    """Return how often `walk` evaluates a network with one example, at most: examples times alphas, over its passes."""
+def _evaluations(task: Task, alphas: int, settings: BatchNormStatistics, options: EvaluationOptions) -> int:
+    """Return the largest number of evaluations of `sweep_line`: examples times alphas, summed over its passes."""
     estimation = sum(batch.stop - batch.start for batch in estimation_batches(task, settings))
     losses = estimation + len(task.train)
-    refined = care.refinement.levels * 4 * care.refinement.points
-    return (losses + len(task.test)) * alphas + losses * (refined + care.repeats * task.normalised * alphas)
+    refined = options.refinement.levels * 4 * options.refinement.points
+    return (losses + len(task.test)) * alphas + losses * (refined + options.repeats * task.normalised * alphas)
 
 
-def shuffled(task: Task, number: int) -> Task:
-    """Return the task with its training examples in another order, the N-th random one."""
+def shuffle_training_split(task: Task, number: int) -> Task:
+    """Return the task with the N-th random permutation of its training examples."""
     train = task.train
     order = torch.randperm(len(train), generator=generator("repeat", number)).to(train.x.device)
     labels = None if train.labels is None else train.labels[order]
@@ -182,7 +190,7 @@ def shuffled(task: Task, number: int) -> Task:
 
 
 def _losses(task: Task, line: "_Line", alphas: Tensor, settings: BatchNormStatistics) -> np.ndarray:
-    """Return the training loss alone, shape (A,)."""
+    """Return the training loss at some alphas, shape (A,)."""
     chunks = alphas.split(chunk_points(task, settings, len(alphas)))
     statistics = _statistics(task, line, chunks, settings, derivatives=False)
     return _evaluate(task, task.train, line, chunks, statistics, settings, 0).loss.cpu().numpy()
@@ -191,7 +199,7 @@ def _losses(task: Task, line: "_Line", alphas: Tensor, settings: BatchNormStatis
 def _refine(
     task: Task, line: "_Line", alphas: Tensor, loss: np.ndarray, settings: BatchNormStatistics, wanted: Refinement
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return further alphas around the largest rise, and the training loss there; none on a line that is not finite."""
+    """Return a fine grid of alphas around the largest rise, and the training loss there; empty if not finite."""
     first = alphas.double().cpu().numpy()
     where, values = first, loss
     for _ in range(wanted.levels if np.isfinite(loss).all() else 0):
@@ -207,7 +215,7 @@ def _refine(
 
 
 def _by_example(task: Task, outputs_AGO: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Return along the line each example's own loss, and its outputs' squared distance from their last, (G, A)."""
+    """Return each example's loss, and the squared distance of its outputs from the last ones, shape (G, A) each."""
     if not outputs_AGO.shape[1]:
         return np.zeros((0, len(outputs_AGO))), np.zeros((0, len(outputs_AGO)))
     target = task.train.target[: outputs_AGO.shape[1]].cpu()
@@ -217,7 +225,7 @@ def _by_example(task: Task, outputs_AGO: Tensor) -> tuple[np.ndarray, np.ndarray
 
 
 class _Line:
-    """Points (1 - alpha) start + alpha end, for endpoints of shape (D,), and how much of the line is evaluated."""
+    """Points (1 - alpha) start + alpha end between endpoints of shape (D,), and progress of their evaluation."""
 
     def __init__(
         self,
@@ -235,55 +243,55 @@ class _Line:
         self.start, self.end, self.slope = (layout.split(theta) for theta in (start, end, end - start))
 
     def count(self, evaluations: int) -> None:
-        """Report that so many more evaluations, alphas times examples, are done."""
+        """Add to the number of finished evaluations (alphas times examples) and report progress."""
         self.evaluated += evaluations
         self.progress(min(self.evaluated / self.evaluations, 1.0))
 
     def at(self, alphas_P: Tensor) -> Tensor:
-        """Return the points, shape (P, D)."""
+        """Return the points at some alphas, shape (P, D)."""
         return torch.lerp(*self.ends, alphas_P[:, None])
 
-    def moving(self, alpha: Tensor, theta: Tensor) -> dict[str, Moving]:
-        """Return the named parameters at one alpha, where the point is theta, and how they move."""
+    def moving(self, alpha: Tensor, theta: Tensor) -> dict[str, MovingTensor]:
+        """Return the named parameters at one alpha, where the weights are theta, with their derivatives by alpha."""
         return {
-            name: Moving(value, self.slope[name], None, (self.start[name], self.end[name], alpha))
+            name: MovingTensor(value, self.slope[name], None, (self.start[name], self.end[name], alpha))
             for name, value in self.layout.split(theta).items()
         }
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What was found on one split."""
+class _SplitValues:
+    """Values along a line on one split."""
 
     loss: Tensor
-    """(A,)"""
+    """Mean loss, shape (A,)."""
     accuracy: Tensor
-    """(A,)"""
+    """Accuracy, shape (A,)."""
     outputs: Jet
-    """(A, examples, O) each"""
+    """Outputs for the first examples with their derivatives, shape (A, examples, O) each."""
 
 
 def _statistics(
     task: Task, line: _Line, chunks: Sequence[Tensor], settings: BatchNormStatistics, derivatives: bool
 ) -> list[dict[str, Jet]]:
-    """Return the jets of batch-norm statistics of each chunk of alphas, (P, C) each; none if none are estimated."""
+    """Return batch-norm statistics with their derivatives for each chunk of P alphas, shape (P, C) each, by name."""
 
-    def jets(alpha: Tensor, theta: Tensor, held: Held) -> dict[str, Jet]:
+    def statistics_jets(alpha: Tensor, theta: Tensor, held: FixedExamples) -> dict[str, Jet]:
         moving = line.moving(alpha, theta)
         if derivatives:
-            return expand(lambda weights: statistics_of(task.network, weights, held.x), moving, held)
-        with Taylor(held, derivatives=False) as mode:
+            return differentiate(lambda weights: statistics_of(task.network, weights, held.x), moving, held)
+        with TaylorMode(held, derivatives=False) as mode:
             weights = {name: mode.track(*move) for name, move in moving.items()}
             found = statistics_of(task.network, weights, held.x)
         return {name: mode.jet(value) for name, value in found.items()}
 
     orders = [tuple(Combination(settings, start) for start in (1.0, 0.0, 0.0)) for _ in chunks]
     for block in _blocks(task, list(estimation_batches(task, settings))):
-        examples = [Held(task.train.x[batch]) for batch in block]
+        examples = [FixedExamples(task.train.x[batch]) for batch in block]
         for chunk, combinations in zip(chunks, orders, strict=True):
             theta = line.at(chunk)
             for held in examples:
-                found = task.over_points(jets, (0, 0, None))(chunk, theta, held)
+                found = task.over_points(statistics_jets, (0, 0, None))(chunk, theta, held)
                 for order, combination in enumerate(combinations):
                     combination.add(len(held.x), {name: jet[order] for name, jet in found.items()})
             line.count(len(chunk) * (block[-1].stop - block[0].start))
@@ -301,23 +309,25 @@ def _evaluate(
     statistics: Sequence[dict[str, Jet]],
     settings: BatchNormStatistics,
     examples: int,
-) -> _Found:
-    """Evaluate the line on a split, with the jets of the outputs for the first examples."""
+) -> _SplitValues:
+    """Evaluate the line on a split, with derivatives of the outputs for the first examples."""
     examples = min(examples, len(split))
 
-    def value(alpha: Tensor, theta: Tensor, known: dict[str, Jet], held: Held) -> Tensor:
-        with Taylor(held, derivatives=False) as mode:
+    def value(alpha: Tensor, theta: Tensor, known: dict[str, Jet], held: FixedExamples) -> Tensor:
+        with TaylorMode(held, derivatives=False) as mode:
             weights = {name: mode.track(*move) for name, move in line.moving(alpha, theta).items()}
             return task.outputs(settings, weights, {name: jet.value for name, jet in known.items()}, held.x)
 
-    def jet(alpha: Tensor, theta: Tensor, known: dict[str, Jet], held: Held) -> Jet:
+    def jet(alpha: Tensor, theta: Tensor, known: dict[str, Jet], held: FixedExamples) -> Jet:
         parameters = line.moving(alpha, theta)
 
         def outputs(moving: dict[str, Tensor]) -> dict[str, Tensor]:
             weights = {name: moving[name] for name in parameters}
             return {"outputs": task.outputs(settings, weights, {name: moving[name] for name in known}, held.x)}
 
-        return expand(outputs, parameters | {name: Moving(*terms) for name, terms in known.items()}, held)["outputs"]
+        return differentiate(outputs, parameters | {name: MovingTensor(*terms) for name, terms in known.items()}, held)[
+            "outputs"
+        ]
 
     if task.by_batch(settings):
         whole = list(batches(len(split), settings.batch_size, SMALLEST_NORMALISED))
@@ -330,7 +340,7 @@ def _evaluate(
     hits = torch.zeros_like(loss)
     terms: list[Tensor] = []
     for block in _blocks(task, [batch for batch in whole if batch.stop > batch.start]):
-        parts = [(batch, Held(split.x[batch])) for batch in block]
+        parts = [(batch, FixedExamples(split.x[batch])) for batch in block]
         done = 0
         for chunk, known in zip(chunks, statistics, strict=True):
             theta, where = line.at(chunk), slice(done, done + len(chunk))
@@ -351,13 +361,13 @@ def _evaluate(
             line.count(len(chunk) * (block[-1].stop - block[0].start))
     if not terms:
         terms = [loss.new_empty(points, 0, 0) for _ in Jet._fields]
-    return _Found(loss / len(split), hits / len(split), Jet(*terms))
+    return _SplitValues(loss / len(split), hits / len(split), Jet(*terms))
 
 
 def _blocks(task: Task, parts: Sequence[slice]) -> Iterator[list[slice]]:
-    """Yield adjacent batches in blocks, whose products with both ends of the line are kept while alphas pass.
+    """Yield adjacent batches in blocks, for which products with the weights at both ends of the line fit into memory.
 
-    So the weights at an alpha are put together once a block, not once a batch.
+    The weights at an alpha are then computed once per block, not once per batch.
     """
     x = task.train.x
     block_bytes = int(BLOCK_BYTES[x.device.type] * memory_factor(x.device.type))

@@ -1,7 +1,7 @@
-"""The tasks of stage `interpolate`: what is imported only where something is to be evaluated."""
+"""The tasks of stage `interpolate`, imported only if something has to be evaluated, since they need PyTorch."""
 
-from stages.lines.plane import plane_task
-from stages.lines.suite import line_task
-from stages.lines.trajectory import trajectory_task
+from stages.lines.line_task import line_task
+from stages.lines.plane_task import plane_task
+from stages.lines.trajectory_task import trajectory_task
 
 __all__ = ["line_task", "plane_task", "trajectory_task"]

@@ -1,4 +1,4 @@
-"""A monotone and a non-monotone run that differ in little else."""
+"""The choice of a monotone and a non-monotone run that differ in little else."""
 
 import numpy as np
 import pandas as pd
@@ -10,15 +10,15 @@ SETTING = ["suite", *(field for field in Run.model_fields if field != "snapshots
 
 
 def contrast(rows: pd.DataFrame) -> tuple[pd.Series | None, pd.Series | None]:
-    """Choose a monotone and a non-monotone run that are as alike as can be.
+    """Choose a monotone and a non-monotone run with settings as similar as possible.
 
     Args:
-        rows: Admitted rows of the measures, one a run, `monotonic` as plain booleans.
+        rows: Rows of converged runs, one a run, `monotonic` as plain booleans.
 
     Returns:
-        The monotone and the non-monotone one; None where there is none. The latter has the largest min Delta; the
-        former shares its setting but for optimizer and learning rate (the same optimizer and the closest rate first),
-        or is the one of median normalised distance.
+        The monotone and the non-monotone run; None where there is none. The non-monotone run has the largest min Delta.
+        The monotone run has the same setting but for optimizer and learning rate, with the same optimizer and the
+        closest learning rate if possible; without such a run it is the one of median normalised distance.
     """
     monotone, other = rows[rows["monotonic"]], rows[~rows["monotonic"]]
     worst = None

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from stages.measures.declare import PAPER, Needs, measure
+
 
 def distance(start: np.ndarray, end: np.ndarray) -> float:
     """Return the Euclidean distance |theta_T - theta_0| of two vectors of trainable parameters.
@@ -24,6 +26,41 @@ def distance(start: np.ndarray, end: np.ndarray) -> float:
 def norm(vector: np.ndarray) -> float:
     """Return the Euclidean norm of a vector, in double precision.
 
-    By numpy's own sum: its `linalg.norm` asks BLAS, whose bits depend on its number of threads.
+    The sum is numpy's own, since the bits of `linalg.norm`, which calls BLAS, depend on its number of threads.
+
+    Args:
+        vector: Any shape.
+
+    Returns:
+        Norm in the unit of the vector.
     """
     return float(np.sqrt(np.square(vector, dtype=np.float64).sum()))
+
+
+@measure(
+    "distance",
+    of=("distance",),
+    unit="unit of the parameters",
+    about="Euclidean distance between the ends over trainable parameters",
+    source=PAPER,
+    summarised=False,
+    order=180,
+)
+def distance_of_the_ends(distances_L: np.ndarray) -> np.ndarray:
+    """Return the `distance` between the ends of each line, shape (L,)."""
+    return distances_L
+
+
+@measure(
+    "normalized_distance",
+    of=("distance", "start_norm"),
+    unit="ratio",
+    about="distance over the norm of the starting point",
+    source=PAPER,
+    needs=(Needs.NONZERO_START,),
+    summarised=False,
+    order=190,
+)
+def normalized_distance(distances_L: np.ndarray, start_norms_L: np.ndarray) -> np.ndarray:
+    """Return the distance between the ends of each line over the norm of its start, shape (L,)."""
+    return distances_L / np.where(start_norms_L > 0, start_norms_L, np.nan)

@@ -1,7 +1,10 @@
 """Length under the Gauss map: how much a network's output turns along a line, by two estimators."""
 
+from collections.abc import Sequence
+
 import numpy as np
-import torch
+
+from stages.measures.declare import PAPER, Needs, measure
 
 TINY = np.finfo(np.float64).tiny
 
@@ -74,7 +77,9 @@ def turning(tangents_AGO: np.ndarray) -> np.ndarray:
 
 
 def _half_angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return half the angle between unit vectors; PyTorch's arc tangent asks no processor for its bits."""
+    """Return half the angle between unit vectors, by PyTorch's arc tangent: its bits are the same on all processors."""
+    import torch  # seconds, which the stages that only read Gauss lengths need not spend
+
     chord, middle = np.linalg.norm(a - b, axis=1), np.linalg.norm(a + b, axis=1)
     return torch.atan2(torch.from_numpy(chord), torch.from_numpy(middle)).numpy()
 
@@ -85,3 +90,67 @@ def _unit(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     scaled = vectors / np.where(scale > 0, scale, 1.0)
     length = np.linalg.norm(scaled, axis=-1, keepdims=True)
     return scaled / np.where(length > 0, length, 1.0), (length * scale)[..., 0]
+
+
+@measure(
+    "gauss_length_smooth",
+    of=("gauss_smooth",),
+    unit="radians",
+    about="Gauss length by the paper's integral, which misses corners",
+    source=PAPER,
+    needs=(Needs.GAUSS_LENGTHS,),
+    order=200,
+)
+@measure(
+    "gauss_length_turning",
+    of=("gauss_turning",),
+    unit="radians",
+    about="Gauss length as total turning, corners included",
+    needs=(Needs.GAUSS_LENGTHS,),
+    order=210,
+)
+def mean_length(lengths: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the mean over the examples of each line.
+
+    Args:
+        lengths: L arrays of shape (G,), Gauss lengths in radians.
+
+    Returns:
+        Radians, shape (L,); NaN for a line without examples.
+    """
+    return np.array([one.mean() if one.size else np.nan for one in lengths])
+
+
+@measure(
+    "gauss_length_kinks",
+    of=("gauss_turning", "gauss_smooth"),
+    unit="radians",
+    about="turning at corners: total turning less the smooth Gauss length",
+    needs=(Needs.GAUSS_LENGTHS,),
+    order=220,
+)
+def mean_turning_at_corners(turning: Sequence[np.ndarray], smooth: Sequence[np.ndarray]) -> np.ndarray:
+    """Return how much of the mean turning of each line is at corners, in radians, shape (L,)."""
+    return mean_length(turning) - mean_length(smooth)
+
+
+@measure(
+    "fraction_below_half_pi",
+    of=("gauss_turning",),
+    unit="proportion of examples",
+    about="share of examples that turn by less than π/2",
+    needs=(Needs.GAUSS_LENGTHS,),
+    summarised=False,
+    order=230,
+)
+def fraction_below_half_pi(lengths: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the proportion of examples of each line with a Gauss length below pi/2, the limit of theorem 3.
+
+    Args:
+        lengths: L arrays of shape (G,), Gauss lengths in radians.
+
+    Returns:
+        The proportion, shape (L,); NaN for a line without examples or with a length that is not finite.
+    """
+    known = [one.size > 0 and np.isfinite(one).all() for one in lengths]
+    return np.array([np.mean(one < np.pi / 2) if good else np.nan for one, good in zip(lengths, known, strict=True)])

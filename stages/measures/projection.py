@@ -1,4 +1,4 @@
-"""Where points lie with respect to a plane through three of them, and to a line through two."""
+"""Coordinates of points in weight space: in a plane through three of them, and along a line through two."""
 
 from dataclasses import dataclass
 
@@ -8,25 +8,32 @@ from stages.measures.distance import norm
 from stages.shared.errors import UserError
 
 FLAT = 1e-6
-"""Share of its length that the third point has to stand off the line through the other two."""
+"""Smallest distance of the third point from the line through the other two, as a share of the larger length."""
 
 
 # Shape letters: D = parameters, P = points.
 @dataclass(frozen=True)
 class Basis:
-    """Orthonormal axes of a plane in weight space: x along the line from the first to the second point."""
+    """Orthonormal axes of a plane in weight space; x points from the first to the second point."""
 
     origin: np.ndarray
-    """(D,) the first point, in double precision."""
+    """(D,) the first point of the plane, in double precision."""
     x: np.ndarray
-    """(D,) of length 1."""
+    """(D,) unit vector."""
     y: np.ndarray
-    """(D,) of length 1, orthogonal to x."""
+    """(D,) unit vector orthogonal to x."""
     length: float
-    """Distance of the second point from the first."""
+    """Distance of the second point from the first, in the unit of the parameters."""
 
     def coordinates(self, points_PD: np.ndarray) -> np.ndarray:
-        """Return coordinates in weight distance, and the distance off the plane, shape (P, 3)."""
+        """Return the coordinates of points.
+
+        Args:
+            points_PD: Trainable parameters, shape (P, D).
+
+        Returns:
+            x, y and the distance off the plane, in the unit of the parameters, shape (P, 3).
+        """
         found = []
         for point in points_PD:
             away = point.astype(np.float64) - self.origin
@@ -40,14 +47,14 @@ def basis(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> Basis:
 
     Args:
         first: The origin, shape (D,): trainable parameters only.
-        second: Where the x axis leads, shape (D,).
-        third: On the side of positive y, shape (D,).
+        second: A point on the positive x axis, shape (D,).
+        third: A point of positive y, shape (D,).
 
     Returns:
         The axes.
 
     Raises:
-        UserError: If the three are on one line.
+        UserError: If the three points are on one line.
     """
     origin = first.astype(np.float64)
     along, across = second - origin, third - origin
@@ -62,15 +69,15 @@ def basis(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> Basis:
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the inner product by numpy's own sum: BLAS's bits depend on its number of threads."""
+    """Return the inner product, by numpy's own sum: the bits of BLAS depend on its number of threads."""
     return float((a * b).sum())
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A trajectory by the line from its first to its last point (Goodfellow et al. 2014, section 4); shape (P,) each.
+    """A trajectory relative to the line from its first to its last point (Goodfellow et al. 2014, section 4).
 
-    All lengths are shares of the line's.
+    All fields have the shape (P,); lengths are in units of the length of the line.
     """
 
     progress: np.ndarray
@@ -80,19 +87,19 @@ class Progress:
     remaining: np.ndarray
     """|theta_t - theta_T|, the distance to the last point."""
     cosine: np.ndarray
-    """Of the angle between theta_t - theta_0 and the line; NaN at the first point."""
+    """Cosine of the angle between theta_t - theta_0 and the line; NaN at the first point."""
     step_cosine: np.ndarray
-    """Of the angle between theta_t - theta_(t-1), from the point before, and the line; NaN at the first point."""
+    """Cosine of the angle between theta_t - theta_(t-1) and the line; NaN at the first point."""
 
 
 def progress(points_PD: np.ndarray) -> Progress:
-    """Place the points of a trajectory by the line from the first to the last of them.
+    """Return the coordinates of a trajectory relative to the line from its first to its last point.
 
     Args:
         points_PD: Weights in the order of training, shape (P, D), P at least 2.
 
     Returns:
-        Coordinates of each; NaN where all points are the same.
+        Coordinates of each point; NaN where all points are equal.
     """
     points = points_PD.astype(np.float64)
     line = points[-1] - points[0]

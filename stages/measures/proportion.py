@@ -1,12 +1,19 @@
-"""Proportions and their differences, with intervals."""
+"""Confidence intervals of proportions and of their differences."""
 
 from math import hypot
 
-import numpy as np
-
 
 def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float]:
-    """Return the Wilson score interval of a proportion; (NaN, NaN) for no trials."""
+    """Return the Wilson score interval of a proportion.
+
+    Args:
+        successes: Number of successes.
+        trials: Number of trials.
+        confidence: Confidence of the interval, such as 0.95.
+
+    Returns:
+        Its bounds, in [0, 1]; (NaN, NaN) for no trials.
+    """
     from scipy.stats import binomtest  # a third of a second, which stages that only import this module need not spend
 
     if trials == 0:
@@ -16,12 +23,12 @@ def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float
 
 
 def newcombe(first: tuple[int, int], second: tuple[int, int], confidence: float) -> tuple[float, float]:
-    """Return the interval of the second proportion minus the first, by Wilson's of each (Newcombe 1998, method 10).
+    """Return the interval of a difference of proportions: the second minus the first (Newcombe 1998, method 10).
 
     Args:
         first: Successes and trials.
-        second: Successes and trials of another sample.
-        confidence: Of the interval.
+        second: Successes and trials of the other sample.
+        confidence: Confidence of the interval, such as 0.95.
 
     Returns:
         Its bounds, in [-1, 1]; (NaN, NaN) if a sample has no trials.
@@ -31,8 +38,3 @@ def newcombe(first: tuple[int, int], second: tuple[int, int], confidence: float)
     p, q = (successes / trials for successes, trials in (first, second))
     (p_low, p_high), (q_low, q_high) = (wilson(*sample, confidence) for sample in (first, second))
     return q - p - hypot(q - q_low, p_high - p), q - p + hypot(q_high - q, p - p_low)
-
-
-def fraction_below_half_pi(lengths: np.ndarray) -> float:
-    """Return the proportion of examples with a Gauss length below pi/2, the limit of theorem 3; NaN if any is NaN."""
-    return float(np.mean(lengths < np.pi / 2)) if lengths.size and np.isfinite(lengths).all() else float("nan")

@@ -1,4 +1,4 @@
-"""The tidy table of measures, one row a line, and its summaries: scalars of each suite, and its power laws."""
+"""The tidy table of measures, one row a line; for each suite its power laws and a few numbers for `dvc metrics`."""
 
 from pathlib import Path
 
@@ -6,19 +6,16 @@ import numpy as np
 import pandas as pd
 
 from stages.config import OWN_LINE, Measure, Run, Suite
-from stages.measures.chord import excess_over_chord
-from stages.measures.convexity import global_convexity, local_convexity
-from stages.measures.monotonicity import barrier, largest_bump, min_delta, relative_delta
-from stages.measures.noise import noise_floor
-from stages.measures.plateau import plateau_length
+from stages.measures.line_curves import line_curves
 from stages.measures.power_law import fit
-from stages.measures.proportion import fraction_below_half_pi, wilson
-from stages.measures.refinement import refined_min_delta
+from stages.measures.proportion import wilson
+from stages.measures.registry import declared_measures
 from stages.shared.csv_files import read_csv
 from stages.shared.errors import UserError
 from stages.shared.store import Store
 
 ESTIMATORS = ("smooth", "turning")
+"""Estimators of the Gauss length, each with a column `gauss_length_...`."""
 OUTCOMES = (
     "status",
     "final_train_loss",
@@ -27,16 +24,17 @@ OUTCOMES = (
     "train_accuracy",
     "test_accuracy",
 )
+"""Columns of runs.csv that the table of measures repeats."""
 
 
 def describe(run: Run) -> dict:
-    """Return a run's configuration as the columns of a table: all its fields, and the shape of its hidden layers."""
+    """Return a run's configuration as columns: all its fields, and `depth`, `width` and `bottleneck` of its layers."""
     fields = {name: "-".join(map(str, value)) if isinstance(value, tuple) else value for name, value in run}
-    hidden = run.hidden or ()
+    hidden: tuple[int, ...] = run.hidden or ()
     shape = {
         "depth": None if run.hidden is None else len(hidden),
         "width": hidden[0] if len(set(hidden)) == 1 else None,
-        "bottleneck": min(hidden) if run.network == "autoencoder" else None,
+        "bottleneck": min(hidden) if run.architecture.reconstructs else None,
     }
     return fields | shape
 
@@ -51,8 +49,8 @@ def tabulate(
         suite: The suite.
         runs: Its runs, in the order of its grids.
         outcomes: The table of runs that stage `train_grid` writes, in the same order.
-        curves: The suite's `Curves`.
-        plateau_share: Of a line's fall, as in `measure_lines`.
+        curves: The suite's `stages.lines.curves.Curves`.
+        plateau_share: Share of a line's fall after which it has left its plateau.
 
     Returns:
         One row a line.
@@ -78,7 +76,7 @@ def tabulate(
     configuration = configuration.loc[lines["run_id"]].reset_index(drop=True)
     ended = outcomes.set_index("run_id").loc[lines["run_id"], list(OUTCOMES)].reset_index(drop=True)
     measured = measure_lines(curves, suite.tolerance, plateau_share)
-    ended.loc[measured["monotonic"].isna(), "status"] = "diverged"  # also if only the way between is not finite
+    ended.loc[measured["monotonic"].isna(), "status"] = "diverged"  # also if only a loss on the way is not finite
     return pd.concat([lines, configuration, ended, measured], axis=1)
 
 
@@ -101,63 +99,40 @@ def outcomes_of(path: Path) -> pd.DataFrame:
 
 
 def measure_lines(curves, tolerance: float, plateau_share: float) -> pd.DataFrame:
-    """Return the measures of each line of a suite, in the order of its curves.
+    """Compute all declared measures of each line of a suite.
 
     Args:
-        curves: The suite's `Curves`.
-        tolerance: min Delta above which a line is not monotonic.
-        plateau_share: Of a line's whole fall, from which on it has left its plateau.
+        curves: The suite's `stages.lines.curves.Curves`.
+        tolerance: min Delta up to which a line counts as monotone.
+        plateau_share: Share of a line's fall after which it has left its plateau.
 
     Returns:
-        One row a line; every measure of a line that is not finite is missing, and so is whether it is monotonic.
+        One row a line, in the order of the curves; all measures of a line whose training loss is not finite are
+        missing.
     """
-    delta = min_delta(curves.loss_train)
-    bump = largest_bump(curves.loss_train, curves.alphas)
-    finite = np.isfinite(delta)
-    loss, error, alphas = curves.loss_train, 1 - curves.accuracy_train, curves.alphas
-    smooth, turning = (
-        [lengths.mean() for lengths in _examples(curves, of)] for of in (curves.gauss_smooth, curves.gauss_turning)
-    )
-    table = pd.DataFrame(
-        {
-            "initial_train_loss": curves.loss_train[:, 0],
-            "min_delta": delta,
-            "min_delta_test": min_delta(curves.loss_test),
-            "min_delta_error": min_delta(error),
-            "min_delta_refined": refined_min_delta(loss, alphas, curves.refined_loss, curves.refined_alphas),
-            "min_delta_noise": noise_floor(loss, curves.repeated_loss),
-            "monotonic": pd.Series(delta <= tolerance, dtype=object).where(finite, None),
-            "barrier": barrier(curves.loss_train),
-            "bump_alpha": bump.top,
-            "bump_width": bump.width,
-            "relative_delta": relative_delta(curves.loss_train),
-            "excess_over_chord": excess_over_chord(loss, alphas),
-            "local_convexity": local_convexity(loss, alphas),
-            "global_convexity": global_convexity(loss, alphas),
-            "plateau_length": plateau_length(loss, alphas, plateau_share),
-            "plateau_length_error": plateau_length(error, alphas, plateau_share),
-            "bias_gap": curves.bias_gap,
-            "distance": curves.distance,
-            "normalized_distance": curves.distance / np.where(curves.start_norm > 0, curves.start_norm, np.nan),
-            "gauss_length_smooth": smooth,
-            "gauss_length_turning": turning,
-            "gauss_length_kinks": np.subtract(turning, smooth),
-            "fraction_below_half_pi": [
-                fraction_below_half_pi(lengths) for lengths in _examples(curves, curves.gauss_turning)
-            ],
-        }
-    )
-    table.loc[~finite] = None
-    return table.astype({name: float for name in table if name != "monotonic"})
+    lines = line_curves(curves, tolerance, plateau_share)
+    finite = np.isfinite(lines.loss_train).all(axis=1)
+    columns = {name: measure.values(lines) for name, measure in declared_measures().items()}
+    return pd.DataFrame({name: _column(values, finite) for name, values in columns.items()})
 
 
-def _examples(curves, lengths: np.ndarray) -> list[np.ndarray]:
-    """Return the Gauss lengths of the examples that each line has."""
-    return [row[:count] if count else np.array([np.nan]) for row, count in zip(lengths, curves.examples, strict=True)]
+def _column(values_L: np.ndarray, finite_L: np.ndarray) -> pd.Series:
+    """Return a measure as a column, missing for lines that are not finite."""
+    verdicts = values_L.dtype == bool
+    return pd.Series(values_L, dtype=object if verdicts else float).where(finite_L, None if verdicts else np.nan)
 
 
 def power_laws(suite: str, table: pd.DataFrame, settings: Measure) -> pd.DataFrame:
-    """Fit Gauss length against normalised distance over the converged runs of a suite, one row an estimator."""
+    """Fit Gauss length against normalised distance over the converged runs of a suite.
+
+    Args:
+        suite: The suite's name.
+        table: Its rows, as of `tabulate`.
+        settings: Resamples, seed and confidence of the bootstrap intervals.
+
+    Returns:
+        One row an estimator of the Gauss length.
+    """
     converged = table[(table["line"] == OWN_LINE) & (table["status"] == "converged")]
     rows = []
     for estimator in ESTIMATORS:
@@ -169,7 +144,16 @@ def power_laws(suite: str, table: pd.DataFrame, settings: Measure) -> pd.DataFra
 
 
 def summarise(table: pd.DataFrame, laws: pd.DataFrame, settings: Measure) -> dict:
-    """Return a few numbers of a suite for `dvc metrics`: counts, and over converged runs what their own lines do."""
+    """Summarise the runs' own lines of a suite for `dvc metrics`.
+
+    Args:
+        table: The suite's rows, as of `tabulate`.
+        laws: Its power laws, as of `power_laws`.
+        settings: The confidence of intervals.
+
+    Returns:
+        Counts by status, and means and proportions over the converged runs, to six digits; None for what is undefined.
+    """
     table = table[table["line"] == OWN_LINE]
     counts = table["status"].value_counts()
     converged = table[table["status"] == "converged"]

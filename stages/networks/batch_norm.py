@@ -23,15 +23,15 @@ class WithStatistics:
     unbiased = True
     """Whether the estimated variance is that of n - 1 examples, as PyTorch keeps it in running statistics."""
     observer: "_Observer | None" = None
-    """Is shown the statistics of each batch; None for nobody."""
+    """Object that records the statistics of each batch; None for no recording."""
 
 
 class BatchNorm(WithStatistics, nn.Module):
     """Normalises each channel (dimension 1) over all other dimensions, then scales and shifts it.
 
-    As `torch.nn.BatchNorm1d` or `2d`, but forward-mode derivatives pass through the statistics, and stacked networks
-    cost less than half. It keeps no running statistics; `statistics_of` and `given_statistics` read and set them around
-    a call.
+    It computes what `torch.nn.BatchNorm1d` and `2d` do, but forward-mode derivatives pass through the statistics, and
+    stacked networks cost less than half. It keeps no running statistics; `statistics_of` and `given_statistics` read
+    and set them around a call.
     """
 
     def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
@@ -47,7 +47,7 @@ class BatchNorm(WithStatistics, nn.Module):
 
 
 def apply_batch_norm(layer: WithStatistics, x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
-    """Normalise x by the statistics that a layer is given, else by its own, which the layer's observer is shown.
+    """Normalise x by the statistics that a layer is given, else by its own, which the layer's observer records.
 
     Args:
         layer: The layer.
@@ -62,7 +62,7 @@ def apply_batch_norm(layer: WithStatistics, x: Tensor, weight: Tensor, bias: Ten
     if layer.given is not None:
         mean, variance = layer.given
         scale = torch.rsqrt(variance + epsilon) * weight
-        shift = bias - mean * scale  # of one number a channel, so that x is passed over once
+        shift = bias - mean * scale  # one number a channel, so that a single pass over x remains
         return torch.addcmul(along_channels(shift, x), x, along_channels(scale, x))
     y, mean, variance = normalise(x, weight, bias, epsilon)
     if layer.observer is not None:
@@ -75,50 +75,54 @@ def apply_batch_norm(layer: WithStatistics, x: Tensor, weight: Tensor, bias: Ten
 def normalise(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
     """Return x normalised by its own statistics, scaled and shifted; its mean and (biased) variance, (1, C, 1, ...).
 
-    Written with sums, because the gradients of means and of squares come in another layout of memory than the tensor,
-    and mixing the two is slow. A `TorchFunctionMode` sees it as one function.
+    Sums take the place of means, whose gradients have another memory layout than the tensor: mixing the two is slow. A
+    `TorchFunctionMode` sees one function.
     """
     if has_torch_function((x, weight, bias)):
         return handle_torch_function(normalise, (x, weight, bias), x, weight, bias, epsilon)
     each = x.shape[1] / x.numel()
     mean = channel_sums(x) * each
-    centred = x - spread(mean, x)
+    centred = x - broadcast_channels(mean, x)
     variance = channel_sums(centred * centred) * each
     scale = torch.rsqrt(variance + epsilon) * weight
-    return centred * spread(scale, x) + spread(bias, x), along_channels(mean, x), along_channels(variance, x)
+    return (
+        centred * broadcast_channels(scale, x) + broadcast_channels(bias, x),
+        along_channels(mean, x),
+        along_channels(variance, x),
+    )
 
 
 def channel_sums(x: Tensor) -> Tensor:
     """Return the sum of each channel over all other dimensions, shape (C,).
 
-    Over pixels, then over examples as a product with ones: a sum over both is taken in an order that depends on the
-    layout of memory, and so on how many networks are stacked.
+    The sum over pixels comes first, then that over examples as a product with ones: the order of a sum over both would
+    depend on the memory layout, and so on how many networks are stacked.
     """
     if x.dim() == 2:
         return x.sum(0)
     return (_ones(x).mT @ x.flatten(2).sum(2))[0]
 
 
-def spread(values: Tensor, x: Tensor) -> Tensor:
-    """Return one value a channel, shape (C,), or one for all, shape (1,), in a shape to be combined with x.
+def broadcast_channels(values: Tensor, x: Tensor) -> Tensor:
+    """Return a value for each channel, shape (C,), or one for all, shape (1,), in a shape that broadcasts with x.
 
-    For images as a product with ones, so that the gradient, which is a sum as in `channel_sums`, is one too. A
-    `TorchFunctionMode` sees it as one function.
+    For images it is a product with ones: the gradient is then summed in a fixed order, as in `channel_sums`, so that a
+    run does not depend on the size of its stack. A `TorchFunctionMode` sees one function.
     """
     if has_torch_function((values, x)):
-        return handle_torch_function(spread, (values, x), values, x)
+        return handle_torch_function(broadcast_channels, (values, x), values, x)
     if x.dim() == 2:
         return values
     return (_ones(x) @ values.expand(x.shape[1])[None])[(..., *[None] * (x.dim() - 2))]
 
 
 def _ones(x: Tensor) -> Tensor:
-    """Return ones of shape (N, 1), of as many networks as x, of three or more dimensions, is."""
+    """Return ones of shape (N, 1) for x of three or more dimensions, with x's hidden dimensions under `vmap`."""
     return torch.ones_like(x[(slice(None), *[0] * (x.dim() - 2), slice(1))])
 
 
 def along_channels(values: Tensor, x: Tensor) -> Tensor:
-    """Return one value a channel in the shape (1, C, 1, ...), to be combined with x."""
+    """Return a value for each channel, shape (C,), in the shape (1, C, 1, ...), which broadcasts with x."""
     return values.reshape([1, -1] + [1] * (x.dim() - 2))
 
 
@@ -155,7 +159,7 @@ def statistics_of(network: nn.Module, parameters: dict[str, Tensor], x: Tensor) 
             layer.observer = None
     statistics = {}
     for name, layer in layers.items():
-        if layer in observer.found:  # else the network has no call of it, as of auxiliary heads in evaluation mode
+        if layer in observer.found:  # a layer without a call, such as one of an auxiliary head, has none
             statistics[f"{name}.mean"], statistics[f"{name}.variance"] = observer.found[layer]
     return statistics
 
@@ -174,11 +178,11 @@ def given_statistics(network: nn.Module, parameters: dict[str, Tensor], statisti
 
 
 class _AllObserved(Exception):  # noqa: N818 -- no error
-    """The last statistics were noted."""
+    """Raised when the statistics of the last layer are known."""
 
 
 class _Observer:
-    """Keeps the statistics of a number of layers, and leaves the network when it has them all."""
+    """Records the statistics of layers, and stops the network's forward pass when it has those of all."""
 
     def __init__(self, layers: int) -> None:
         self.layers = layers

@@ -1,11 +1,12 @@
 """Convolutional classifiers for small images: SimpleCNN, LeNet, AlexNet and VGG.
 
-Each takes images of any size that leaves it something to see: pooling rounds up, so that one pixel stays one pixel.
+Pooling rounds sizes up, so that a network takes images of nearly any size: one pixel stays one pixel.
 """
 
 import torch
 from torch import Tensor, nn
 
+from stages.networks.architectures import convolutional as architectures
 from stages.networks.batch_norm import BatchNorm
 from stages.shared.errors import UserError
 
@@ -28,7 +29,7 @@ def scaled(channels: int, width: float) -> int:
 def he_convolution(
     before: int, after: int, kernel: int = 3, stride: int = 1, padding: int = 1, bias: bool = True
 ) -> nn.Conv2d:
-    """Return a convolution that keeps the size of a signal: He-initialised by its outputs, biases zero."""
+    """Return a convolution with He initialisation (fan-out, so that gradients keep their size) and zero biases."""
     layer = nn.Conv2d(before, after, kernel, stride, padding, bias=bias)
     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
     if bias:
@@ -48,9 +49,9 @@ class Convolutional(nn.Module):
         """Put the head on the features.
 
         Args:
-            features: From images to maps.
+            features: Network from images to feature maps.
             image: Shape (C, H, W) of an image.
-            units: Of each linear layer, the classes last.
+            units: Number of units of each linear layer, the classes last.
         """
         super().__init__()
         self.features = features
@@ -67,26 +68,26 @@ class Convolutional(nn.Module):
         return self.head(self.features(x))
 
 
-def simple_cnn(image: tuple[int, ...], classes: int, width: float) -> Convolutional:
+def simple_cnn(parameters: architectures.SimpleCnn, image: tuple[int, ...], classes: int) -> Convolutional:
     """Return SimpleCNN: two 5x5 convolutions of 32 and 64 channels, each pooled, and one linear layer.
 
-    The paper gives the kernels and the layers (appendix B.2), not the channels.
+    The paper gives the kernels and the layers (appendix B.2), but not the numbers of channels.
     """
-    first, second = scaled(32, width), scaled(64, width)
+    first, second = (scaled(channels, parameters.width_multiplier) for channels in (32, 64))
     features = [nn.Conv2d(image[0], first, 5, padding=2), nn.ReLU(), pool()]
     features += [nn.Conv2d(first, second, 5, padding=2), nn.ReLU(), pool()]
     return Convolutional(nn.Sequential(*features), image, (classes,))
 
 
-def lenet(image: tuple[int, ...], classes: int, width: float) -> Convolutional:
+def lenet(parameters: architectures.LeNet, image: tuple[int, ...], classes: int) -> Convolutional:
     """Return LeNet-5 with ReLU and maximum pooling: 61,706 parameters on MNIST, 62,006 on CIFAR-10.
 
-    Images below 32 pixels are padded by 2, which makes MNIST's what the network was made for.
+    Images below 32 pixels are padded by 2 pixels, which gives MNIST's the size that the network was made for.
 
     Args:
+        parameters: Multiplier of the numbers of channels and units.
         image: Shape (C, H, W) of an image.
         classes: Number of classes.
-        width: Multiplier of channels and units.
 
     Returns:
         The network.
@@ -99,20 +100,19 @@ def lenet(image: tuple[int, ...], classes: int, width: float) -> Convolutional:
             f"network: got lenet for images of {image[1]} x {image[2]} pixels, expected at least {LENET_SMALLEST} a "
             "side; set `image_size` of the dataset"
         )
-    first, second = scaled(6, width), scaled(16, width)
+    first, second, *units = (scaled(size, parameters.width_multiplier) for size in (6, 16, 120, 84))
     padding = 2 if min(image[1:]) < LENET_SIDE else 0
     features = [nn.Conv2d(image[0], first, 5, padding=padding), nn.ReLU(), pool()]
     features += [nn.Conv2d(first, second, 5), nn.ReLU(), pool()]
-    units = scaled(120, width), scaled(84, width), classes
-    return Convolutional(nn.Sequential(*features), image, units)
+    return Convolutional(nn.Sequential(*features), image, (*units, classes))
 
 
-def alexnet(image: tuple[int, ...], classes: int, width: float) -> Convolutional:
+def alexnet(parameters: architectures.AlexNet, image: tuple[int, ...], classes: int) -> Convolutional:
     """Return AlexNet for small images, with one linear layer: 2,472,266 parameters on CIFAR-10.
 
     Its convolutions are He-initialised: without batch norm PyTorch's own initialisation damps the signal.
     """
-    a, b, c, d = (scaled(channels, width) for channels in (64, 192, 384, 256))
+    a, b, c, d = (scaled(channels, parameters.width_multiplier) for channels in (64, 192, 384, 256))
     features = [he_convolution(image[0], a, 11, stride=4, padding=5), nn.ReLU(), pool()]
     features += [he_convolution(a, b, 5, padding=2), nn.ReLU(), pool()]
     features += [he_convolution(b, c), nn.ReLU()]
@@ -121,18 +121,19 @@ def alexnet(image: tuple[int, ...], classes: int, width: float) -> Convolutional
     return Convolutional(nn.Sequential(*features), image, (classes,))
 
 
-def vgg(image: tuple[int, ...], classes: int, width: float, layers: int, batch_norm: bool) -> Convolutional:
+def vgg(parameters: architectures.Vgg, image: tuple[int, ...], classes: int) -> Convolutional:
     """Return a VGG for small images: one linear layer in place of three.
 
     VGG-16 has 14,728,266 parameters on CIFAR-10 with batch norm, 14,719,818 without. Its convolutions are
-    He-initialised, as torchvision's.
+    He-initialised, as in torchvision.
     """
     features: list[nn.Module] = []
     before = image[0]
-    for convolutions, channels in zip(VGG_STAGES[layers], VGG_CHANNELS, strict=True):
+    for convolutions, channels in zip(VGG_STAGES[parameters.layers], VGG_CHANNELS, strict=True):
         for _ in range(convolutions):
-            after = scaled(channels, width)
-            features += [he_convolution(before, after), *([BatchNorm(after)] if batch_norm else []), nn.ReLU()]
+            after = scaled(channels, parameters.width_multiplier)
+            norm = [BatchNorm(after)] if parameters.batch_norm else []
+            features += [he_convolution(before, after), *norm, nn.ReLU()]
             before = after
         features.append(pool())
     return Convolutional(nn.Sequential(*features), image, (classes,))

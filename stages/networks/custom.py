@@ -1,4 +1,4 @@
-"""A network of the user's own, from an importable function, made ready for training and for lines."""
+"""Networks of the user's own, from importable functions, prepared for training and for lines."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedTensorMixin
 from torch.overrides import TorchFunctionMode
 
+from stages.networks.architectures.custom import Custom
 from stages.networks.batch_norm import WithStatistics, apply_batch_norm, batch_norms
 from stages.networks.factory import call_factory
 from stages.shared.errors import UserError
@@ -43,11 +44,16 @@ def custom(factory: str, shape: tuple[int, ...]) -> nn.Module:
     return network
 
 
+def build_custom(parameters: Custom, shape: tuple[int, ...], classes: int) -> nn.Module:
+    """Return the network of a factory for examples of a shape; it does not use the number of classes."""
+    return custom(parameters.factory, shape)
+
+
 def training_mode(network: nn.Module) -> None:
-    """Put a network of `custom` into training mode: dropout and its like draw, batch norm is substituted as always."""
+    """Put a network of `custom` into training mode: dropout is active, batch norm stays substituted."""
     network.train()
     for layer in batch_norms(network).values():
-        layer.training = False  # or it would count batches and keep running statistics
+        layer.training = False  # in training mode it would count batches and keep running statistics
 
 
 def call_on_example(network: nn.Module, factory: str, shape: tuple[int, ...]) -> object:
@@ -80,7 +86,7 @@ def call_on_example(network: nn.Module, factory: str, shape: tuple[int, ...]) ->
 
 
 def logits(output: object, factory: str) -> Tensor:
-    """Return the logits that a network gives: its output, or the part of it that is called so.
+    """Return the logits that a network gives: its output, or the part of it named `logits`.
 
     Args:
         output: A tensor, or a tuple or mapping with `logits`, as GoogLeNet and Hugging Face's models give.
@@ -171,6 +177,6 @@ class _Substitution(TorchFunctionMode):
 
 def _substitute(layer: nn.Module, name: str) -> None:
     own = type(layer)
-    layer.unbiased = layer.track_running_stats  # a layer without them takes the variance of the batch itself
+    layer.unbiased = layer.track_running_stats  # without running statistics, the biased variance is used
     layer.label = f"{name} ({own.__name__})"
     layer.__class__ = type(own.__name__, (_SubstitutedBatchNorm, own), {"__module__": own.__module__})

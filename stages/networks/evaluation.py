@@ -20,15 +20,15 @@ from stages.networks.losses import correct, example_losses, targets
 from stages.networks.masking import mask
 from stages.networks.sizes import sizes
 from stages.shared.seeds import generator
-from stages.workers.memory import memory_factor
+from stages.workers.gpu_memory import memory_factor
 
-SMALLEST_NORMALISED = 2  # examples that batch norm needs: one alone has no variance
-# How much is evaluated at once, by kind of device: a CPU's caches want little, a GPU's cores much. Where a process has
-# little of a GPU's memory, these are multiplied by `memory_factor`.
-ACTIVATION_BYTES = {"cpu": 2**23, "cuda": 2**29}  # of one layer at all points and examples of a chunk
-WEIGHT_BYTES = {"cpu": 2**25, "cuda": 2**30}  # of all points of a chunk
+SMALLEST_NORMALISED = 2  # examples of a batch with batch norm: a single one has no variance
+# Sizes of a chunk, by kind of device: small for a CPU's caches, large to occupy a GPU's cores. Where a process has
+# little of a GPU's memory, they are multiplied by `memory_factor`.
+ACTIVATION_BYTES = {"cpu": 2**23, "cuda": 2**29}  # outputs of one layer for all points and examples of a chunk
+WEIGHT_BYTES = {"cpu": 2**25, "cuda": 2**30}  # weights of all points of a chunk
 POINTS_OF_A_STACK = 16
-FEWEST_ROWS = 128  # examples of a chunk: with fewer a product is slower
+FEWEST_ROWS = 128  # examples of a chunk; products of fewer are slower
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Split:
     """One split of a dataset as a network sees it."""
 
     x: Tensor
-    """(N, ...)"""
+    """Examples, shape (N, ...)."""
     target: Tensor
-    """(N, ...) what outputs are compared with."""
+    """Targets of the loss, shape (N, ...)."""
     labels: Tensor | None
-    """(N,) classes; None where accuracy has no meaning."""
+    """Classes, shape (N,); None where accuracy has no meaning."""
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -49,7 +49,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Task:
-    """What a stack of networks is evaluated on."""
+    """A network with the data that stacks of its weights are evaluated on."""
 
     network: nn.Module
     layout: Layout
@@ -57,7 +57,7 @@ class Task:
     train: Split
     test: Split
     may_loop: bool = False
-    """Whether to evaluate point by point where PyTorch cannot do several together: for networks of the user's."""
+    """Whether to evaluate point by point where `torch.vmap` refuses, as it may for networks of the user's."""
 
     def over_points(self, function: Callable, in_dims: tuple) -> Callable:
         """Return a function that is called at many points at once.
@@ -73,7 +73,7 @@ class Task:
 
     @cached_property
     def width(self) -> int:
-        """Numbers in the output of a layer for one example, at most."""
+        """Largest number of outputs of a layer for one example."""
         return sizes(self.network, tuple(self.train.x.shape[1:])).largest
 
     @property
@@ -95,9 +95,9 @@ class Task:
 
 
 def task_of(run: Run, dataset: Dataset, device: torch.device, dtype: torch.dtype = torch.float32) -> Task:
-    """Return what the weights of a run are evaluated on: its own training examples, and the test split.
+    """Return a run's network with the data to evaluate its weights on: its own training examples, and the test split.
 
-    Of text it is a fixed batch of each split, some of its blocks, with fixed tokens to predict.
+    For text, each split is represented by a fixed batch of its blocks, with fixed tokens to predict.
     """
     network = build(run, dataset.shape, dataset.classes).to(device, dtype)
     if dataset.evaluation is not None:
@@ -108,11 +108,11 @@ def task_of(run: Run, dataset: Dataset, device: torch.device, dtype: torch.dtype
     def split(x: Tensor, labels: Tensor) -> Split:
         x, labels = x.to(device, dtype), labels.to(device)
         target = targets(run, x, labels, dataset.classes)
-        return Split(x, target, None if run.network == "autoencoder" else labels)
+        return Split(x, target, None if run.architecture.reconstructs else labels)
 
     train = split(*training_data(dataset, *run.data_key))
     test = split(dataset.test_x, dataset.test_y)
-    return Task(network, Layout.of(network), run.loss, train, test, may_loop=run.network == "custom")
+    return Task(network, Layout.of(network), run.loss, train, test, may_loop=run.architecture.user_defined)
 
 
 def over_points(function: Callable, in_dims: tuple, may_loop: bool) -> Callable:
@@ -155,7 +155,7 @@ def _one_by_one(function: Callable, in_dims: tuple, given: tuple) -> object:
 
 
 def _fixed_batch(blocks: Tensor, split: str, dataset: Dataset, device: torch.device) -> Split:
-    """Return some blocks of a text with tokens to predict, the same each time."""
+    """Return a fixed sample of the blocks of a text, with fixed tokens to predict."""
     source = generator(f"evaluation, {split}", dataset.evaluation.seed)
     chosen = torch.randperm(len(blocks), generator=source)[: dataset.evaluation.examples].sort().values
     x, target = mask(blocks[chosen], dataset.classes, source)
@@ -165,7 +165,7 @@ def _fixed_batch(blocks: Tensor, split: str, dataset: Dataset, device: torch.dev
 # Shape letters: P = points in weight space, D = parameters, N = examples, O = outputs.
 @dataclass(frozen=True)
 class Evaluation:
-    """Mean loss an example and accuracy at each point, shape (P,), in double precision; NaN without labels."""
+    """Mean loss and accuracy at each point, shape (P,), in double precision; the accuracy is NaN without labels."""
 
     loss: Tensor
     accuracy: Tensor
@@ -190,7 +190,7 @@ def estimate(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> Sta
     Args:
         task: Network and data.
         theta_PD: Points, shape (P, D).
-        settings: How.
+        settings: How statistics are estimated.
 
     Returns:
         Means and variances of shape (P, C); empty without batch norm, and where each batch has its own.
@@ -221,7 +221,7 @@ class Combination:
         """Start without batches.
 
         Args:
-            settings: Which rule.
+            settings: The rule of combination.
             start: Variance before the first batch: 1, or 0 to combine derivatives of statistics by the same rule.
         """
         self.settings, self.start = settings, start
@@ -247,7 +247,7 @@ def combine(observed: Iterable[tuple[int, Statistics]], settings: BatchNormStati
 
 
 def sums(task: Task, split: Split, batch: slice, outputs_PBO: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the sum of the losses of a batch, and how many of it are classified right (NaN without labels), (P,)."""
+    """Return the sum of a batch's losses and its number of correct examples (NaN without labels), shape (P,) each."""
     labels = None if split.labels is None else split.labels[batch]
     losses = vmap(example_losses, (None, 0, None))(task.loss, outputs_PBO, split.target[batch])
     hits = torch.full_like(losses, torch.nan) if labels is None else vmap(correct, (0, None))(outputs_PBO, labels)
@@ -286,7 +286,7 @@ def evaluate(
 
 
 def chunk_points(task: Task, settings: BatchNormStatistics, points: int) -> int:
-    """Return how many points to evaluate at once: as many as weights, and a batch to be normalised, leave room for."""
+    """Return how many points to evaluate at once, by the size of the weights and of a batch's activations."""
     size, kind = task.train.x.element_size(), task.train.x.device.type
     rows = min(len(task.train), settings.batch_size if task.normalised else FEWEST_ROWS)
     weights, activations = task.layout.size * size, rows * task.width * size
@@ -313,11 +313,11 @@ def evaluate_points(task: Task, theta_PD: Tensor, settings: BatchNormStatistics)
     Returns:
         The evaluation on the training and on the test split.
     """
-    rows = chunk_rows(task, POINTS_OF_A_STACK)  # not of the points there are: none may depend on its company
+    rows = chunk_rows(task, POINTS_OF_A_STACK)  # constant, since no point may depend on the others
     found: list[list[Evaluation]] = [[], []]
     always_alone = chunk_points(task, settings, 2) == 1
     for theta in theta_PD.split(chunk_points(task, settings, len(theta_PD))):
-        # As in training, a point has company always, which nobody reads, or never.
+        # A stack of one rounds differently, so a single point is evaluated beside a copy that is discarded.
         company = theta.repeat(2, 1) if len(theta) == 1 and not always_alone else theta
         statistics = estimate(task, company, settings)
         for split, evaluations in zip((task.train, task.test), found, strict=True):

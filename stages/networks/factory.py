@@ -1,26 +1,19 @@
-"""A factory of the user's: the function that gives a network, and the identity of what it gives."""
+"""Factories of the user's, which are functions that return a network, and the identities of their networks."""
 
 import hashlib
 import importlib
 import re
-import sys
-import sysconfig
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib.metadata import packages_distributions, version
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedTensorMixin
 
-from stages.shared.environment import PACKAGES
 from stages.shared.errors import UserError
-from stages.shared.source_files import imported_names, module_files
+from stages.shared.factory_source import factory_source
 
-OWN_PACKAGE = "stages"
-"""This project's code is not part of a factory's source: versions beside the code stand for it."""
 SETTINGS = {
     "default dtype": torch.get_default_dtype,
     "precision of products": torch.get_float32_matmul_precision,
@@ -76,7 +69,7 @@ def call_factory(factory: str) -> nn.Module:
 def _wrapped(network: nn.Module) -> nn.Module | None:
     if isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
         return network.module
-    return getattr(network, "_orig_mod", None)  # of torch.compile
+    return getattr(network, "_orig_mod", None)  # an attribute that torch.compile adds
 
 
 def _said(error: BaseException) -> str:
@@ -85,7 +78,7 @@ def _said(error: BaseException) -> str:
 
 @lru_cache
 def factory_identity(factory: str) -> dict:
-    """Return what identifies the networks of a factory.
+    """Return the identity of the networks of a factory.
 
     It holds the source of the factory's module and of every local module that it imports, the versions of the
     installed packages that these import (`stages.shared.environment` has those of PyTorch and its like), and the
@@ -109,55 +102,6 @@ def factory_identity(factory: str) -> dict:
         )
     source = factory_source(factory)
     return {"source": source["source"], "packages": source["packages"], "network": first}
-
-
-@lru_cache
-def factory_source(factory: str) -> dict:
-    """Return the digest of a factory's source, and the versions of the packages that the source imports.
-
-    Modules whose names are put together while the code runs (`importlib.import_module(...)`) are not seen.
-
-    Args:
-        factory: The factory, as `call_factory` takes it.
-
-    Returns:
-        `source`, in hexadecimal digits, and `packages`, versions by name.
-
-    Raises:
-        UserError: If its module is neither a file below a folder of Python's path nor an installed package.
-    """
-    module = factory.partition(":")[0]
-    names, files, waiting = set(), set(), {module}
-    while waiting:
-        name = waiting.pop()
-        names.add(name)
-        if name.partition(".")[0] == OWN_PACKAGE:
-            continue
-        for root in _roots():
-            for file in module_files(root, name) - {known for place, known in files if place == root}:
-                files.add((root, file))
-                waiting |= set(imported_names(root, file)) - names
-    owners = packages_distributions()
-    packages = {owner for name in names for owner in owners.get(name.partition(".")[0], ())}
-    if not files and not packages:
-        raise UserError(f"factory: cannot import {factory!r}, expected package.module:function with a source file")
-    digest = hashlib.sha256()
-    for root, file in sorted(files, key=lambda pair: (pair[1].as_posix(), str(pair[0]))):
-        content = (root / file).read_bytes()
-        digest.update(f"{file.as_posix()}:{len(content)};".encode())
-        digest.update(content)
-    return {"source": digest.hexdigest(), "packages": {name: version(name) for name in sorted(packages - {*PACKAGES})}}
-
-
-def _roots() -> list[Path]:
-    """Return the folders of Python's path that hold neither installed packages nor the standard library."""
-    installed = {Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
-    folders = dict.fromkeys(Path(entry or ".").resolve() for entry in sys.path)
-    return [
-        folder
-        for folder in folders
-        if folder.is_dir() and not any(place == folder or place in folder.parents for place in installed)
-    ]
 
 
 def _network_digest(factory: str) -> str:

@@ -1,18 +1,20 @@
 """Fully-connected networks: classifiers and autoencoders."""
 
 from itertools import pairwise
+from math import prod
 
 import torch
 from torch import Tensor, nn
 
+from stages.networks.architectures.fully_connected import Autoencoder, Mlp
 from stages.networks.batch_norm import BatchNorm
 
 
 class Sigmoid(nn.Module):
-    """The logistic function, by the hyperbolic tangent.
+    """The logistic function, computed by the hyperbolic tangent.
 
-    `torch.sigmoid` computes the last few numbers of a tensor by another formula than the rest, so that the bits of a
-    network would depend on its place in a stack.
+    `torch.sigmoid` rounds the last few numbers of a tensor differently from the rest, so that the bits of a network
+    would depend on its place in a stack.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -26,7 +28,7 @@ ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": Sigmoid}
 class FullyConnected(nn.Module):
     """Linear layers with an activation between them; batch norm, if any, stands before each activation.
 
-    Initialised as PyTorch does; biases are kept under batch norm, as in the paper's release.
+    Initial weights are PyTorch's. Layers keep their biases under batch norm, as in the paper's release.
     """
 
     def __init__(self, inputs: int, hidden: tuple[int, ...], outputs: int, activation: str, batch_norm: bool) -> None:
@@ -44,3 +46,17 @@ class FullyConnected(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return outputs, shape (N, outputs), of x, shape (N, ...)."""
         return self.layers(x)
+
+
+def mlp(parameters: Mlp, image: tuple[int, ...], classes: int) -> FullyConnected:
+    """Return a classifier of images of shape (C, H, W)."""
+    return _fully_connected(parameters, image, classes)
+
+
+def autoencoder(parameters: Autoencoder, image: tuple[int, ...], classes: int) -> FullyConnected:
+    """Return a network from images of shape (C, H, W) to as many numbers; it does not use the classes."""
+    return _fully_connected(parameters, image, prod(image))
+
+
+def _fully_connected(parameters: Mlp | Autoencoder, image: tuple[int, ...], outputs: int) -> FullyConnected:
+    return FullyConnected(prod(image), parameters.hidden, outputs, parameters.activation, parameters.batch_norm)

@@ -3,6 +3,7 @@
 from torch import nn
 
 from stages.datasets.torchvision_operators import torchvision
+from stages.networks.architectures.residual import ImagenetResNet
 from stages.networks.convolutional import he_convolution, scaled
 from stages.networks.residual import norm_layer
 
@@ -12,7 +13,7 @@ BLOCKS = {
     34: (resnet.BasicBlock, [3, 4, 6, 3]),
     50: (resnet.Bottleneck, [3, 4, 6, 3]),
 }
-STEM = 64  # channels
+STEM = 64  # channels of the first convolution
 
 
 class ImagenetResidual(resnet.ResNet):
@@ -27,10 +28,10 @@ class ImagenetResidual(resnet.ResNet):
         """Build and initialise the network.
 
         Args:
-            channels: Of the images.
-            layers: 18, 34 or 50.
-            width: Multiplier of all channels.
-            outputs: Classes.
+            channels: Number of channels of the images.
+            layers: Number of layers: 18, 34 or 50.
+            width: Multiplier of all numbers of channels.
+            outputs: Number of classes.
             batch_norm: Whether batch norm follows each convolution; else a learned scale and bias of each channel.
             initialization: `standard`, or `block_identity`: the last scale of each block is zero.
         """
@@ -45,9 +46,15 @@ class ImagenetResidual(resnet.ResNet):
         self.fc = nn.Linear(self.inplanes, outputs)
         for module in self.modules():
             if isinstance(module, nn.ReLU):
-                module.inplace = False  # what comes before it has to stay for derivatives along a line
+                module.inplace = False  # derivatives along a line need its input
 
     def _make_layer(self, block: type[nn.Module], planes: int, *args: object, **options: object) -> nn.Sequential:
         if planes == STEM:  # the first: its input is the stem's output
             self.inplanes = scaled(STEM, self.width)
         return super()._make_layer(block, scaled(planes, self.width), *args, **options)
+
+
+def resnet_imagenet(parameters: ImagenetResNet, image: tuple[int, ...], classes: int) -> ImagenetResidual:
+    """Return a residual network for images of shape (C, H, W)."""
+    kind = parameters.batch_norm, parameters.initialization
+    return ImagenetResidual(image[0], parameters.layers, parameters.width_multiplier, classes, *kind)

@@ -1,37 +1,38 @@
 """RoBERTa as a masked language model: Hugging Face's network, initialised at random from a configuration."""
 
-# Before `transformers`, which imports torchvision where that is installed.
+# This comes before `transformers`, which imports torchvision where it is installed.
 from stages.datasets import torchvision_operators  # noqa: F401, I001
 import torch
 from torch import Tensor, nn
 from transformers.models.roberta.configuration_roberta import RobertaConfig
 from transformers.models.roberta.modeling_roberta import RobertaForMaskedLM
 
+from stages.networks.architectures.language_model import Roberta
 from stages.networks.masking import predicted
 
-WIDER = 4  # units of a feed-forward layer for each number of a token, as in Liu et al. (2019)
+WIDER = 4  # units of a feed-forward layer, as a multiple of the hidden size, as in Liu et al. (2019)
 DEVIATION, BASE = 0.02, 768
-"""Standard deviation of initial weights at RoBERTa's width; at another it keeps the size of what a layer puts out."""
-FIRST_PLACE = 2  # RoBERTa counts positions from the number after that of padding
+"""Standard deviation of initial weights at RoBERTa's hidden size; otherwise scaled to keep the output's size."""
+FIRST_PLACE = 2  # RoBERTa's first position
 
 
 class MaskedLanguageModel(nn.Module):
-    """From blocks of tokens with places to predict, to the logits of all tokens at those places.
+    """Maps blocks of tokens, with places to predict, to the logits of all tokens at those places.
 
-    What is at other places is not computed in the last layer, whose outputs are as many as the vocabulary. The weights
-    of that layer are those of the embedding and count once.
+    The last layer, whose outputs are as many as the vocabulary, is computed at those places only. It shares its weights
+    with the embedding; they count once.
     """
 
     def __init__(self, vocabulary: int, block: int, layers: int, hidden_size: int, heads: int, dropout: float) -> None:
         """Build the network, in evaluation mode: without dropout.
 
         Args:
-            vocabulary: Number of tokens.
-            block: Tokens of an example.
-            layers: Blocks of attention.
-            hidden_size: Numbers of a token.
-            heads: Of attention.
-            dropout: Probability, in training mode.
+            vocabulary: Number of tokens of the vocabulary.
+            block: Number of tokens of an example.
+            layers: Number of transformer blocks.
+            hidden_size: Size of a token's representation.
+            heads: Number of attention heads.
+            dropout: Dropout probability in training mode.
         """
         super().__init__()
         self.block = block
@@ -52,7 +53,7 @@ class MaskedLanguageModel(nn.Module):
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits, shape (N, K, vocabulary), of examples as `masking.mask` gives them, shape (N, block + K)."""
+        """Return logits, shape (N, K, vocabulary), for examples from `masking.mask`, shape (N, block + K)."""
         tokens, places = x[:, : self.block], x[:, self.block :]
         states = self.model.roberta(tokens).last_hidden_state
         chosen = states.gather(1, places[..., None].expand(-1, -1, states.shape[-1]))
@@ -61,3 +62,9 @@ class MaskedLanguageModel(nn.Module):
     def example(self) -> Tensor:
         """Return an example of the right shape, (1, block + K)."""
         return torch.full((1, self.block + predicted(self.block)), FIRST_PLACE + 1)
+
+
+def roberta(parameters: Roberta, shape: tuple[int, ...], vocabulary: int) -> MaskedLanguageModel:
+    """Return a language model for blocks of shape (tokens,)."""
+    sizes = parameters.layers, parameters.hidden_size, parameters.heads
+    return MaskedLanguageModel(vocabulary, *shape, *sizes, parameters.dropout)

@@ -1,4 +1,4 @@
-"""Which parameter shifts a network's outputs."""
+"""The bias of a network's last layer, which shifts its outputs."""
 
 import torch
 from torch import nn
@@ -11,7 +11,7 @@ def last_bias(network: nn.Module, shape: tuple[int, ...]) -> str | None:
 
     Args:
         network: The network.
-        shape: Of one example.
+        shape: Shape of one example.
 
     Returns:
         A name among the network's parameters; None if its last layer has no bias.

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Layout:
-    """The order, names and shapes in which parameters stand in a vector theta of D numbers.
+    """The names, shapes and order of the trainable parameters in a vector theta of D numbers.
 
-    Only trainable parameters: batch-norm statistics and counters are no part of theta, so distances do not count them.
+    Batch-norm statistics and counters are no part of theta, so distances do not count them.
     """
 
     names: tuple[str, ...]
@@ -25,7 +25,7 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """D, the number of trainable parameters."""
+        """Number of trainable parameters, D."""
         return sum(prod(shape) for shape in self.shapes)
 
     def named_shapes(self) -> dict[str, tuple[int, ...]]:

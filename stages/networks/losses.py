@@ -1,4 +1,4 @@
-"""What a network is trained to do with an example: targets, losses, accuracy."""
+"""Targets, losses and accuracy of a network."""
 
 import torch
 import torch.nn.functional as F
@@ -8,10 +8,10 @@ from stages.config import Run
 
 
 def targets(run: Run, x: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Return what outputs are compared with.
+    """Return the targets that outputs are compared with.
 
     Args:
-        run: Names the network and the loss.
+        run: The run, for its network and loss.
         x: Examples, shape (N, ...).
         labels: Classes, shape (N,).
         classes: Number of classes.
@@ -20,7 +20,7 @@ def targets(run: Run, x: Tensor, labels: Tensor, classes: int) -> Tensor:
         The pixels, shape (N, outputs), for an autoencoder; the labels, shape (N,), for cross-entropy; one-hot vectors,
         shape (N, classes), for a classifier under squared error.
     """
-    if run.network == "autoencoder":
+    if run.architecture.reconstructs:
         return x.flatten(1)
     if run.loss == "squared_error":
         return F.one_hot(labels, classes).to(x.dtype)
@@ -30,7 +30,7 @@ def targets(run: Run, x: Tensor, labels: Tensor, classes: int) -> Tensor:
 def example_losses(loss: str, outputs: Tensor, target: Tensor) -> Tensor:
     """Return the loss of each example, shape (N,): cross-entropy in nats, or the squared error summed over outputs.
 
-    Of a language model, with logits of shape (N, K, vocabulary), the cross-entropy is the mean over the K tokens.
+    For a language model, with logits of shape (N, K, vocabulary), the cross-entropy is the mean over the K tokens.
     """
     if outputs.dim() == 3:
         return F.cross_entropy(outputs.movedim(-1, 1), target, reduction="none").mean(1)
@@ -40,6 +40,6 @@ def example_losses(loss: str, outputs: Tensor, target: Tensor) -> Tensor:
 
 
 def correct(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Return whether the largest output of each example is its class, shape (N,); of tokens, the proportion of them."""
+    """Return whether the largest output of each example is its class, shape (N,); for text the proportion of tokens."""
     right = torch.argmax(outputs, -1) == labels
     return right if right.dim() == 1 else right.double().mean(1)

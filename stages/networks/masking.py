@@ -1,4 +1,4 @@
-"""What a masked language model is to predict: some tokens of each block (Devlin et al. 2019; Liu et al. 2019)."""
+"""Masking of the tokens that a language model predicts in each block (Devlin et al. 2019; Liu et al. 2019)."""
 
 from math import ceil
 
@@ -6,35 +6,35 @@ import torch
 from torch import Tensor
 
 PROPORTION = 0.15
-"""Of the tokens of a block that are to be predicted, rounded to a whole number in each."""
+"""Proportion of the tokens of a block that are predicted, rounded to a whole number of tokens."""
 MASKED, RANDOM = 0.8, 0.1
-"""Of those, the proportions that the network sees as `<mask>` and as a random token; the rest it sees as they are."""
+"""Proportions of the predicted tokens that are replaced by `<mask>` and by a random token; the rest is unchanged."""
 SPECIAL_TOKENS = 5
-"""The first so many numbers are special tokens, which are never to be predicted."""
+"""Number of special tokens, which have the first numbers and are never predicted."""
 MASK = 4
 """Number of `<mask>`."""
 
 
 def predicted(block: int) -> int:
-    """Return how many tokens of a block are to be predicted."""
+    """Return the number of tokens of a block that are predicted."""
     return ceil(PROPORTION * block - 0.5)
 
 
 # Shape letters: N = blocks, B = tokens of a block, K = tokens to be predicted in each.
 def mask(blocks_NB: Tensor, vocabulary: int, source: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Choose at random what is to be predicted.
+    """Choose the tokens to predict at random, and mask them.
 
-    As many tokens of each block, so that the mean over blocks of each block's mean loss is the mean over all tokens
-    that are to be predicted.
+    Each block has the same number of them, so that the mean over blocks of a block's mean loss is the mean over all
+    predicted tokens.
 
     Args:
         blocks_NB: Tokens, shape (N, B).
-        vocabulary: Number of tokens that there are.
-        source: Of all choices, on the CPU.
+        vocabulary: Number of tokens of the vocabulary.
+        source: Random numbers for all choices, on the CPU.
 
     Returns:
-        Examples as the network takes them, shape (N, B + K): the tokens that it sees, then the places at which it is to
-        predict, in increasing order; and what stood there, shape (N, K).
+        Examples as the network takes them, shape (N, B + K): the tokens that it sees, then the places to predict, in
+        increasing order; and the original tokens at these places, shape (N, K).
     """
     chances = torch.rand(blocks_NB.shape, generator=source)
     count = predicted(blocks_NB.shape[1])

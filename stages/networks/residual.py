@@ -4,11 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stages.networks.batch_norm import BatchNorm, spread
-from stages.networks.convolutional import he_convolution
+from stages.networks.architectures.residual import ResNet
+from stages.networks.batch_norm import BatchNorm, broadcast_channels
+from stages.networks.convolutional import he_convolution, scaled
 
-CHANNELS = 16  # of the first stage, in the paper
-STAGES = (1, 2, 4)  # channels, as multiples of the first
+CHANNELS = 16  # number of channels of the first stage, in the paper
+STAGES = (1, 2, 4)  # numbers of channels of the stages, as multiples of the first
 
 
 class ScaleBias(nn.Module):
@@ -22,11 +23,11 @@ class ScaleBias(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale and shift x, shape (N, C, H, W)."""
-        return x * spread(self.weight, x) + spread(self.bias, x)
+        return x * broadcast_channels(self.weight, x) + broadcast_channels(self.bias, x)
 
 
 def norm_layer(batch_norm: bool) -> type[nn.Module]:
-    """Return what follows each convolution: batch norm, or a learned scale and bias in its place."""
+    """Return the layer after each convolution: batch norm, or a learned scale and bias in its place."""
     return BatchNorm if batch_norm else ScaleBias
 
 
@@ -73,19 +74,19 @@ class Scalar(nn.Module):
 
 
 class Shift(Scalar):
-    """One learned number, added to everything."""
+    """One learned number that is added to everything."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Shift x, of any shape (N, C, ...)."""
-        return x + spread(self.value, x)
+        return x + broadcast_channels(self.value, x)
 
 
 class Scale(Scalar):
-    """One learned number, everything is multiplied by."""
+    """One learned number that multiplies everything."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale x, of any shape (N, C, ...)."""
-        return x * spread(self.value, x)
+        return x * broadcast_channels(self.value, x)
 
 
 def scalar_names(network: nn.Module) -> set[str]:
@@ -128,10 +129,10 @@ class Residual(nn.Module):
         """Build and initialise the network.
 
         Args:
-            channels: Of the images.
-            layers: With weights, 6 n + 2.
-            width: Channels of the first stage; 16 in the paper.
-            outputs: Classes.
+            channels: Number of channels of the images.
+            layers: Number of layers with weights, 6 n + 2.
+            width: Number of channels of the first stage; 16 in the paper.
+            outputs: Number of classes.
             batch_norm: Whether batch norm follows each convolution; else a learned scale and bias of each channel
                 (Lucas et al. 2021, appendix B.2), or Fixup's scalars.
             initialization: `standard`; `block_identity`: the last scale of each block is zero; `fixup`, which has no
@@ -163,3 +164,10 @@ class Residual(nn.Module):
         """Return outputs, shape (N, outputs), of x, shape (N, C, H, W)."""
         x = F.relu(self.norm(self.stem(x)))
         return self.head(self.last(self.blocks(x).mean((2, 3))))
+
+
+def resnet(parameters: ResNet, image: tuple[int, ...], classes: int) -> Residual:
+    """Return a residual network for images of shape (C, H, W)."""
+    width = scaled(CHANNELS, parameters.width_multiplier)
+    kind = parameters.batch_norm, parameters.initialization
+    return Residual(image[0], parameters.layers, width, classes, *kind)

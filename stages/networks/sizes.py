@@ -1,4 +1,4 @@
-"""How large a network is, to decide how much of it is computed at once."""
+"""The size of a network, by which stages decide how much to compute at once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from torch.utils._pytree import tree_leaves
 
 @dataclass(frozen=True)
 class Sizes:
-    """Counts of numbers."""
+    """Numbers of a network's weights and activations."""
 
     weights: int
-    """Trainable parameters."""
+    """Number of trainable parameters."""
     activations: int
-    """In one example and in the outputs of all layers for it."""
+    """Number of inputs and of outputs of all layers, for one example."""
     largest: int
-    """In the output of one layer for one example, at most."""
+    """Largest number of outputs of a layer, for one example."""
 
 
 def sizes(network: nn.Module, shape: tuple[int, ...]) -> Sizes:
@@ -34,12 +34,12 @@ def _numbers(output: object) -> int:
 
 
 def call_once(network: nn.Module, shape: tuple[int, ...], note: Callable[[nn.Module, object], None]) -> None:
-    """Call a network on one example and note what each module with parameters of its own gives, in turn.
+    """Call a network on one example, and a function with each module that has parameters of its own.
 
     Args:
         network: The network.
-        shape: Of one example.
-        note: Is given each such module and its output.
+        shape: Shape of one example.
+        note: Function that is called with each such module and its output, in the order of the forward pass.
     """
     layers = [module for module in network.modules() if next(module.parameters(recurse=False), None) is not None]
     handles = [layer.register_forward_hook(lambda layer, inputs, output: note(layer, output)) for layer in layers]

@@ -1,4 +1,4 @@
-"""Whether a network of the user's, made ready for training and lines, is still the function that PyTorch computes."""
+"""Verification that a network of the user's, prepared for training and lines, computes what PyTorch computes."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ VERSION = 1
 """Version of the checks: raise it when one is added, so that networks that passed before are checked again."""
 EXAMPLES = 8
 NOISE = 0.1
-"""Standard deviation of what is added to parameters, relative to their root mean square: zeros hide differences."""
+"""Standard deviation of noise on parameters, relative to their root mean square: zeros would hide differences."""
 TOLERANCES = {torch.float64: 1e-5, torch.float32: 1e-3}
 """Largest difference that counts as rounding, relative to the largest output, by precision."""
 SMALLEST_VARIANCE = 1e-5
@@ -32,7 +32,7 @@ SMALLEST_OUTPUT = 1e-3
 
 
 class _CannotComputeError(Exception):
-    """The untouched network does not compute in a precision."""
+    """Raised where the untouched network does not compute in a precision."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class _Probe:
         """Refuse the network if two ways to compute its outputs differ by more than rounding.
 
         Args:
-            how: How they are computed, for the message.
-            plain: Computes them by the untouched network.
-            prepared: Computes them by the prepared one.
+            how: Circumstances of the computation, for the message.
+            plain: Function that returns the outputs of the untouched network.
+            prepared: Function that returns the outputs of the prepared network.
 
         Raises:
             UserError: If they differ; it names the first module whose output does.
@@ -125,7 +125,7 @@ def _in_best_precision(check: Callable[[torch.dtype], None]) -> None:
     """Run a check in double precision, or in single where a network insists on that."""
     for dtype in TOLERANCES:
         try:
-            with default_dtype(dtype):  # of tensors that the network makes itself
+            with default_dtype(dtype):  # for tensors that the network makes itself
                 check(dtype)
         except _CannotComputeError:
             continue

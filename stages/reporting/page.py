@@ -1,4 +1,4 @@
-"""From what is reported to the pages, by templates."""
+"""The pages of the report, rendered from templates."""
 
 import re
 from pathlib import Path
@@ -19,10 +19,10 @@ def render(name: str, context: dict) -> str:
 
     Args:
         name: One of `PAGES`.
-        context: What it shows.
+        context: Values of the template's variables.
 
     Returns:
-        The page; in HTML everything that is not marked as such is escaped.
+        The text of the page; in HTML all values are escaped but those marked as HTML.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -42,5 +42,5 @@ def render(name: str, context: dict) -> str:
 
 
 def html_of(markdown: str) -> Markup:
-    """Return the HTML of one of this project's own tables in Markdown."""
+    """Return the HTML of a table that this project has written in Markdown."""
     return Markup(MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown))

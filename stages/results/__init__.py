@@ -1,1 +1,1 @@
-"""What the stages before found, as figures, tables, claims and pages read it."""
+"""Results of the stages before, as figures, tables, claims and pages read them."""

@@ -16,16 +16,17 @@ from stages.shared.errors import UserError
 
 @dataclass(frozen=True)
 class Results:
-    """The pooled suites that `plot` or `claims` in params.yaml names for a figure, table or claim.
+    """Results of the suites that `plot` or `claims` in params.yaml names for one figure, table or claim.
 
-    Everything but the configuration is read when it is asked for.
+    Everything but the configuration is read at its first use.
     """
 
     suites: dict[str, Suite]
-    """Configuration of each suite; empty for what is made from the paper's theory."""
+    """Configuration of each suite by name; empty for a figure, table or claim about the paper's theory."""
     measure: Measure
-    """Settings of confidence and of bootstrap intervals."""
+    """Confidence of intervals, and resamples and seed of the bootstrap."""
     sources: Sources
+    """Files or memory that results are read from."""
 
     @classmethod
     def of(cls, job: Job, pooled: tuple[str, ...]) -> "Results":
@@ -36,13 +37,13 @@ class Results:
             pooled: Names of the suites.
 
         Returns:
-            Their results, of which nothing has been read yet.
+            Their results.
         """
         return cls({suite: job.params.suite(suite) for suite in pooled}, job.params.measure, Files(job))
 
     @cached_property
     def measures(self) -> pd.DataFrame:
-        """Rows of reports/measures.csv that belong to these suites, one a line."""
+        """Rows of reports/measures.csv of these suites, one a line."""
         table = self.sources.measures()
         return table[table["suite"].isin(list(self.suites))]
 
@@ -50,15 +51,15 @@ class Results:
     def epochs(self) -> pd.DataFrame:
         """Training curves, one epoch a row.
 
-        Columns: `suite`, `run_id`, `epoch`, `loss`, the mean of its minibatch losses, and `distance`,
-        |theta_t - theta_0| after it.
+        Columns: `suite`, `run_id`, `epoch`, `loss` (the mean of the epoch's minibatch losses) and `distance`
+        (|theta_t - theta_0| after the epoch).
         """
         tables = [self.sources.epochs(suite).assign(suite=suite) for suite in self.suites]
         return pd.concat([pd.DataFrame(), *tables], ignore_index=True)
 
     @cached_property
     def curves(self) -> dict[str, Curves]:
-        """What was found along the lines of each suite."""
+        """Curves along the lines of each suite."""
         return {suite: self.sources.curves(suite) for suite in self.suites}
 
     @cached_property
@@ -75,21 +76,30 @@ class Results:
         return Results({suite: self.suites[suite] for suite in suites}, self.measure, self.sources)
 
     def lines(self, once: bool = True) -> pd.DataFrame:
-        """Return the rows of the paper's kind of line, with `monotonic` and `batch_norm` as plain booleans.
+        """Return the rows of the runs' own lines, each from a run's initial to its final weights.
 
-        A row without a verdict has a value that is not finite and counts as diverged, whatever its end point.
+        `monotonic` and `batch_norm` are plain booleans. A row without a verdict, since a loss on its line is not
+        finite, has the status `diverged`, even if its run has not diverged.
 
         Args:
-            once: Whether a run that several of the pooled suites hold counts once, in the first of them.
+            once: True to count a run that several of the pooled suites hold once, in the first of them.
 
         Returns:
-            The rows in the order of the measures, numbered anew.
+            The rows in the order of reports/measures.csv, with a new index.
         """
         rows = self.measures[self.measures["line"] == OWN_LINE]
         return self._plain(rows.drop_duplicates("run_id") if once else rows)
 
     def other_lines(self, suite: str, name: str) -> pd.DataFrame:
-        """Return the rows of the lines that `lines` of a suite calls `name`, as `lines` does here."""
+        """Return the rows of one kind of line, in the form of `lines`.
+
+        Args:
+            suite: Name of a suite.
+            name: Name of a kind of line in `lines` of the suite.
+
+        Returns:
+            The rows in the order of reports/measures.csv, with a new index.
+        """
         return self._plain(self.measures[(self.measures["suite"] == suite) & (self.measures["line"] == name)])
 
     @staticmethod
@@ -104,14 +114,14 @@ class Results:
         )
 
     def values(self, rows: pd.DataFrame, field: str) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return for each row the alphas, shape (A,), and what `field` of its suite's curves holds for its line.
+        """Return the alphas and one field of the curves for each row.
 
         Args:
             rows: Rows of `lines` or `other_lines`.
-            field: Name of an array of `Curves` with a line per entry.
+            field: Name of an array of `Curves` whose first axis is that of lines.
 
         Returns:
-            A pair a row.
+            A pair for each row: alphas of shape (A,), and the entry of the array for its line.
 
         Raises:
             UserError: If a row's line is not among the curves.
@@ -136,5 +146,5 @@ class Results:
         return found
 
     def limits(self, name: str) -> dict[str, float]:
-        """Return the `threshold` or `tolerance` of each suite."""
+        """Return the `threshold` or the `tolerance` of each suite by the suite's name."""
         return {key: getattr(suite, name) for key, suite in self.suites.items()}

@@ -1,4 +1,4 @@
-"""Where results are read from: the files of a pipeline, or memory."""
+"""Sources of results: the files of a pipeline, or memory."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ from stages.shared.files import digest_file
 
 
 class Sources(Protocol):
-    """Something that results are read from, each when it is asked for."""
+    """A source of results."""
 
     def measures(self) -> pd.DataFrame:
         """Return the table reports/measures.csv: the lines of all suites, one a row."""
 
     def curves(self, suite: str) -> Curves:
-        """Return what was found along the lines of a suite."""
+        """Return the curves along the lines of a suite."""
 
     def landscape(self, suite: str) -> Landscape:
         """Return the planes and trajectories of a suite."""
@@ -36,7 +36,7 @@ class Sources(Protocol):
 
 @dataclass(frozen=True)
 class Files:
-    """Results in the files of a pipeline. A file that has not changed is read once a process."""
+    """Results in the files of a pipeline; a file that has not changed is read once in each process."""
 
     job: Job
 
@@ -63,7 +63,7 @@ class Files:
 
 @dataclass(frozen=True)
 class Memory:
-    """Results that are at hand, for tests and notebooks."""
+    """Results in memory, for tests and notebooks."""
 
     table: pd.DataFrame
     curves_by_suite: Mapping[str, Curves] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Memory:
         return self.curves_by_suite[suite]
 
     def landscape(self, suite: str) -> Landscape:
-        """Return the planes and trajectories of a suite; none for one that is not at hand."""
+        """Return the planes and trajectories of a suite; none if there are none in memory."""
         return self.landscapes_by_suite.get(suite, Landscape({}, {}))
 
     def epochs(self, suite: str) -> pd.DataFrame:

@@ -1,1 +1,1 @@
-"""What every package uses: errors, files, the store, seeds, progress and the environment."""
+"""Errors, files, the store, seeds, progress bars and the environment, which every other package uses."""

@@ -1,4 +1,4 @@
-"""Whether updates of optimizers are fused by `torch.compile`, which is part of what a result on a GPU depends on."""
+"""The decision whether `torch.compile` fuses the updates of optimizers; results on a GPU depend on it."""
 
 import os
 from functools import lru_cache
@@ -8,11 +8,11 @@ import torch
 from stages.shared.errors import UserError, say_once
 
 VARIABLE = "MLI_FUSED_UPDATES"
-"""Environment variable: 1 or 0. Where it is unset, a trial sets it, so that worker processes do as their parent."""
+"""Environment variable, 1 or 0. If it is unset, a trial sets it, so that worker processes decide as their parent."""
 
 
 def fuses_updates() -> bool:
-    """Return whether updates are fused on this machine's GPU: where `torch.compile` works, unless VARIABLE forbids it.
+    """Return whether updates are fused on this machine's GPU: if `torch.compile` works and VARIABLE is not 0.
 
     Raises:
         UserError: If the variable is neither 0 nor 1.
@@ -27,7 +27,7 @@ def fuses_updates() -> bool:
 
 @lru_cache
 def _compiler_works(kind: str) -> bool:
-    """Compile a small update for a kind of device; if that fails, one sentence says so."""
+    """Return whether a small update can be compiled for a device type; if not, say so in one sentence."""
     try:
         configure()
         ones = torch.ones(2, 8, device=kind)
@@ -46,8 +46,8 @@ def _halve(theta: torch.Tensor, one: torch.Tensor) -> None:
 
 
 def configure() -> None:
-    """Let this process compile by itself, and one function for as many layouts of its arguments as there are."""
-    import torch._dynamo  # seconds, which a process without a GPU need not spend
+    """Let this process compile without helpers, and one function for as many argument layouts as there are."""
+    import torch._dynamo  # takes seconds to import, which a process without a GPU need not spend
     import torch._inductor.config
 
     torch._dynamo.config.recompile_limit = 256

@@ -1,4 +1,4 @@
-"""Reading and writing tables as CSV files, apart from `files.py` because pandas takes half a second to import."""
+"""Reading and writing tables as CSV files; not in `files.py`, since pandas takes half a second to import."""
 
 from pathlib import Path
 
@@ -8,16 +8,16 @@ from stages.shared.errors import UserError
 from stages.shared.files import write_bytes
 
 SIGNIFICANT_DIGITS = 9  # of numbers in reports: more than float32 holds, few enough to read
-TEXT = ("run_id", "start_run_id", "hidden", "part")  # columns of tables that may look like numbers
+TEXT_COLUMNS = ("run_id", "start_run_id", "hidden", "part")  # their text may look like a number
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """Return a tidy table as CSV: numbers to `SIGNIFICANT_DIGITS`, missing ones empty, one line end on every system."""
+    """Return a table as CSV: numbers with `SIGNIFICANT_DIGITS`, missing values empty, the same line ends everywhere."""
     return frame.to_csv(index=False, float_format=f"%.{SIGNIFICANT_DIGITS}g", lineterminator="\n").encode()
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """Write a tidy table as CSV."""
+    """Write a table as CSV."""
     write_bytes(path, csv_bytes(frame))
 
 
@@ -28,13 +28,13 @@ def read_csv(path: Path) -> pd.DataFrame:
         path: The file.
 
     Returns:
-        The table; empty fields are missing values, names made of digits stay text.
+        The table; empty fields are missing values, and `TEXT_COLUMNS` stay text.
 
     Raises:
-        UserError: If the file is missing or is no table.
+        UserError: If the file is missing or is not a table.
     """
     try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(TEXT, str))
+        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(TEXT_COLUMNS, str))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; run the stage that makes it (`dvc repro`)") from error
     except (ValueError, UnicodeDecodeError) as error:

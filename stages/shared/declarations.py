@@ -17,7 +17,7 @@ class Declaration:
     """One use of a decorator at a function or class."""
 
     file: Path
-    """Where it stands, relative to the project's root, such as stages/figures/scatter.py."""
+    """The file with the declaration, relative to the project's root, such as stages/figures/scatter.py."""
     arguments: tuple[object, ...]
     """Literal positional arguments."""
     keywords: Mapping[str, object]
@@ -33,7 +33,7 @@ def declarations(package: str, decorator: str) -> tuple[Declaration, ...]:
         decorator: Name of the decorator, which modules use as a plain name.
 
     Returns:
-        The uses, by file and in the order of each file. An argument that is no literal is left out.
+        The uses, by file and in the order of each file. Keyword arguments that are not literals are left out.
     """
     found = []
     for file in sorted((STAGES / package).glob("*.py")):
@@ -44,7 +44,7 @@ def declarations(package: str, decorator: str) -> tuple[Declaration, ...]:
                 if isinstance(call.func, ast.Name) and call.func.id == decorator:
                     arguments = tuple(map(ast.literal_eval, call.args))
                     keywords = {
-                        one.arg: one.value.value for one in call.keywords if isinstance(one.value, ast.Constant)
+                        str(one.arg): one.value.value for one in call.keywords if isinstance(one.value, ast.Constant)
                     }
                     found.append(Declaration(file.relative_to(STAGES.parent), arguments, keywords))
     return tuple(found)

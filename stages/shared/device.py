@@ -1,4 +1,4 @@
-"""Where tensors are computed."""
+"""The device on which tensors are computed."""
 
 import torch
 
@@ -6,12 +6,12 @@ from stages.shared.device_type import device_type
 
 
 def device() -> torch.device:
-    """Return the device of MLI_DEVICE, with TF32 off.
+    """Return the device that MLI_DEVICE names, and turn TF32 off on a GPU.
 
     Raises:
-        UserError: If MLI_DEVICE is no device of this machine.
+        UserError: If this machine has no such device.
     """
     name = device_type()
     if name == "cuda":
-        torch.backends.cudnn.allow_tf32 = False  # 10 bits of mantissa: noise of convolutions would count as a rise
+        torch.backends.cudnn.allow_tf32 = False  # its 10 bits of mantissa make noise that counts as a rise
     return torch.device(name)

@@ -6,12 +6,13 @@ from stages.shared.errors import UserError
 
 
 def device_type() -> str:
-    """Return `cpu` or `cuda`: MLI_DEVICE is `cpu` (the default), `cuda`, or `auto`, a GPU if there is one.
+    """Return `cpu` or `cuda`, the type of device that MLI_DEVICE names.
 
-    The default is not `auto`, because a GPU rounds otherwise and dvc.lock would then depend on the machine.
+    MLI_DEVICE is `cpu` (the default), `cuda`, or `auto`, which is a GPU if there is one. `auto` is not the default,
+    because a GPU rounds differently and dvc.lock would then depend on the machine.
 
     Raises:
-        UserError: If it is something else, or `cuda` without a GPU.
+        UserError: If MLI_DEVICE is something else, or `cuda` on a machine without a GPU.
     """
     name = os.environ.get("MLI_DEVICE") or "cpu"
     if name not in ("auto", "cpu", "cuda"):

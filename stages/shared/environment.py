@@ -1,4 +1,4 @@
-"""The environment that a result depends on beside parameters, data and this project's code."""
+"""The environment: all that a result depends on beside parameters, data and the code of this project."""
 
 import os
 import platform
@@ -11,20 +11,20 @@ from stages.shared.errors import UserError
 from stages.shared.store import Store
 
 PACKAGES = ("torch", "torchvision", "transformers", "numpy", "scipy")
-"""Packages whose code computes a result."""
+"""Packages that compute results."""
 TF32_OVERRIDES = ("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE")
-"""Variables by which NVIDIA's libraries and PyTorch round products on a GPU to TF32."""
+"""Variables that make NVIDIA's libraries and PyTorch round products on a GPU to TF32."""
 
 TRAINING_PRECISION = "MLI_TRAINING_PRECISION"
-"""Variable that lets the products of training on a GPU, and of nothing else, round to TF32."""
-CHOICES_ON_A_GPU = (TRAINING_PRECISION, "MLI_FUSED_UPDATES")
+"""Variable that lets products on a GPU round to TF32 in training, and only there."""
+GPU_VARIABLES = (TRAINING_PRECISION, "MLI_FUSED_UPDATES")
 
 
 def training_precision(kind: str) -> str:
-    """Return the precision of the products of training, `float32` or `tf32`.
+    """Return the precision of matrix products in training, `float32` or `tf32`.
 
     Args:
-        kind: Of device, `cpu` or `cuda`.
+        kind: Type of the device, `cpu` or `cuda`.
 
     Raises:
         UserError: If MLI_TRAINING_PRECISION is neither unset nor `tf32`, or the device is a CPU, which has no TF32.
@@ -38,9 +38,9 @@ def training_precision(kind: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Describe the environment of this process by what a result computed in it depends on.
+    """Describe the environment of this process, as far as results depend on it.
 
-    PyTorch is imported only where MLI_DEVICE asks for a GPU, so that a pipeline with nothing to do stays quick.
+    PyTorch is imported only if MLI_DEVICE asks for a GPU, so that a pipeline with nothing to do stays quick.
 
     Returns:
         Plain values by name: package versions, the device (`cpu`, or the name of the card with its CUDA version), the
@@ -48,18 +48,18 @@ def environment() -> dict[str, str]:
         also the precision of products in training, and whether updates of optimizers are fused.
 
     Raises:
-        UserError: If MLI_DEVICE is no device of this machine, or another variable has a value that it does not take.
+        UserError: If this machine lacks the device of MLI_DEVICE, or another variable has a value that it cannot have.
     """
-    variables = ("MLI_DEVICE", *products.NAMES, *TF32_OVERRIDES, *CHOICES_ON_A_GPU)
+    variables = ("MLI_DEVICE", *products.NAMES, *TF32_OVERRIDES, *GPU_VARIABLES)
     return dict(_described(*(os.environ.get(name, "") for name in variables)))
 
 
 @lru_cache
 def _described(*variables: str) -> tuple[tuple[str, str], ...]:
-    """Return the environment for these values of the variables that are part of it, which key the cache."""
+    """Return the environment; the arguments, values of the variables that are part of it, key the cache."""
     found = {package: version_of(package) for package in PACKAGES} | _processor()
     found |= {name: os.environ.get(name, "") for name in products.NAMES}
-    found |= _beyond_portable({name: found[name] for name in products.NAMES})
+    found |= _beyond_avx2({name: found[name] for name in products.NAMES})
     found |= {"device": "cpu", "precision": "float32"}
     kind = "cpu"
     if (os.environ.get("MLI_DEVICE") or "cpu") != "cpu":
@@ -81,20 +81,20 @@ def _described(*variables: str) -> tuple[tuple[str, str], ...]:
 
 
 def identity(content: dict) -> str:
-    """Return the key of a result: what `content` (plain JSON values) says of it, computed in this environment."""
+    """Return the key of a result that depends on `content`, plain JSON values, and on this environment."""
     return Store.key(content | {"environment": environment()})
 
 
 def version_of(package: str) -> str:
-    """Return the version of an installed package, without that of its build; `none` where it is not installed."""
+    """Return the version of an installed package without its build tag; `none` if it is not installed."""
     try:
-        return version(package).partition("+")[0]  # a build (+cpu) changes nothing on a processor
+        return version(package).partition("+")[0]  # a build tag (+cpu) changes no result on a processor
     except PackageNotFoundError:
         return "none"
 
 
-def _beyond_portable(chosen: dict[str, str]) -> dict[str, str]:
-    """Return what results depend on beside AVX2 with these variables of the libraries that compute them."""
+def _beyond_avx2(chosen: dict[str, str]) -> dict[str, str]:
+    """Return what results depend on beyond AVX2, given the variables of the libraries that compute them."""
     found = {}
     if chosen != products.SETTINGS["portable"]:
         found["maker"] = _cpu_information("vendor_id")
@@ -113,7 +113,7 @@ def _processor() -> dict[str, str]:
 
 
 def _cpu_information(field: str) -> str:
-    """Return a field of the first processor in /proc/cpuinfo; empty where there is no such file or field."""
+    """Return a field of the first processor in /proc/cpuinfo; empty if there is no such file or field."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

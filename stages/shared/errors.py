@@ -1,15 +1,15 @@
-"""What a user is told when something is wrong: one sentence that names the file or key and the remedy."""
+"""Errors that a user can mend: one sentence that names the file or key and the remedy."""
 
 import sys
 from functools import lru_cache
 
 
 class UserError(Exception):
-    """A fault of the input or the machine, not of the code; its text is the whole message."""
+    """A fault of the input or the machine, not of the code; the text is all that the user is told."""
 
 
 class DamagedError(UserError):
-    """A file is not what was written."""
+    """A file does not hold what was written to it."""
 
 
 @lru_cache

@@ -1,4 +1,4 @@
-"""Reading and writing files so that none is ever half-written, and the same content is the same bytes."""
+"""Reading and writing files: no file is ever half-written, and equal content gives equal bytes."""
 
 import hashlib
 import json
@@ -51,6 +51,30 @@ def write_json(path: Path, content: object) -> None:
     write_bytes(path, json_bytes(content))
 
 
+def read_json(path: Path) -> dict:
+    """Read a JSON object that `write_json` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The object.
+
+    Raises:
+        UserError: If the file is missing.
+        DamagedError: If the file holds something else.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; run the stage that makes it (`dvc repro`)") from error
+    except ValueError as error:
+        raise DamagedError(f"{path} is damaged ({error}); delete it and run `dvc repro`") from error
+    if not isinstance(content, dict):
+        raise DamagedError(f"{path} was not written by this pipeline; delete it and run `dvc repro`")
+    return content
+
+
 def json_bytes(content: object) -> bytes:
     """Return `content` as indented JSON."""
     return (json.dumps(content, indent=2, allow_nan=True) + "\n").encode()
@@ -62,8 +86,8 @@ def digest_file(path: Path) -> str:
     Raises:
         OSError: If it cannot be read.
     """
-    about = path.stat()
-    return _digest_file(path.resolve(), about.st_mtime_ns, about.st_size)
+    status = path.stat()
+    return _digest_file(path.resolve(), status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=65536)
@@ -75,9 +99,9 @@ def _digest_file(path: Path, changed: int, size: int) -> str:
     return digest.hexdigest()
 
 
-def digest_arrays(arrays: dict[str, np.ndarray], about: dict) -> str:
+def digest_arrays(arrays: dict[str, np.ndarray], header: dict) -> str:
     """Return the SHA-256 of a header and named arrays: names, types, shapes and values, whatever their order."""
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name in sorted(arrays):
         array = np.asarray(arrays[name], order="C")
         digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
@@ -85,18 +109,18 @@ def digest_arrays(arrays: dict[str, np.ndarray], about: dict) -> str:
     return digest.hexdigest()
 
 
-def write_arrays(path: Path, arrays: dict[str, np.ndarray], about: dict) -> None:
+def write_arrays(path: Path, arrays: dict[str, np.ndarray], header: dict) -> None:
     """Write named arrays and a JSON header as safetensors, with a checksum of both.
 
     The header is one entry, because safetensors does not keep the order of several.
     """
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    about = {key: value for key, value in about.items() if key != "sha256"}
-    header = json.dumps(about | {"sha256": digest_arrays(arrays, about)}, sort_keys=True)
-    write_bytes(path, safetensors.numpy.save(arrays, metadata={"about": header}))
+    header = {key: value for key, value in header.items() if key != "sha256"}
+    text = json.dumps(header | {"sha256": digest_arrays(arrays, header)}, sort_keys=True)
+    write_bytes(path, safetensors.numpy.save(arrays, metadata={"about": text}))
 
 
-def read_about(path: Path) -> dict:
+def read_header(path: Path) -> dict:
     """Return the JSON header that `write_arrays` wrote, without reading the arrays."""
     with _opened(path) as file:
         return _header(path, file)
@@ -117,12 +141,12 @@ def read_arrays(path: Path, verify: bool = True) -> tuple[dict[str, np.ndarray],
         UserError: If it is missing or cannot be read.
     """
     with _opened(path) as file:
-        about = _header(path, file)
+        header = _header(path, file)
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
-    content = {key: value for key, value in about.items() if key != "sha256"}
-    if verify and digest_arrays(arrays, content) != about["sha256"]:
+    content = {key: value for key, value in header.items() if key != "sha256"}
+    if verify and digest_arrays(arrays, content) != header["sha256"]:
         raise DamagedError(f"{path} was changed after it was written (checksum differs); delete it and run `dvc repro`")
-    return arrays, about
+    return arrays, header
 
 
 @contextmanager
@@ -140,9 +164,9 @@ def _opened(path: Path) -> Generator[safe_open, None, None]:
 
 def _header(path: Path, file: safe_open) -> dict:
     try:
-        about = json.loads((file.metadata() or {})["about"])
-        if not isinstance(about["sha256"], str):
+        header = json.loads((file.metadata() or {})["about"])
+        if not isinstance(header["sha256"], str):
             raise ValueError("no checksum")
-        return about
+        return header
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedError(f"{path} was not written by this pipeline; delete it and run `dvc repro`") from error

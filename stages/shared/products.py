@@ -1,8 +1,8 @@
-"""Which kernels compute matrix products and functions on a processor: the environment variable MLI_PRODUCTS.
+"""Kernels of matrix products and functions on a processor, chosen by the environment variable MLI_PRODUCTS.
 
-MKL, PyTorch, oneDNN, OpenBLAS and NumPy otherwise choose their kernels by processor and by where a matrix lies in
-memory. They read variables of their own, when they are loaded or at their first product, so these are set before any
-of them is imported.
+Left to themselves, MKL, PyTorch, oneDNN, OpenBLAS and NumPy choose kernels by processor and by the address of a matrix,
+and results differ in their last bits. They read variables of their own when they are loaded or at their first product,
+so these are set before any of them is imported.
 """
 
 import os
@@ -11,7 +11,7 @@ import sys
 VARIABLE = "MLI_PRODUCTS"
 DEFAULT = "avx2"
 
-# What a processor with AVX2 has beyond it, by NumPy's names. NumPy passes over those that the processor lacks.
+# Instruction sets beyond AVX2, by NumPy's names; NumPy ignores those that the processor lacks.
 _BEYOND_AVX2 = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL"
 _AVX2 = {
     "ATEN_CPU_CAPABILITY": "avx2",
@@ -28,20 +28,20 @@ SETTINGS = {
     # Whatever this processor has, AVX-512 for one. AUTO keeps the results of one processor the same from run to run.
     "native": {"MKL_CBWR": "AUTO"},
 }
-"""For each value of MLI_PRODUCTS the variables of the libraries."""
+"""Variables of the libraries, by value of MLI_PRODUCTS."""
 NAMES = tuple(SETTINGS["portable"])
-"""The variables of the libraries."""
-OF_NUMPY = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
-"""Those that NumPy and its OpenBLAS read when they are imported."""
+"""Names of the variables."""
+NUMPY_VARIABLES = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
+"""Variables that NumPy and its OpenBLAS read when they are imported."""
 
 numpy_was_first = False
-"""Whether NumPy was imported before its variables were set, and so computes by kernels of its own choice."""
+"""True if NumPy was imported before its variables were set, so that it computes by kernels of its own choice."""
 
 
 def choose() -> None:
-    """Set the variables of the libraries as MLI_PRODUCTS says.
+    """Set the variables of the libraries according to MLI_PRODUCTS.
 
-    Without MLI_PRODUCTS a variable of a library that is set already stays as it is.
+    If MLI_PRODUCTS is unset, variables of libraries that are set already stay as they are.
 
     Raises:
         SystemExit: If MLI_PRODUCTS has another value.
@@ -50,11 +50,11 @@ def choose() -> None:
     chosen = os.environ.get(VARIABLE) or DEFAULT
     if chosen not in SETTINGS:
         sys.exit(f"{VARIABLE}: got {chosen!r}, expected one of {', '.join(SETTINGS)}")
-    before = {name: os.environ.get(name) for name in OF_NUMPY}
+    before = {name: os.environ.get(name) for name in NUMPY_VARIABLES}
     for name in NAMES:
         if os.environ.get(VARIABLE):
             os.environ.pop(name, None)
         if name in SETTINGS[chosen]:
             os.environ.setdefault(name, SETTINGS[chosen][name])
-    numpy_was_first = "numpy" in sys.modules and before != {name: os.environ.get(name) for name in OF_NUMPY}
+    numpy_was_first = "numpy" in sys.modules and before != {name: os.environ.get(name) for name in NUMPY_VARIABLES}
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's sums depend on it

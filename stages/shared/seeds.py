@@ -1,4 +1,4 @@
-"""Integer seeds for each purpose, so that no two uses of one seed share a random stream."""
+"""Seeds for each purpose, so that two uses of one seed never share a random stream."""
 
 import hashlib
 from typing import TYPE_CHECKING
@@ -8,12 +8,12 @@ if TYPE_CHECKING:
 
 
 def derive(purpose: str, seed: int) -> int:
-    """Return a seed of 63 bits that depends on the purpose and the seed alone."""
+    """Return a seed of 63 bits that depends only on the purpose and the seed."""
     return int.from_bytes(hashlib.sha256(f"{purpose}:{seed}".encode()).digest()[:8], "big") >> 1
 
 
 def generator(purpose: str, seed: int) -> "torch.Generator":
     """Return a random generator on the CPU for one purpose."""
-    import torch  # takes seconds to import, and `derive` does without it
+    import torch  # takes seconds to import, and `derive` does not need it
 
     return torch.Generator().manual_seed(derive(purpose, seed))

@@ -1,4 +1,4 @@
-"""Which source files a module runs when it is imported: itself and every local module below it; and their digests."""
+"""The source files that run when a module is imported, itself and all local modules below it, and their digests."""
 
 import ast
 import os
@@ -11,6 +11,8 @@ from stages.shared.files import digest_file
 
 REGISTRY = "registry.py"
 """Name of modules that import all modules beside them, for what these declare."""
+WHOLE_PACKAGE = ("find_classes", "import_named")
+"""Functions of `stages.config.discovery` that import modules of the package that is their first argument."""
 
 
 def local_imports(root: Path, files: set[Path], known: dict[Path, set[Path]] | None = None) -> set[Path]:
@@ -50,7 +52,7 @@ def source_digests(root: Path, module: str, known: dict[Path, set[Path]] | None 
         SHA-256 by path, sorted by path.
 
     Raises:
-        UserError: If one of the files is not Python.
+        UserError: If a file is not valid Python.
     """
     files = local_imports(root, module_files(root, module), known)
     return {file.as_posix(): digest_file(root / file) for file in sorted(files)}
@@ -61,16 +63,18 @@ def module_files(root: Path, name: str) -> set[Path]:
 
     Args:
         root: The folder that top-level modules lie in.
-        name: The dotted name; what follows the module may be a name in it.
+        name: The dotted name, whose last part may be a name in the module.
 
     Returns:
-        Files relative to the root; none where `name` is not local.
+        Files relative to the root; none if `name` is not local.
     """
     files: set[Path] = set()
     place = ""
     for part in name.split("."):
+        if part == "*":
+            return files | {file.relative_to(root) for file in (root / place).glob("*.py")}
         place = os.path.join(place, part)
-        here = os.path.join(root, place)  # text, since paths as objects take several times as long
+        here = os.path.join(root, place)  # text, since path objects take several times as long
         if os.path.isfile(os.path.join(here, "__init__.py")):
             files.add(Path(place, "__init__.py"))
         elif os.path.isfile(f"{here}.py"):
@@ -83,15 +87,17 @@ def module_files(root: Path, name: str) -> set[Path]:
 def imported_names(root: Path, file: Path) -> Iterator[str]:
     """Yield the dotted names that a module imports; for `from a import b` it is a.b, which may be a module.
 
+    For all modules of a package a, as `find_classes` of `stages.config.discovery` imports them, it is a.*.
+
     Args:
         root: The folder that top-level modules lie in.
         file: The module, relative to the root.
 
     Yields:
-        Absolute names, those in functions included.
+        Absolute names, including those in functions.
 
     Raises:
-        UserError: If the file is not Python.
+        UserError: If the file is not valid Python.
     """
     yield from _imported_names(file, (root / file).read_bytes())
 
@@ -110,6 +116,10 @@ def _imported_names(file: Path, content: bytes) -> tuple[str, ...]:
             package = file.parts[: len(file.parts) - node.level] if node.level else ()
             base = [*package, *([node.module] if node.module else [])]
             names += (".".join([*base, alias.name]) for alias in node.names)
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            call = node.value
+            if isinstance(call.func, ast.Name) and call.func.id in WHOLE_PACKAGE:
+                names.append(f"{ast.literal_eval(call.args[0])}.*")
     return tuple(names)
 
 

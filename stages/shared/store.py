@@ -1,7 +1,7 @@
-"""The run store: finished work by the content of what it was made from, outside of what DVC rebuilds.
+"""The store: finished work, each entry under a key that holds all that the result depends on.
 
-DVC empties a stage's outputs before it runs the stage. Work that is kept here is found again by the next attempt,
-experiment or grid, run by run.
+DVC empties the outputs of a stage before it runs the stage. Entries of the store outlive that, so the next attempt,
+experiment or grid computes only what is new. Weights are kept here and nowhere else.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.shared.errors import DamagedError, UserError
-from stages.shared.files import read_about, read_arrays, write_arrays
+from stages.shared.files import read_arrays, read_header, write_arrays
 
 KEY_LENGTH = 12
 
@@ -22,18 +22,18 @@ class Store:
     """A folder of safetensors files, one a key."""
 
     def __init__(self, folder: Path) -> None:
-        """Use `folder`, which is made when something is kept."""
+        """Use a folder, which is created with the first entry."""
         self.folder = folder
 
     @classmethod
     def default(cls) -> "Store":
-        """Return the store at MLI_STORE, or else `.cells` in the DVC root, which queued experiments share.
+        """Return the store at MLI_STORE, or else `.cells` in the DVC root, which all experiments share.
 
         Returns:
-            The store, whose folder can be written.
+            The store.
 
         Raises:
-            UserError: If it cannot.
+            UserError: If its folder cannot be written.
         """
         root = os.environ.get("DVC_ROOT", ".")
         folder = Path(os.environ.get("MLI_STORE") or Path(root) / ".cells").resolve()
@@ -48,7 +48,7 @@ class Store:
 
     @staticmethod
     def key(content: dict) -> str:
-        """Return the identity of what `content`, plain JSON values, describes."""
+        """Return the key of an entry: a digest of `content`, plain JSON values that describe all it depends on."""
         text = json.dumps(content, sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
@@ -56,32 +56,32 @@ class Store:
         """Return where the entry is or would be."""
         return self.folder / kind / key[:2] / f"{key}.safetensors"
 
-    def put(self, kind: str, key: str, arrays: dict[str, np.ndarray], about: dict) -> None:
-        """Keep an entry, read-only, since what a stage puts out may be a link to it."""
-        write_arrays(self.path(kind, key), arrays, about)
+    def put(self, kind: str, key: str, arrays: dict[str, np.ndarray], header: dict) -> None:
+        """Keep an entry: arrays by name and a header of plain JSON values, in a read-only file."""
+        write_arrays(self.path(kind, key), arrays, header)
         self.path(kind, key).chmod(0o444)
 
     def get(self, kind: str, key: str) -> tuple[dict[str, np.ndarray], dict]:
         """Return the arrays and header of an entry.
 
         Args:
-            kind: The kind of entry.
-            key: Its key.
+            kind: The kind of entry, such as `runs`.
+            key: The key.
 
         Returns:
             Arrays by name, and the header.
 
         Raises:
-            UserError: If it is missing or damaged.
+            UserError: If the entry is missing or damaged.
         """
         return read_arrays(self.path(kind, key))
 
-    def about(self, kind: str, key: str) -> dict:
-        """Return the header of an entry."""
-        return read_about(self.path(kind, key))
+    def header(self, kind: str, key: str) -> dict:
+        """Return the header of an entry without reading its arrays."""
+        return read_header(self.path(kind, key))
 
     def has(self, kind: str, key: str) -> bool:
-        """Return whether an intact entry is kept; a damaged one is removed, to be made again."""
+        """Return whether the store has an intact entry; a damaged one is removed, to be made again."""
         path = self.path(kind, key)
         if not path.exists():
             return False

@@ -1,4 +1,4 @@
-"""Encodings of a stage's process: UTF-8 for the names of files, the terminal's own for output."""
+"""Encodings of a process: UTF-8 for the names of files, the terminal's own for output."""
 
 import io
 import os
@@ -8,8 +8,8 @@ import sys
 def use_utf8() -> None:
     """Restart this process in Python's UTF-8 mode if the locale has another encoding.
 
-    The names of files are UTF-8 in the parameters and on disk, but Python encodes them as the locale does. Output keeps
-    the encoding of the locale, which is the one that the terminal shows.
+    Names of files are UTF-8 in the parameters and on disk, but Python would encode them as the locale does. Output
+    keeps the encoding of the locale, since that is the terminal's.
     """
     if sys.getfilesystemencoding() == "utf-8":
         return
@@ -19,7 +19,7 @@ def use_utf8() -> None:
 
 
 def escape_unprintable() -> None:
-    """Escape characters that the encoding of the output lacks, where Python would raise an error."""
+    """Escape characters that the encoding of the output lacks; Python would raise an error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -1,1 +1,1 @@
-"""Models small enough to be solved or simulated whole: what the paper's theory says, held to numbers."""
+"""Models of the paper's theory, small enough to be solved or simulated exactly."""

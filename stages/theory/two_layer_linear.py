@@ -17,19 +17,19 @@ from stages.theory.two_layer_linear_summary import ROUNDING
 
 SETTINGS = ("student_teacher", "balanced", "tabula_rasa")
 ALPHAS = np.linspace(0, 1, 50)
-BLOCK = 100  # instances measured at once, to bound memory
-EVERY = 50  # steps between two looks at the loss
+BLOCK = 100  # instances measured at once, which bounds memory
+CHECK_INTERVAL = 50  # steps between two checks of the loss
 
 
 # Shape letters: I = instances, D = inputs, M = outputs, K = hidden units, N = examples, A = alphas.
 @dataclass(frozen=True)
 class Weights:
-    """Weights of many networks, in double precision."""
+    """Weights of many networks f(x) = V W x, in double precision."""
 
     v: torch.Tensor
-    """Shape (I, M, K)."""
+    """Second layers V, shape (I, M, K)."""
     w: torch.Tensor
-    """Shape (I, K, D)."""
+    """First layers W, shape (I, K, D)."""
 
     def some(self, instances: slice) -> "Weights":
         """Return the weights of some of the networks."""
@@ -38,53 +38,54 @@ class Weights:
 
 @dataclass(frozen=True)
 class Problems:
-    """What many networks learn, and from where."""
+    """Data and initial weights of many networks."""
 
     x: torch.Tensor
     """Inputs, shape (I, D, N)."""
     y: torch.Tensor
-    """Targets, shape (I, M, N), which a network with K hidden units reaches exactly."""
+    """Targets, shape (I, M, N), which a network with K hidden units fits exactly."""
     start: Weights
+    """Initial weights."""
 
     def some(self, instances: slice) -> "Problems":
         """Return some of the problems."""
         return Problems(self.x[instances], self.y[instances], self.start.some(instances))
 
 
-def draw(
+def draw_problems(
     setting: str, *, scale: float, instances: int, inputs: int, outputs: int, hidden: int, examples: int, seed: int
 ) -> Problems:
     """Draw problems of one setting.
 
     `student_teacher`: Gaussian inputs; teacher and start have Gaussian weights.
-    `tabula_rasa`: what Saxe et al. (2019) assume. Inputs with X X^T / n = I, as many outputs as inputs, a teacher
-    U S U^T of rank K, and a start on its axes: V0 = W0^T and W0 = Q sqrt(A0) U^T with orthogonal Q.
-    `balanced`: as `tabula_rasa`, but with Gaussian W0. V0 = W0^T is all that the paper's assumptions ask of a start.
+    `tabula_rasa`: the assumptions of Saxe et al. (2019). Inputs with X X^T / n = I, as many outputs as inputs, a
+    teacher U S U^T of rank K, and a start on its axes: V0 = W0^T and W0 = Q sqrt(A0) U^T with orthogonal Q.
+    `balanced`: `tabula_rasa` with Gaussian W0. The paper's assumptions require only V0 = W0^T of a start.
 
     Args:
         setting: One of `SETTINGS`.
-        scale: Factor of the weights at the start. At 1 Gaussian weights have variance 1 over the number of units that
-            they sum, as the teacher's have, and the diagonal of sqrt(A0) is from 0.5 up, as that of S.
-        instances: I. An instance has its own data, teacher and start, which depend neither on how many there are nor,
-            but for the factor, on the scale.
-        inputs: D.
-        outputs: M of `student_teacher`.
-        hidden: K.
-        examples: N.
-        seed: Of all draws.
+        scale: Factor of the initial weights. At 1, Gaussian weights have variance 1 / fan-in, like the teacher's, and
+            the diagonal of sqrt(A0) is at least 0.5, like that of S.
+        instances: Number I of instances. Each has its own data, teacher and start, which do not depend on the number
+            of instances and depend on the scale only by the factor.
+        inputs: Number D of inputs.
+        outputs: Number M of outputs in the setting `student_teacher`.
+        hidden: Number K of hidden units.
+        examples: Number N of examples.
+        seed: Seed of all draws.
 
     Returns:
         The problems.
 
     Raises:
-        ValueError: If the setting is not one of `SETTINGS`, or it has orthonormal rows that do not fit: more inputs
-            than examples, or more hidden units than inputs.
+        ValueError: If the setting is not one of `SETTINGS`, or needs orthonormal rows that do not exist: with more
+            inputs than examples, or more hidden units than inputs.
     """
     if setting not in SETTINGS:
         raise ValueError(f"want one of {', '.join(SETTINGS)}, got {setting!r}")
     if setting != "student_teacher" and not hidden <= inputs <= examples:
         raise ValueError(f"want hidden <= inputs <= examples, got {hidden}, {inputs}, {examples}")
-    shapes = {"x": (inputs, examples), "v": (outputs, hidden), "w": (hidden, inputs)}
+    shapes: dict[str, tuple[int, ...]] = {"x": (inputs, examples), "v": (outputs, hidden), "w": (hidden, inputs)}
     shapes |= {"teacher_v": (outputs, hidden), "teacher_w": (hidden, inputs)}
     shapes |= {"q": (hidden, hidden), "start_values": (hidden,), "teacher_values": (hidden,)}
     normal = _normal(instances, shapes, derive(f"two-layer linear networks, {setting}", seed))
@@ -104,7 +105,7 @@ def draw(
 
 
 def _normal(instances: int, shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, torch.Tensor]:
-    """Return standard normal arrays, shape (I, ...) each, drawn instance by instance."""
+    """Return arrays of standard normal numbers, shape (I, ...) each, drawn instance by instance."""
     sizes = [int(np.prod(shape)) for shape in shapes.values()]
     numbers = torch.from_numpy(np.random.default_rng(seed).standard_normal((instances, sum(sizes))))
     parts = zip(shapes.items(), numbers.split(sizes, dim=1), strict=True)
@@ -117,7 +118,7 @@ def loss(weights: Weights, x_IDN: torch.Tensor, y_IMN: torch.Tensor) -> torch.Te
 
 
 def gradient(weights: Weights, covariance_IDD: torch.Tensor, correlation_IMD: torch.Tensor) -> Weights:
-    """Return the gradient of `loss`, from X X^T / n and Y X^T / n alone.
+    """Return the gradient of `loss`, computed from X X^T / n and Y X^T / n alone.
 
     Args:
         weights: The networks.
@@ -125,23 +126,25 @@ def gradient(weights: Weights, covariance_IDD: torch.Tensor, correlation_IMD: to
         correlation_IMD: Y X^T / n, shape (I, M, D).
 
     Returns:
-        The gradient by each weight.
+        The gradient with respect to both layers.
     """
     error_IMD = torch.baddbmm(correlation_IMD, weights.v @ weights.w, covariance_IDD, beta=-1)
     return Weights(error_IMD @ weights.w.mT, weights.v.mT @ error_IMD)
 
 
-def train(problems: Problems, learning_rate: float, steps: int, tolerance: float) -> tuple[Weights, np.ndarray]:
+def train_networks(
+    problems: Problems, learning_rate: float, steps: int, tolerance: float
+) -> tuple[Weights, np.ndarray]:
     """Train each network by full-batch gradient descent until its loss is low enough.
 
     Args:
-        problems: What to learn, and from where.
-        learning_rate: Step over gradient.
-        steps: The most steps to take.
-        tolerance: Loss over loss at the start at which training stops; it is looked at every `EVERY` steps.
+        problems: Data and initial weights.
+        learning_rate: Learning rate.
+        steps: Largest number of steps.
+        tolerance: Loss, relative to the initial loss, at which training stops; checked every `CHECK_INTERVAL` steps.
 
     Returns:
-        The weights at the end, and how many steps each network took, shape (I,).
+        The final weights, and the number of steps that each network took, shape (I,).
     """
     x, y, examples = problems.x, problems.y, problems.x.shape[2]
     covariance_IDD, correlation_IMD = x @ x.mT / examples, y @ x.mT / examples
@@ -152,24 +155,24 @@ def train(problems: Problems, learning_rate: float, steps: int, tolerance: float
     while going_I.any() and (done := int(taken_I[going_I][0])) < steps:
         now = Weights(end.v[going_I], end.w[going_I])
         covariance, correlation = covariance_IDD[going_I], correlation_IMD[going_I]
-        count = min(EVERY, steps - done)
+        count = min(CHECK_INTERVAL, steps - done)
         for _ in range(count):
             slope = gradient(now, covariance, correlation)
             now = Weights(now.v - learning_rate * slope.v, now.w - learning_rate * slope.w)
         end.v[going_I], end.w[going_I] = now.v, now.w
         taken_I[going_I] += count
-        going_I = loss(end, x, y) > limit_I  # false for NaN: a network that diverged stops too
+        going_I = loss(end, x, y) > limit_I  # false for NaN, so a network that diverged stops too
     return end, taken_I.numpy()
 
 
-def between(start: Weights, end: Weights, alpha: float) -> Weights:
-    """Return the weights at alpha of each line, exact at both ends."""
+def interpolate_weights(start: Weights, end: Weights, alpha: float) -> Weights:
+    """Return the weights at alpha on each line, exact at both ends."""
     return Weights(torch.lerp(start.v, end.v, alpha), torch.lerp(start.w, end.w, alpha))
 
 
 def tangent(start: Weights, end: Weights, alpha: float, x_IDN: torch.Tensor) -> torch.Tensor:
-    """Return z'(alpha) of each line by the product rule, shape (I, M, N); that it is linear in alpha is not used."""
-    here = between(start, end, alpha)
+    """Return z'(alpha) of each line by the product rule, shape (I, M, N), without using that it is linear in alpha."""
+    here = interpolate_weights(start, end, alpha)
     return ((end.v - start.v) @ here.w + here.v @ (end.w - start.w)) @ x_IDN
 
 
@@ -178,8 +181,8 @@ def loss_polynomial(
 ) -> np.ndarray:
     """Return the loss along each line as a polynomial of degree 4.
 
-    In beta = 1 - alpha the residual is R - beta z'(1) + beta^2 D1 D2 X, where R is that at the end: large terms vanish
-    towards the end of the line, so that the small loss there keeps its digits.
+    In beta = 1 - alpha the residual is R - beta z'(1) + beta^2 D1 D2 X, where R is the residual at the end. Large terms
+    vanish towards the end of the line, so the small loss there is computed without cancellation.
 
     Args:
         start: Weights at alpha = 0.
@@ -193,21 +196,20 @@ def loss_polynomial(
     first = tangent(start, end, 1.0, x_IDN)
     second = (end.v - start.v) @ (end.w - start.w) @ x_IDN
     terms = (residual_IMN + torch.zeros_like(first), -first, second)
-    coefficients = [0.0] * 5
+    coefficients = [torch.zeros(len(x_IDN), dtype=x_IDN.dtype) for _ in range(5)]
     for i, one in enumerate(terms):
         for j, other in enumerate(terms):
             coefficients[i + j] = coefficients[i + j] + (one * other).sum(dim=(1, 2)) / (2 * x_IDN.shape[2])
     return torch.stack(coefficients, dim=1).numpy()
 
 
-def exact_min_delta(coefficients_I5: np.ndarray) -> np.ndarray:
+def polynomial_min_delta(coefficients_I5: np.ndarray) -> np.ndarray:
     """Return min Delta of continuous lines whose loss is a polynomial in 1 - alpha.
 
-    Between the zeros of its derivative the loss rises or falls throughout, so the values there and at both ends are all
-    that count.
+    The loss is monotone between the zeros of its derivative, so only its values there and at both ends matter.
 
     Args:
-        coefficients_I5: From the constant up, shape (I, 5).
+        coefficients_I5: Coefficients from the constant up, shape (I, 5).
 
     Returns:
         min Delta in the unit of the loss, shape (I,); NaN for a line that is not finite.
@@ -215,26 +217,26 @@ def exact_min_delta(coefficients_I5: np.ndarray) -> np.ndarray:
     found = np.full(len(coefficients_I5), np.nan)
     for line in np.flatnonzero(np.isfinite(coefficients_I5).all(axis=1)):
         falling = coefficients_I5[line, ::-1]
-        # A real part that is no zero, or is moved into the line, only adds a point of the line.
+        # The real part of a complex zero, or a zero clipped to [0, 1], only adds a point of the line.
         turns = np.roots(np.polyder(falling)).real.clip(0, 1)
         betas = np.sort(np.concatenate([[0.0, 1.0], turns]))[::-1]
         found[line] = min_delta(np.polyval(falling, betas)[None])[0]
     return found
 
 
-def criterion(start: Weights, end: Weights) -> tuple[np.ndarray, np.ndarray]:
-    """Return the paper's criterion for a Gauss length below pi/2 whatever the inputs, and one that is right.
+def eigenvalue_criterion(start: Weights, end: Weights) -> tuple[np.ndarray, np.ndarray]:
+    """Return the paper's criterion for a Gauss length below pi/2 for all inputs, and a corrected one.
 
-    <z'(0), z'(1)> = trace(X^T M X) with M = (D1 W0 + V0 D2)^T (D1 WT + VT D2). The paper asks for positive eigenvalues
-    of M. That is necessary for a positive product at all X; sufficient it is only where M is symmetric. The eigenvalues
-    of its symmetric part, (M + M^T) / 2, are positive exactly if the product is at all X but 0.
+    <z'(0), z'(1)> = trace(X^T M X) with M = (D1 W0 + V0 D2)^T (D1 WT + VT D2). The paper requires positive eigenvalues
+    of M. This is necessary for a positive product at all X, but sufficient only for a symmetric M. The eigenvalues of
+    the symmetric part (M + M^T) / 2 are positive exactly if the product is positive at all X other than 0.
 
     Args:
         start: Weights at alpha = 0.
         end: Weights at alpha = 1.
 
     Returns:
-        The smallest real part of an eigenvalue of M and the smallest eigenvalue of its symmetric part, over the
+        The smallest real part of an eigenvalue of M and the smallest eigenvalue of its symmetric part, divided by the
         Frobenius norm of M, shape (I,) each; NaN where M is zero or not finite.
     """
     identity = torch.eye(start.w.shape[2], dtype=start.w.dtype).expand(len(start.w), -1, -1)
@@ -249,16 +251,18 @@ def criterion(start: Weights, end: Weights) -> tuple[np.ndarray, np.ndarray]:
     return np.where(good, smallest_I, np.nan), np.where(good, symmetric_I, np.nan)
 
 
-def measure(problems: Problems, end: Weights) -> dict[str, np.ndarray]:
-    """Return every measure of the lines from their starts to `end`, shape (I,) each, as `simulate` describes them."""
+def measure_lines(problems: Problems, end: Weights) -> dict[str, np.ndarray]:
+    """Return the measures of the lines from the initial weights to `end`, shape (I,) each; see `simulate_lines`."""
     start, x, y = problems.start, problems.x, problems.y
     tangents_AIO = torch.stack([tangent(start, end, float(alpha), x).flatten(1) for alpha in ALPHAS]).numpy()
-    losses_IA = torch.stack([loss(between(start, end, float(alpha)), x, y) for alpha in ALPHAS], dim=1).numpy()
-    rise_I = exact_min_delta(loss_polynomial(start, end, x, end.v @ end.w @ x - y))
+    losses_IA = torch.stack(
+        [loss(interpolate_weights(start, end, float(alpha)), x, y) for alpha in ALPHAS], dim=1
+    ).numpy()
+    rise_I = polynomial_min_delta(loss_polynomial(start, end, x, end.v @ end.w @ x - y))
     surrogate_I5 = loss_polynomial(start, end, x, 0.0)
-    smallest_I, symmetric_I = criterion(start, end)
+    smallest_I, symmetric_I = eigenvalue_criterion(start, end)
     first_IO, last_IO = ends = tangents_AIO[[0, -1]]
-    with np.errstate(invalid="ignore", over="ignore"):  # of networks that diverged
+    with np.errstate(invalid="ignore", over="ignore"):  # networks that diverged
         straight_AIO = first_IO + ALPHAS[:, None, None] * (last_IO - first_IO)
         off_I, largest_I = (
             np.sqrt((a**2).sum(axis=2)).max(axis=0) for a in (tangents_AIO - straight_AIO, tangents_AIO)
@@ -274,11 +278,11 @@ def measure(problems: Problems, end: Weights) -> dict[str, np.ndarray]:
             "smallest_symmetric_eigenvalue": symmetric_I,
             "relative_min_delta": rise_I / losses_IA[:, 0],
             "sampled_relative_min_delta": min_delta(losses_IA) / losses_IA[:, 0],
-            "surrogate_relative_min_delta": exact_min_delta(surrogate_I5) / surrogate_I5.sum(axis=1),
+            "surrogate_relative_min_delta": polynomial_min_delta(surrogate_I5) / surrogate_I5.sum(axis=1),
         }
 
 
-def simulate(
+def simulate_lines(
     *,
     instances: int,
     scales: tuple[float, ...],
@@ -291,42 +295,47 @@ def simulate(
     tolerance: float,
     seed: int,
 ) -> pd.DataFrame:
-    """Train networks in every setting from every scale, and measure the lines from their starts to their ends.
+    """Train networks in every setting and scale, and measure the lines from their initial to their final weights.
 
     Args:
-        instances: Networks for each setting and scale.
-        scales: Of the weights at the start.
-        inputs: D.
-        outputs: M where the setting leaves it free.
-        hidden: K.
-        examples: N.
-        steps: The most steps of gradient descent.
-        learning_rate: Of gradient descent; small for the largest scale too, as steps from large weights leap over the
-            solution.
-        tolerance: Loss over loss at the start at which a network has converged.
-        seed: Of all draws.
+        instances: Number of networks for each setting and scale.
+        scales: Factors of the initial weights.
+        inputs: Number of inputs.
+        outputs: Number of outputs in the setting `student_teacher`.
+        hidden: Number of hidden units.
+        examples: Number of examples.
+        steps: Largest number of steps of gradient descent.
+        learning_rate: Learning rate of gradient descent; small enough for the largest scale, where steps overshoot.
+        tolerance: Loss, relative to the initial loss, at which a network has converged.
+        seed: Seed of all draws.
 
     Returns:
-        One row a network: setting, scale, instance, steps taken, final_loss, relative_loss (over that at the start) and
-        converged. Of its line, all outputs and examples as one curve: affinity_residual, the largest distance of z'
-        from linear interpolation between z'(0) and z'(1), over the largest |z'|; gauss_length, the angle between z'(0)
-        and z'(1), and gauss_length_turning, the total turning at 50 alphas (rad); inner_product, <z'(0), z'(1)> / n;
-        smallest_eigenvalue and smallest_symmetric_eigenvalue, see `criterion`. min Delta over the loss at the start:
-        relative_min_delta of the continuous line, sampled_relative_min_delta at 50 alphas, and
-        surrogate_relative_min_delta with the end's own outputs as target, which theorem 3 is about. Verdicts: monotone,
-        no rise above `tolerance`, as the loss that is left when training stops may rise by as much; surrogate_monotone,
-        no rise but rounding.
+        One row per network. All outputs and examples together are one curve z of its line.
+
+        - setting, scale, instance, steps: the network, and how many steps it took
+        - final_loss, relative_loss: final loss, and final loss over initial loss
+        - converged: relative_loss is at most `tolerance`
+        - affinity_residual: largest distance of z' from linear interpolation between z'(0) and z'(1), over the largest
+          |z'|
+        - gauss_length, gauss_length_turning: angle between z'(0) and z'(1), and total turning at 50 alphas, in radians
+        - inner_product: <z'(0), z'(1)> / n
+        - smallest_eigenvalue, smallest_symmetric_eigenvalue: see `eigenvalue_criterion`
+        - relative_min_delta, sampled_relative_min_delta: min Delta over the initial loss, of the continuous line and of
+          the line sampled at 50 alphas
+        - surrogate_relative_min_delta: relative_min_delta with the final outputs as targets, which theorem 3 is about
+        - monotone: relative_min_delta is at most `tolerance`, since the remaining loss may rise by as much
+        - surrogate_monotone: surrogate_relative_min_delta is at most the rounding error
     """
     sizes = {"inputs": inputs, "outputs": outputs, "hidden": hidden, "examples": examples}
     tables = []
     for setting in SETTINGS:
         for scale in scales:
-            problems = draw(setting, scale=scale, instances=instances, seed=seed, **sizes)
-            end, steps_I = train(problems, learning_rate, steps, tolerance)
+            problems = draw_problems(setting, scale=scale, instances=instances, seed=seed, **sizes)
+            end, steps_I = train_networks(problems, learning_rate, steps, tolerance)
             for low in range(0, instances, BLOCK):
                 some = slice(low, low + BLOCK)
                 names = {"setting": setting, "scale": scale, "instance": np.arange(instances)[some]}
-                measures = measure(problems.some(some), end.some(some))
+                measures = measure_lines(problems.some(some), end.some(some))
                 tables.append(pd.DataFrame(names | {"steps": steps_I[some]} | measures))
     table = pd.concat(tables, ignore_index=True)
     table.insert(table.columns.get_loc("relative_loss") + 1, "converged", table["relative_loss"] <= tolerance)

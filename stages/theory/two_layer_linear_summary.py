@@ -1,29 +1,38 @@
-"""Counts of what was found of two-layer linear networks, made without PyTorch."""
+"""Counts of the two-layer linear networks for which the theory's statements hold, computed without PyTorch."""
 
 import numpy as np
 import pandas as pd
 
 from stages.measures.proportion import wilson
 
-ROUNDING = 1e-12  # what may be left of a rise or of an eigenvalue that is zero, relative to the largest
+ROUNDING = 1e-12
+"""Largest rounding error of a rise or an eigenvalue that is exactly zero, relative to the largest value."""
 
 
-def summary(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Count for each setting and scale where the statements of appendix A.1 hold.
+def count_statements(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Count the networks for which the statements of appendix A.1 hold, by setting and scale.
 
     Args:
-        table: Rows of `stages.theory.two_layer_linear.simulate`.
-        confidence: Of the Wilson interval.
+        table: Rows of `stages.theory.two_layer_linear.simulate_lines`.
+        confidence: Confidence level of the Wilson interval, such as 0.95.
 
     Returns:
-        One row for each setting and scale, in the order of the table: networks trained and converged. Of the converged:
-        at_most_pi and below_half_pi, by Gauss length; eigenvalues_met, no eigenvalue of M has a negative real part (the
-        paper's criterion, zeros allowed: with fewer hidden units than inputs M may be singular); symmetric_part_met,
-        none of its symmetric part is negative; eigenvalues_met_alone, the former without the latter, where for some
-        inputs the Gauss length exceeds pi/2 in spite of the paper's criterion, and eigenvalues_met_product_negative,
-        where it does for the network's own inputs; monotone, its proportion and interval; not monotone though below
-        pi/2, with the target and with the surrogate; the largest affinity residual and difference of total turning and
-        angle.
+        One row for each setting and scale, in the order of the table. All counts but the first are of converged
+        networks.
+
+        - trained, converged: all networks, and those that converged
+        - at_most_pi, below_half_pi: Gauss length at most pi, and below pi/2
+        - eigenvalues_met: no eigenvalue of M has a negative real part (the paper's criterion; zeros are allowed, since
+          M may be singular with fewer hidden units than inputs)
+        - symmetric_part_met: no eigenvalue of M's symmetric part is negative
+        - eigenvalues_met_alone: eigenvalues_met without symmetric_part_met: for some inputs the Gauss length exceeds
+          pi/2 in spite of the paper's criterion
+        - eigenvalues_met_product_negative: the Gauss length exceeds pi/2 for the network's own inputs in spite of it
+        - monotone, proportion, low, high: monotone lines, their proportion and its Wilson interval
+        - below_half_pi_not_monotone, below_half_pi_not_surrogate_monotone: lines below pi/2 that are not monotone, with
+          the targets and with the final outputs as targets
+        - largest_affinity_residual, largest_turning_difference: the largest affinity residual, and the largest
+          difference of total turning and angle, in radians
     """
     rows = []
     for (setting, scale), group in table.groupby(["setting", "scale"], sort=False):

@@ -1,1 +1,1 @@
-"""Training many networks of one architecture together; a stack is only faster, never different."""
+"""Training of many networks of one architecture in a stack, with the same results as one by one."""

@@ -1,4 +1,4 @@
-"""Random crops and mirror images of a batch, as tensors."""
+"""Random crops and horizontal flips of a batch of images."""
 
 from dataclasses import dataclass
 
@@ -7,35 +7,45 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Draw:
-    """What is done with each image of a batch, shape (B,) each."""
+class Crops:
+    """Crops of the B images of a batch."""
 
     top: Tensor
-    """First row of the crop, in the image with its padding."""
+    """First row of the crop in the padded image, shape (B,)."""
     left: Tensor
-    """First column."""
+    """First column of the crop in the padded image, shape (B,)."""
     mirrored: Tensor
-    """Whether left and right are exchanged."""
+    """Whether the image is flipped horizontally, shape (B,)."""
 
 
-def draw(count: int, padding: int, flip: bool, generator: torch.Generator) -> Draw:
-    """Draw a crop of each of `count` images padded on all sides, and whether to mirror it (never without `flip`)."""
+def draw_crops(count: int, padding: int, flip: bool, generator: torch.Generator) -> Crops:
+    """Draw random crops of padded images.
+
+    Args:
+        count: Number B of images.
+        padding: Pixels around each image.
+        flip: Whether images are flipped with probability 1/2, or never.
+        generator: Source of random numbers, on the CPU.
+
+    Returns:
+        The crops.
+    """
     top, left = torch.randint(2 * padding + 1, (2, count), generator=generator)
     mirrored = torch.rand(count, generator=generator) < 0.5 if flip else torch.zeros(count, dtype=torch.bool)
-    return Draw(top, left, mirrored)
+    return Crops(top, left, mirrored)
 
 
-def augment(x: Tensor, padding: int, black: Tensor, chosen: Draw) -> Tensor:
-    """Return crops of images, mirrored or not.
+def apply_crops(x: Tensor, padding: int, black: Tensor, chosen: Crops) -> Tensor:
+    """Return crops of images, flipped or not.
 
     Args:
         x: Images, shape (B, C, H, W).
         padding: Pixels around each image.
-        black: What padding holds, a number a channel, shape (C,).
+        black: Value of the padding in each channel, shape (C,).
         chosen: The crops, on the device of the images.
 
     Returns:
-        Images of the same shape, as torchvision's RandomCrop with padding and RandomHorizontalFlip give them.
+        Images of the same shape, as from torchvision's RandomCrop with padding and RandomHorizontalFlip.
     """
     count, channels, height, width = x.shape
     padded = black[:, None, None].expand(channels, height + 2 * padding, width + 2 * padding).repeat(count, 1, 1, 1)

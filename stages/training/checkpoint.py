@@ -1,4 +1,4 @@
-"""Checkpoints that were trained elsewhere: state dicts read from files and fitted to a network's own names."""
+"""Checkpoint files of users: state dicts are read safely and fitted to the names of a network."""
 
 import json
 import re
@@ -15,38 +15,38 @@ from stages.shared.errors import UserError
 from stages.shared.files import digest_file
 
 WRAPPERS = ("module.", "_orig_mod.", "model.", "net.", "network.")
-"""Prefixes that DataParallel, `torch.compile` and usual Lightning modules put before every name."""
+"""Prefixes that DataParallel, `torch.compile` and common Lightning modules put before every name."""
 SAVE = "torch.save(network.state_dict(), 'weights.pt')"
 LARGEST_HEADER = 100_000_000
-"""Bytes that the header of a safetensors file has at most."""
+"""Largest number of bytes in the header of a safetensors file."""
 FOREIGN_STARTS = {
     b"version https://git-lfs": ("a pointer of Git LFS", "fetch the file itself by `git lfs pull`"),
     b"\x89HDF\r\n": ("an HDF5 file, as Keras writes them", f"load it into the network and save that by {SAVE}"),
     b"GGUF": ("a GGUF file", f"save the network by {SAVE}"),
 }
-"""First bytes of files that are no checkpoints of PyTorch: what such a file is, and the remedy."""
+"""First bytes of files that are no PyTorch checkpoints, with the kind of file and the remedy."""
 FOREIGN_MEMBERS = {
     "constants.pkl": ("a TorchScript archive", "save torch.jit.load(path).state_dict() by torch.save"),
     "archive_format": ("an archive of torch.export", "save torch.export.load(path).state_dict by torch.save"),
     "model.weights.h5": ("an archive of Keras", f"load it into the network and save that by {SAVE}"),
     "saved_model.pb": ("an archive of TensorFlow", f"load it into the network and save that by {SAVE}"),
 }
-"""Members of zip archives that are no checkpoints, likewise."""
+"""Members of zip archives that are no PyTorch checkpoints, with the kind of archive and the remedy."""
 TENSORFLOW_END = 0xDB4775248B80FB57.to_bytes(8, "little")
-"""Last bytes of the index of a TensorFlow checkpoint, which is a table of LevelDB."""
+"""Last bytes of the index of a TensorFlow checkpoint, a LevelDB table."""
 
 
-def checksum(path: Path) -> str:
+def checksum_file(path: Path) -> str:
     """Return the SHA-256 of a file.
 
     Args:
-        path: One of the `weights` of a run.
+        path: One of the files in `weights` of a run.
 
     Returns:
-        In hexadecimal digits.
+        The checksum in hexadecimal digits.
 
     Raises:
-        UserError: If it cannot be read.
+        UserError: If the file cannot be read.
     """
     _refuse_folder(path)
     try:
@@ -55,19 +55,18 @@ def checksum(path: Path) -> str:
         raise UserError(f"{path}: {error.strerror}; `weights` of a run names this file") from error
 
 
-def read_state(path: Path) -> dict[str, object]:
-    """Read a checkpoint, never anything that could run code.
+def read_checkpoint(path: Path) -> dict[str, object]:
+    """Read a checkpoint without running any code in it.
 
-    This project writes safetensors only. Files of `torch.save` are read because checkpoints of users are mostly that,
-    and by `weights_only`, which refuses everything but tensors and plain containers. The content of a file decides how
-    it is read; its suffix does not.
+    Files of `torch.save` are read with `weights_only`, which refuses everything but tensors and plain containers. The
+    content of a file decides how it is read; its suffix does not.
 
     Args:
-        path: A file of safetensors or `torch.save`.
+        path: A file written by safetensors or `torch.save`.
 
     Returns:
         The content of the file, with tensors on the CPU: a state dict, or a training checkpoint with state dicts among
-        its entries. `fitted` finds the one that belongs to a network.
+        its entries, of which `fit_state_dict` finds the one that belongs to a network.
 
     Raises:
         UserError: If the file is missing, damaged, or holds something else.
@@ -86,13 +85,14 @@ def read_state(path: Path) -> dict[str, object]:
 
 
 def _load(path: Path, start: bytes) -> object:
+    """Load a file of safetensors or `torch.save`, given its first bytes."""
     try:
         if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= LARGEST_HEADER:
             return safetensors.torch.load(path.read_bytes())
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickles that are refused anyway
             return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # there is no end to what a damaged file can raise
+    except Exception as error:  # a damaged file can raise any error
         if found := re.search(r"GLOBAL (\S+)", str(error)):
             raise UserError(
                 f"{path} is not readable as weights: it holds {found[1]}, which is no tensor and could run code; "
@@ -103,6 +103,7 @@ def _load(path: Path, start: bytes) -> object:
 
 
 def _refuse_folder(path: Path) -> None:
+    """Raise a UserError if a path is a folder."""
     if not path.is_dir():
         return
     if (path / ".metadata").exists():
@@ -113,7 +114,7 @@ def _refuse_folder(path: Path) -> None:
 
 
 def _refuse_foreign(path: Path, start: bytes) -> None:
-    """Refuse a file of another format, by its content."""
+    """Raise a UserError if the content of a file shows that it is of another format."""
     known = [description for magic, description in FOREIGN_STARTS.items() if start.startswith(magic)]
     if start.startswith(b"PK") and zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -129,6 +130,7 @@ def _refuse_foreign(path: Path, start: bytes) -> None:
 
 
 def _is_index(path: Path) -> bool:
+    """Return whether a file is the index of a checkpoint in several files, as Hugging Face's libraries write it."""
     try:
         content = json.loads(path.read_bytes())
     except ValueError:
@@ -137,17 +139,20 @@ def _is_index(path: Path) -> bool:
 
 
 def _last_bytes(path: Path, count: int) -> bytes:
+    """Return the last bytes of a file."""
     with path.open("rb") as file:
         file.seek(-count, 2)
         return file.read()
 
 
-def fitted(state: Mapping[str, object], expected: Mapping[str, Tensor], origin: str, network: str) -> dict[str, Tensor]:
-    """Return the state dict that a checkpoint holds of a network, under the network's own names.
+def fit_state_dict(
+    state: Mapping[str, object], expected: Mapping[str, Tensor], origin: str, network: str
+) -> dict[str, Tensor]:
+    """Find the state dict of a network in a checkpoint, and return it under the network's own names.
 
-    Prefixes of wrappers are taken off where every name has them and the network has not. Of weights that are tied, a
-    checkpoint needs only one name, as `safetensors.torch.save_model` writes it. Batch counters may be missing, as in
-    files from before PyTorch 0.4.1.
+    Prefixes of wrappers are removed where all names have them and the network's names do not. A checkpoint needs only
+    one name of tied weights, as `safetensors.torch.save_model` writes them. Batch counters may be missing, as in files
+    from before PyTorch 0.4.1.
 
     Args:
         state: The content of a file: a state dict, or a training checkpoint with state dicts among its entries.
@@ -159,8 +164,8 @@ def fitted(state: Mapping[str, object], expected: Mapping[str, Tensor], origin: 
         Tensors with the names and the order of `expected`, in the precision of the file.
 
     Raises:
-        UserError: If no state dict in the checkpoint is of the network, or several are, or one holds a tensor that
-            cannot be a weight.
+        UserError: If no state dict in the checkpoint fits the network, or several do, or one holds a tensor that cannot
+            be a weight.
     """
     for name, value in expected.items():
         if not isinstance(value, Tensor):
@@ -179,12 +184,13 @@ def fitted(state: Mapping[str, object], expected: Mapping[str, Tensor], origin: 
 
 
 def _state_dicts(content: Mapping[str, object], place: str = "") -> Iterator[tuple[str, Mapping[str, Tensor]]]:
-    """Yield each mapping of names to tensors in a checkpoint, with its place as one writes it in Python."""
+    """Yield each mapping of names to tensors in a checkpoint, with its place as a Python subscript."""
     if not all(isinstance(name, str) for name in content):
-        return  # such as the state of an optimizer, by the numbers of its parameters
-    if all(isinstance(value, Tensor) for value in content.values()):
+        return  # for example the state of an optimizer, whose keys are integers
+    tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    if len(tensors) == len(content):
         if content or not place:
-            yield place, content
+            yield place, tensors
         return
     for name, value in content.items():
         if isinstance(value, Mapping):
@@ -192,13 +198,13 @@ def _state_dicts(content: Mapping[str, object], place: str = "") -> Iterator[tup
 
 
 def _match(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
-    """Return a state dict under the names that come nearest to those expected, and what then is wrong, if anything."""
+    """Return a state dict under the names closest to those expected, and a clause about what is wrong, or ""."""
     nearest = min(_variants(state, expected), key=lambda found: len(found.keys() ^ expected.keys()))
     return nearest, _wrong_names(nearest, expected) or _wrong_values(nearest, expected)
 
 
 def _variants(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
-    """Yield a state dict as it is, then without one prefix after another, then without those of compiled parts."""
+    """Yield a state dict unchanged, then with prefixes removed one by one, then without those of compiled parts."""
     parts = {name.replace("._orig_mod.", "."): value for name, value in state.items()}
     for names in (dict(state), parts):
         yield _complete(names, expected)
@@ -208,7 +214,7 @@ def _variants(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> It
 
 
 def _tied(expected: Mapping[str, Tensor]) -> list[list[str]]:
-    """Return the names of each tensor that has several."""
+    """Return the groups of names that share one tensor."""
     names: dict[int, list[str]] = {}
     for name, value in expected.items():
         names.setdefault(id(value), []).append(name)
@@ -216,7 +222,7 @@ def _tied(expected: Mapping[str, Tensor]) -> list[list[str]]:
 
 
 def _complete(state: dict[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a state dict with the names filled in that `load_state_dict` or `load_model` can do without."""
+    """Return a state dict with names added that `load_state_dict` or `load_model` do not require."""
     for group in _tied(expected):
         if there := [name for name in group if name in state]:
             state = dict.fromkeys(group, state[there[0]]) | state
@@ -226,6 +232,7 @@ def _complete(state: dict[str, Tensor], expected: Mapping[str, Tensor]) -> dict[
 
 
 def _wrong_names(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    """Return a clause about missing and unexpected names, or ""."""
     differences = (("lacks", expected.keys() - state.keys()), ("has besides", state.keys() - expected.keys()))
     return " and ".join(
         f"{which} {', '.join(sorted(names)[:3])}" + (", ..." if len(names) > 3 else "")
@@ -235,6 +242,7 @@ def _wrong_names(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) ->
 
 
 def _wrong_values(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    """Return a clause about the first tensor that cannot be loaded, or ""."""
     for name, own in expected.items():
         if kind := _wrong_kind(state[name], own):
             return f"{name} {kind}"
@@ -248,6 +256,7 @@ def _wrong_values(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -
 
 
 def _wrong_kind(value: Tensor, own: Tensor) -> str:
+    """Return a clause about a tensor that is no plain dense tensor of a suitable dtype, or ""."""
     if value.is_meta:
         return "is on the meta device and has no values: save it after the weights are loaded"
     if value.is_quantized:
@@ -262,7 +271,7 @@ def _wrong_kind(value: Tensor, own: Tensor) -> str:
 
 
 def _explain(matches: Mapping[str, tuple[dict, str]], expected: Mapping, origin: str, network: str) -> str:
-    """Return what is wrong with the state dict that comes nearest to a network."""
+    """Return a message about the state dict that fits a network best."""
     if not matches:
         return f"{origin} holds no state_dict; save it by {SAVE}"
     place = min(matches, key=lambda one: len(matches[one][0].keys() ^ expected.keys()))
@@ -272,15 +281,15 @@ def _explain(matches: Mapping[str, tuple[dict, str]], expected: Mapping, origin:
     )
 
 
-def same_value(saved: Tensor, own: Tensor) -> bool:
-    """Return whether a tensor of a checkpoint is a network's own, but for the precision of the file.
+def equal_in_file_precision(saved: Tensor, own: Tensor) -> bool:
+    """Return whether a tensor of a checkpoint equals a network's own up to the precision of the file.
 
     Args:
         saved: The tensor from the checkpoint, in any precision.
-        own: What the network has.
+        own: The network's tensor.
 
     Returns:
-        True if shapes agree and values do in the coarser of the two precisions; NaN is the same as NaN.
+        True if the shapes are equal, and the values in the coarser of the two precisions; NaN equals NaN.
     """
     if saved.shape != own.shape:
         return False
@@ -294,5 +303,5 @@ def same_value(saved: Tensor, own: Tensor) -> bool:
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:
-    """Return whether two tensors of one shape have the same values, NaN being the same as NaN."""
+    """Return whether two tensors of one shape have equal values; NaN equals NaN."""
     return bool(((one == other) | ((one != one) & (other != other))).all())

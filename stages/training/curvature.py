@@ -11,12 +11,12 @@ from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 
 from stages.networks.layout import Layout
-from stages.training.root import square_root
+from stages.training.square_root import square_root
 
 
 @dataclass(frozen=True)
 class LinearLayer:
-    """Where a linear layer's parameters stand in the vector theta."""
+    """The positions of a linear layer's parameters in the vector theta."""
 
     weight: slice
     bias: slice
@@ -29,7 +29,7 @@ def linear_layers(network: nn.Module, layout: Layout) -> tuple[LinearLayer, ...]
 
     Args:
         network: The network.
-        layout: Of its parameters.
+        layout: Layout of its parameters.
 
     Returns:
         The layers.
@@ -74,7 +74,7 @@ def kronecker_factors(
     found_RBK, inputs = vmap(forward)(parameters, x_RB, probes)
     root = hessian_root(loss, found_RBK.detach().flatten(0, 1)).unflatten(1, x_RB.shape[:2])
     total = [0.0 for _ in layers]
-    for column_RBK in root:  # one after the other, so that memory does not grow with the number of outputs
+    for column_RBK in root:  # in turn, so that memory does not grow with the number of outputs
         gradients = torch.autograd.grad(found_RBK, probes, column_RBK, retain_graph=True)
         total = [sums + g_RBO.mT @ g_RBO for sums, g_RBO in zip(total, gradients, strict=True)]
     size = x_RB.shape[1]
@@ -103,7 +103,7 @@ def hessian_root(loss: str, outputs_BK: Tensor) -> Tensor:
 
 
 class _Probed(TorchFunctionMode):
-    """While entered, notes the input of each linear layer and adds a probe to its output."""
+    """Records the input of each linear layer and adds a probe to its output, while entered."""
 
     def __init__(self, probes: Sequence[Tensor]) -> None:
         super().__init__()

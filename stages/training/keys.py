@@ -1,4 +1,4 @@
-"""What identifies a run and the evaluation of its final weights, computed without PyTorch."""
+"""Keys of runs and of the evaluations of their final weights, computed without PyTorch."""
 
 from pathlib import Path
 
@@ -6,16 +6,27 @@ from stages.config import BatchNormStatistics, Run
 from stages.shared.environment import identity
 
 NUMERICS = 5
-"""Version of what training computes: raise it with any change that moves a weight, so that no old run is reused."""
+"""Version of training: raise it with any change that moves a weight, so that no old run is reused."""
 EVALUATION_NUMERICS = 7
-"""Version of how final weights are evaluated: raise it with any change that moves a loss or accuracy."""
+"""Version of the evaluation of final weights: raise it with any change that moves a loss or accuracy."""
 
 
 def run_key(run: Run, dataset_sha256: str) -> str:
-    """Return the identity of a run.
+    """Return the identity of a run, its key in the store.
 
-    It holds the run's configuration, its data, the version of the training code and the environment; for a network of
-    the user's also what its factory gives, and for weights of the user's the content of their files.
+    The identity depends on the run's configuration, its data, the version of training and the environment; for a
+    user-defined network also on the network that its factory returns, and for a run that was trained elsewhere on the
+    content of its files.
+
+    Args:
+        run: The configuration.
+        dataset_sha256: Checksum of the dataset.
+
+    Returns:
+        The key.
+
+    Raises:
+        UserError: If the factory is faulty, or a file cannot be read.
     """
     content = {"run": run.spec(), "dataset": dataset_sha256, "numerics": NUMERICS}
     if run.factory:
@@ -23,12 +34,12 @@ def run_key(run: Run, dataset_sha256: str) -> str:
 
         content["factory"] = factory_identity(run.factory)
     if run.weights:
-        from stages.training.checkpoint import checksum  # imports PyTorch
+        from stages.training.checkpoint import checksum_file  # imports PyTorch
 
-        content["files"] = [checksum(Path(file)) for file in run.weights]
+        content["files"] = [checksum_file(Path(file)) for file in run.weights]
     return identity(content)
 
 
 def evaluation_key(run_id: str, settings: BatchNormStatistics) -> str:
-    """Return the identity of the evaluation of a run's final weights."""
+    """Return the key of the evaluation of a run's final weights, with these settings of batch norm, in the store."""
     return identity({"run": run_id, "batch_norm": settings.model_dump(mode="json"), "numerics": EVALUATION_NUMERICS})

@@ -1,4 +1,4 @@
-"""K-FAC (Martens and Grosse 2015) for fully-connected networks, for stacks."""
+"""K-FAC (Martens and Grosse 2015) for stacks of fully-connected networks."""
 
 from collections.abc import Sequence
 
@@ -8,15 +8,15 @@ from torch import Tensor
 from stages.config import Run
 from stages.training.curvature import LinearLayer
 from stages.training.optimizers import Optimizer
-from stages.training.root import square_root
+from stages.training.square_root import square_root
 
 
 class Kfac(Optimizer):
     """Steps v = (A (x) G + damping I)^-1 g in each linear layer, clipped, with momentum.
 
-    The factors are averaged over batches as by Martens and Grosse (2015) and inverted every so many steps, by
-    eigenvectors, so that damping is exact; the clip is that of Ba et al. (2017). Damping and rate are fixed. Parameters
-    of no linear layer, which are those of batch norm, have their gradient as v.
+    The factors are averaged over batches as in Martens and Grosse (2015) and inverted at intervals, by eigenvectors, so
+    that damping is exact; the clip is that of Ba et al. (2017). Damping and learning rate are fixed. For parameters
+    outside of linear layers, those of batch norm, v is the gradient.
     """
 
     def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor], layers: Sequence[LinearLayer]) -> None:
@@ -42,7 +42,7 @@ class Kfac(Optimizer):
 
     @property
     def wants_curvature(self) -> bool:
-        """Whether the next step is to be preceded by `observe`."""
+        """Whether `observe` must be called before the next step."""
         return self.steps % self.factor_interval == 0
 
     def observe(self, factors: Sequence[tuple[Tensor, Tensor]]) -> None:
@@ -94,7 +94,7 @@ class Kfac(Optimizer):
         return q_g @ ((q_g.mT @ gradient @ q_a) / curvature) @ q_a.mT
 
     def keep(self, rows: Tensor, theta: Sequence[Tensor]) -> None:
-        """Go on with the given rows only, whose parameters now are `theta`."""
+        """Continue with the given rows only, whose parameters are now `theta`."""
         super().keep(rows, theta)
         self.factors = [tuple(factor[rows] for factor in pair) for pair in self.factors]
         self.inverses = [tuple(part[rows] for part in parts) for parts in self.inverses]

@@ -1,7 +1,7 @@
-"""The optimizers of `torch.optim`, for stacks: a row a run, each run with its own hyperparameters.
+"""The optimizers of `torch.optim` for stacks of runs: a row a run, each with its own hyperparameters.
 
-Each update is written as single products, sums and roots, which round the same in vector and in scalar code. Fused
-operations may not, and then a run's bytes would depend on which row of the stack it is.
+Each update consists of single products, sums and roots, which round alike in vector and in scalar code. Fused
+operations may not: a run's bytes would then depend on its row in the stack.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from stages.config import Run
-from stages.training.fused import fused_updates
-from stages.training.root import square_root
+from stages.training.fused_updates import get_fused_updates
+from stages.training.square_root import square_root
 
 Factors = Sequence[Tensor | None] | None
 
@@ -20,14 +20,14 @@ Factors = Sequence[Tensor | None] | None
 class Optimizer:
     """State and hyperparameters of R runs; `step` updates their parameters in place.
 
-    Parameter by parameter, so that what one pass of an update leaves is still in the cache for the next.
+    It updates one parameter after the other, so that the next pass of an update finds it in the cache.
     """
 
     state_names: tuple[str, ...] = ()
     rate_columns = 1
-    """Numbers a run that differ between steps but not between parameters: K of `rates`."""
+    """Number of values a run that differ between steps but not between parameters: K of `rates`."""
     wants_curvature = False
-    """Whether the next step is to be preceded by `observe`."""
+    """Whether `observe` must be called before the next step."""
 
     def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor], lr_factors: Factors = None) -> None:
         """Start with zero state.
@@ -35,23 +35,23 @@ class Optimizer:
         Args:
             runs: The runs.
             theta: Their parameters, each of shape (R, P).
-            lr_factors: What the learning rate of each parameter is multiplied by, shape (P,); None for 1.
+            lr_factors: Factors of the learning rate of each parameter, shape (P,); None for 1.
         """
         self.theta = list(theta)
-        self.fused = fused_updates(self.theta[0].device)
+        self.fused = get_fused_updates(self.theta[0].device)
         self.lr_factors = list(lr_factors or [None] * len(self.theta))
         self.weight_decay = self.column(run.weight_decay for run in runs)
         self.decays = any(run.weight_decay for run in runs)
         self.state = [tuple(torch.zeros_like(part) for _ in self.state_names) for part in theta]
 
     def column(self, values: Iterable[float]) -> Tensor:
-        """Return one number a run as a column, shape (R, 1)."""
+        """Return one value a run as a column, shape (R, 1)."""
         return torch.tensor(list(values), dtype=self.theta[0].dtype, device=self.theta[0].device)[:, None]
 
     def step(self, gradients: Sequence[Tensor], rates_RK: Tensor) -> None:
         """Take one step in place.
 
-        It reads nothing but tensors that stay where they are, so that it can be captured as a CUDA graph.
+        It reads only tensors at fixed addresses, so that it can be captured as a CUDA graph.
 
         Args:
             gradients: The gradient of each parameter, shape (R, P); they are overwritten.
@@ -65,26 +65,26 @@ class Optimizer:
             self.update(theta, gradient, state, rates if factor is None else (rates[0] * factor, *rates[1:]))
 
     def observe(self, factors: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Take in the curvature of a batch, as `kronecker_factors` gives it; for those who want it."""
+        """Average the curvature of a batch, from `kronecker_factors`, into an estimate, for optimizers that use it."""
         raise NotImplementedError
 
     def rates(self, lr_SR1: Tensor) -> Tensor:
-        """Return the numbers that the next S steps take for all parameters alike, and count these steps as taken.
+        """Return the values of the next S steps that all parameters share, and count these steps as taken.
 
         Args:
             lr_SR1: The learning rates of the next S steps, on the CPU.
 
         Returns:
-            Shape (S, R, K), on the CPU; the learning rate is the first of the K.
+            The values, shape (S, R, K), on the CPU; the learning rate is the first of the K.
         """
         return lr_SR1
 
     def update(self, theta: Tensor, gradient: Tensor, state: tuple[Tensor, ...], rates: tuple[Tensor, ...]) -> None:
-        """Apply the rule of the optimizer to one parameter."""
+        """Apply the optimizer's update to one parameter, in place."""
         raise NotImplementedError
 
     def keep(self, rows: Tensor, theta: Sequence[Tensor]) -> None:
-        """Go on with the given rows only, whose parameters now are `theta`."""
+        """Continue with the given rows only, whose parameters are now `theta`."""
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
                 setattr(self, name, value[rows.to(value.device)])
@@ -96,7 +96,7 @@ class Sgd(Optimizer):
     """Stochastic gradient descent with (heavy-ball) momentum."""
 
     def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor], lr_factors: Factors = None) -> None:
-        """Read each run's momentum; without any there is no state."""
+        """Start with zero velocity; where no run has momentum there is no state."""
         self.state_names = ("velocity",) if any(run.momentum for run in runs) else ()
         super().__init__(runs, theta, lr_factors)
         self.momentum = self.column(run.momentum for run in runs)
@@ -121,7 +121,7 @@ class Adam(Optimizer):
     rate_columns = 2
 
     def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor], lr_factors: Factors = None) -> None:
-        """Read each run's betas and epsilon."""
+        """Start with zero averages."""
         super().__init__(runs, theta, lr_factors)
         self.beta1 = self.column(run.betas[0] for run in runs)
         self.beta2 = self.column(run.betas[1] for run in runs)
@@ -135,7 +135,7 @@ class Adam(Optimizer):
         """Return lr / (1 - b1^t) and sqrt(1 - b2^t) of the next S steps, shape (S, R, 2)."""
         steps = range(self.steps + 1, self.steps + len(lr_SR1) + 1)
         self.steps += len(lr_SR1)
-        # In double precision: near 1 the rounding of a beta shows.
+        # Single precision would round a beta near 1 too much.
         unbias = 1 - torch.stack([self.exact_betas**step for step in steps])
         return torch.cat([lr_SR1 / unbias[..., :1], square_root(unbias[..., 1:])], 2).to(lr_SR1.dtype)
 
@@ -159,7 +159,7 @@ class RmsProp(Optimizer):
     state_names = ("second",)
 
     def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor], lr_factors: Factors = None) -> None:
-        """Read each run's smoothing and epsilon."""
+        """Start with a zero average."""
         super().__init__(runs, theta, lr_factors)
         self.smoothing = self.column(run.smoothing for run in runs)
         self.rest = self.column(1 - run.smoothing for run in runs)

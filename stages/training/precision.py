@@ -9,13 +9,13 @@ from stages.shared.environment import training_precision
 
 
 @contextmanager
-def training_products(device: torch.device) -> Generator[None, None, None]:
-    """Let products use TF32 while entered, if MLI_TRAINING_PRECISION asks for it; then as before.
+def use_training_precision(device: torch.device) -> Generator[None, None, None]:
+    """Allow TF32 in matrix products and convolutions while entered, if MLI_TRAINING_PRECISION is `tf32`.
 
-    Evaluations and lines are computed outside, in single precision.
+    Evaluations and lines are computed in single precision, outside of this context.
 
     Args:
-        device: Where the network is trained.
+        device: Device on which the network is trained.
 
     Raises:
         UserError: If the variable is neither unset nor `tf32`, or the device is a CPU.
@@ -23,12 +23,10 @@ def training_products(device: torch.device) -> Generator[None, None, None]:
     if training_precision(device.type) != "tf32":
         yield
         return
-    libraries = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = [library.allow_tf32 for library in libraries]
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
     try:
-        for library in libraries:
-            library.allow_tf32 = True
+        matmul.allow_tf32 = cudnn.allow_tf32 = True
         yield
     finally:
-        for library, allowed in zip(libraries, before, strict=True):
-            library.allow_tf32 = allowed
+        matmul.allow_tf32, cudnn.allow_tf32 = before

@@ -1,1 +1,1 @@
-"""Worker processes and machines: independent tasks wherever there is room, the results the same wherever they ran."""
+"""Worker processes and machines: tasks run in parallel, and their results do not depend on where they ran."""

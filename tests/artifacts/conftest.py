@@ -10,8 +10,8 @@ import yaml
 from PIL import Image
 
 from stages.config import load
-from stages.measures.table import OWN_LINE, describe
-from tools.artifacts import tables
+from stages.measures.registry import declared_measures
+from stages.measures.table import OUTCOMES, OWN_LINE, describe
 
 PROJECT = Path(__file__).resolve().parents[2]
 QUIET = {"DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": os.devnull}
@@ -65,7 +65,9 @@ stages:
 }
 
 
-MONOTONE = {"min_delta": 0.0, "monotonic": True} | dict.fromkeys(tables.NO_BUMP)
+NUMBERS = [name for name in declared_measures() if name != "monotonic"]
+MONOTONE = {"min_delta": 0.0, "monotonic": True, "bump_alpha": None, "bump_width": None, "relative_delta": None}
+GAUSS_LENGTHS = [name for name in declared_measures() if "gauss" in name or "half_pi" in name]
 AMONG = {"layers": [8], "batch_norm": [True], "initialization": ["standard"]}
 RUNS = {
     "classifiers": {"network": "mlp", "activation": "relu", "loss": "cross_entropy"},
@@ -113,7 +115,7 @@ def params_file(tmp_path_factory):
         }
         for name, runs in RUNS.items()
     }
-    values["claims"] = {"small_rates": ["classifiers"], "noisy_quadratic": []}
+    values["claims"] = {"small_learning_rates_are_monotone": ["classifiers"], "noisy_quadratic": []}
     values["plot"] = {"figure_05": ["classifiers"], "figure_27": ["autoencoders"], "table_1": ["classifiers"]}
     path = tmp_path_factory.mktemp("parameters") / "params.yaml"
     path.write_text(yaml.safe_dump(values, sort_keys=False))
@@ -155,22 +157,22 @@ def fabricate(reports, params):
                 "part": None,
             }
             row |= {"start_run_id": row["run_id"]}
+            row |= dict.fromkeys([*OUTCOMES, *NUMBERS], 0.25)
             row |= {"status": "converged", "monotonic": False}
-            row |= dict.fromkeys([*tables.TRAINING, *tables.MEASURES, "min_delta_refined"], 0.25)
             if run.network == "autoencoder":
-                row |= dict.fromkeys(tables.OF_CLASSES)
+                row |= dict.fromkeys(["train_accuracy", "test_accuracy", "min_delta_error", "plateau_length_error"])
             rows.append(row)
         own = rows[-len(params.runs(suite)) :]
         if suite == "residual":
             own[0] |= MONOTONE
         for name, entry in params.suite(suite).lines.items():
-            other = {"line": name} | dict.fromkeys(tables.OF_GAUSS)
+            other = {"line": name} | dict.fromkeys(GAUSS_LENGTHS)
             if suite == "residual":
                 rows += [row | other | {"draw": draw} for row in own[:2] for draw in range(entry.count)]
             else:
                 rows += [row | other | told for row, told in _others(name, own[4:])]
     rows[0] |= {"status": "diverged", "monotonic": None, "final_train_loss": float("inf")}
-    rows[0] |= dict.fromkeys(tables.MEASURES)
+    rows[0] |= dict.fromkeys(NUMBERS)
     rows[1] |= {"status": "above threshold"}
     rows[2] |= MONOTONE
     for name in ("figures", "tables"):

@@ -29,10 +29,13 @@ def test_claims_without_a_verdict_are_named(reports, params, content):
 
 def test_a_claim_that_was_not_judged_is_named(reports, params):
     kept = json.loads((reports / "claims.json").read_text())
-    del kept["small_rates"]
+    del kept["small_learning_rates_are_monotone"]
     (reports / "claims.json").write_text(json.dumps(kept))
     lacking, differing = faults(reports, params)
-    assert lacking == f"{reports / 'claims.json'}: claim small_rates has no verdict; run `make repro`"
+    assert (
+        lacking
+        == f"{reports / 'claims.json'}: claim small_learning_rates_are_monotone has no verdict; run `make repro`"
+    )
     assert differing == f"{reports / 'verdicts.json'}: other verdicts than in claims.json; run `make repro`"
 
 

@@ -142,7 +142,7 @@ def test_a_fault_in_lines_from_fresh_initialisations_is_named(reports, params, m
     assert found.endswith("run `make repro`")
 
 
-def test_there_are_no_fresh_lines_to_runs_that_are_not_admitted(reports, params, measures):
+def test_there_are_no_fresh_lines_to_runs_that_did_not_converge(reports, params, measures):
     among = (measures["suite"] == "residual") & (measures["initialization"] == "standard")
     own = measures["line"] == OWN_LINE
     assert (among & own).sum() == 4
@@ -172,6 +172,9 @@ def test_there_are_no_fresh_lines_to_runs_that_are_not_admitted(reports, params,
         (5, {"test_accuracy": np.nan}, "converged, but test_accuracy empty"),
         (-1, {"min_delta": np.nan}, "converged, but min_delta empty"),
         (5, {"monotonic": None}, "converged, but monotonic is nan"),
+        (5, {"bump_alpha": np.nan}, "converged, but bump_alpha empty"),
+        (5, {"initial_train_loss": np.nan}, "converged, but initial_train_loss empty"),
+        (5, {"normalized_distance": np.nan}, "converged, but normalized_distance empty"),
     ],
 )
 def test_a_row_that_contradicts_its_status_is_named(reports, params, measures, row, change, words):
@@ -246,6 +249,7 @@ def test_a_suite_without_gauss_lengths_may_lack_them_and_no_other(reports, param
     suite = params.suite("classifiers").model_copy(update={"gauss_examples": 0})
     without = params.model_copy(update={"suites": params.suites | {"classifiers": suite}})
     there = measures["suite"] == "classifiers"
-    empty = measures.assign(**{name: measures[name].mask(there) for name in tables.OF_GAUSS})
+    lengths = [name for name in measures if name.startswith("gauss_length") or name == "fraction_below_half_pi"]
+    empty = measures.assign(**{name: measures[name].mask(there) for name in lengths})
     assert faults(reports, without, empty) == []
     assert faults(reports, params, empty) != []

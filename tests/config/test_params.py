@@ -52,6 +52,16 @@ def test_the_parameters_of_this_project_load_and_every_suite_has_runs(path):
         assert len({str(run.spec()) for run in runs}) == len(runs)
 
 
+def test_what_is_left_out_has_the_defaults_of_the_projects_own_parameters(loaded):
+    own = load(PROJECT / "params.yaml")
+    options = ("tolerance", "gauss_examples", "path_examples", "lines", "planes")
+    groups = ("interpolate", "measure", "theory", "plot", "claims")
+    params = loaded(dict.fromkeys([*groups, *(f"{SUITE}.{key}" for key in options)], ...))
+    assert (params.interpolate, params.measure, params.theory) == (own.interpolate, own.measure, own.theory)
+    assert (params.plot, params.claims) == ({}, {})
+    assert [getattr(params.suite("tiny"), key) for key in options] == [0.0, 0, 0, {}, {}]
+
+
 def test_parameters_are_frozen(loaded):
     params = loaded({})
     with pytest.raises(ValueError, match="frozen"):
@@ -263,7 +273,7 @@ WRONG = {
     "unknown key of runs": ({f"{RUNS}.extra": 1}, [f"{RUNS}.extra: unknown key"]),
     "unknown key of runs, no word": ({f"{RUNS}.-extra": 1}, [f"{RUNS}.-extra: unknown key"]),
     "unknown key of a grid": ({f"{GRID}.extra": [1]}, [f"{GRID}.extra: unknown key"]),
-    "missing group": ({"measure": ...}, ["measure: this key is missing"]),
+    "missing group": ({"datasets": ...}, ["datasets: this key is missing"]),
     "missing key of a suite": ({f"{SUITE}.threshold": ...}, [f"{SUITE}.threshold: this key is missing"]),
     "missing key of a run": ({f"{RUNS}.loss": ...}, [f"{RUNS}.loss: this key is missing"]),
     "number as text in a grid": ({f"{GRID}.lr": ["0.001"]}, [f"{GRID}.lr: got '0.001'", "number", "without quotes"]),
@@ -297,7 +307,9 @@ WRONG = {
     "layer without units": ({f"{GRID}.hidden": [[8, 0]]}, [f"{GRID}.hidden.1: got 0, expected greater than 0"]),
     "units for layers": ({f"{GRID}.hidden": [8]}, [f"{GRID}.hidden: got 8, expected"]),
     "unknown optimizer": ({f"{GRID}.optimizer": ["lion"]}, [f"{GRID}.optimizer: got 'lion', expected 'sgd',"]),
-    "unknown network": ({f"{RUNS}.network": "rnn"}, [f"{RUNS}.network: got 'rnn', expected 'mlp', 'autoencoder'"]),
+    "unknown network": (
+        {f"{RUNS}.network": "rnn"}, [f"{RUNS}.network: got 'rnn', expected 'simple_cnn', 'lenet',", "'mlp'"]
+    ),
     "seed of 64 bits": ({f"{RUNS}.seed": 2**63}, [f"{RUNS}.seed: got {2**63}, expected less than"]),
     "too few alphas": ({"interpolate.alphas.points": 2}, ["interpolate.alphas.points: got 2, expected greater"]),
     "alphas that do not increase": ({"interpolate.alphas.start": 1.0}, ["interpolate.alphas", "start", "1.0"]),

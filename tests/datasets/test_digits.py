@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import sklearn.datasets
 
-from stages.config.params import DigitsSource
 from stages.datasets.digits import load_digits
+from stages.datasets.sources.images import DigitsSource
 from stages.shared.errors import UserError
 
 

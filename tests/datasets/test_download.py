@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from stages.config.job import Job
-from stages.config.params import DigitsSource, ImageFolderSource, Params, TorchvisionSource
+from stages.config.params import Params
 from stages.datasets.dataset import load_dataset
+from stages.datasets.sources.images import DigitsSource, ImageFolderSource, TorchvisionSource
 from stages.download import download
 from stages.shared.errors import UserError
 

@@ -5,9 +5,17 @@ from collections import Counter
 
 import pytest
 
-from stages.datasets.esperanto import AGREEING, NUMBERS, OPPOSED, PRONOUNS, QUALITIES, WHERE, sentences
+from stages.datasets.esperanto import (
+    INFLECTED_DETERMINERS,
+    NUMBERS,
+    PREPOSITIONS,
+    PRONOUNS,
+    QUALITIES,
+    WITH_OPPOSITE,
+    make_sentences,
+)
 
-CORPUS = sentences(1500, 0)
+CORPUS = make_sentences(1500, 0)
 LITTLE = {
     "la",
     "ĉu",
@@ -20,10 +28,10 @@ LITTLE = {
     "kvankam",
     "al",
     "de",
-    *WHERE,
+    *PREPOSITIONS,
     *NUMBERS,
     *PRONOUNS,
-    *AGREEING,
+    *INFLECTED_DETERMINERS,
 }
 ENDINGS = re.compile(r"(o|oj|on|ojn|a|aj|an|ajn|e|as|is|os|us)$")
 
@@ -33,8 +41,8 @@ def words(sentence):
 
 
 def test_the_same_seed_gives_the_same_sentences_and_a_longer_corpus_begins_with_a_shorter():
-    assert sentences(50, 0) == CORPUS[:50]
-    assert sentences(50, 1) != CORPUS[:50]
+    assert make_sentences(50, 0) == CORPUS[:50]
+    assert make_sentences(50, 1) != CORPUS[:50]
 
 
 def test_sentences_begin_with_a_capital_and_end_with_a_mark():
@@ -49,7 +57,7 @@ def test_every_word_is_a_small_word_or_has_an_ending():
     for sentence in CORPUS:
         for word in words(sentence):
             stem = word.removesuffix("n").removesuffix("j")
-            assert word in LITTLE or stem in AGREEING or ENDINGS.search(word), (word, sentence)
+            assert word in LITTLE or stem in INFLECTED_DETERMINERS or ENDINGS.search(word), (word, sentence)
 
 
 def test_adjectives_and_determiners_before_a_noun_have_its_number_and_case():
@@ -92,10 +100,10 @@ def test_numbers_stand_before_plural_nouns():
 
 def test_nouns_after_prepositions_are_nominative():
     for sentence in CORPUS:
-        for noun in re.findall(rf"\b(?:{'|'.join(WHERE)}|al|de) (?:\w+ )*?(\w+o(?:jn?|n)?)\b", sentence.lower()):
+        for noun in re.findall(rf"\b(?:{'|'.join(PREPOSITIONS)}|al|de) (?:\w+ )*?(\w+o(?:jn?|n)?)\b", sentence.lower()):
             assert not noun.endswith("n"), sentence
 
 
-@pytest.mark.parametrize("root", OPPOSED)
+@pytest.mark.parametrize("root", WITH_OPPOSITE)
 def test_opposites_are_of_qualities(root):
     assert root in QUALITIES

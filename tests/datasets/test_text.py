@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from stages.config.params import EsperantoSource, TextSource
 from stages.datasets.dataset import load_dataset
-from stages.datasets.esperanto import sentences
+from stages.datasets.esperanto import make_sentences
+from stages.datasets.sources.texts import EsperantoSource, TextSource
 from stages.datasets.splits import Evaluation, Splits, save_dataset
 from stages.datasets.text import END, SPECIAL, load_text, train_tokenizer
 from stages.networks.masking import MASK, SPECIAL_TOKENS
@@ -31,7 +31,7 @@ def text(tmp_path, content, **changes):
 def test_the_blocks_decode_to_the_lines_in_order():
     splits = load_text("corpus", SOURCE)
     tokenizer = Tokenizer.from_str(splits.tokenizer.decode())
-    lines = sentences(200, 0)
+    lines = make_sentences(200, 0)
     for blocks, wanted in ((splits.train_x, lines[:160]), (splits.test_x, lines[160:])):
         assert blocks.shape[1] == 16
         parts = np.split(blocks.ravel(), np.flatnonzero(blocks.ravel() == END) + 1)
@@ -52,8 +52,9 @@ def test_special_tokens_are_robertas_and_masking_knows_them():
 
 def test_the_tokenizer_is_the_same_in_every_process():
     code = (
-        "import hashlib; from stages.datasets.esperanto import sentences; from stages.datasets.text import "
-        "train_tokenizer; print(hashlib.md5(train_tokenizer(sentences(300, 0), 320).to_str().encode()).hexdigest())"
+        "import hashlib; from stages.datasets.esperanto import make_sentences; from stages.datasets.text import "
+        "train_tokenizer; tokenizer = train_tokenizer(make_sentences(300, 0), 320); "
+        "print(hashlib.md5(tokenizer.to_str().encode()).hexdigest())"
     )
     found = set()
     for seed in ("0", "1"):
@@ -65,7 +66,7 @@ def test_the_tokenizer_is_the_same_in_every_process():
 
 def test_the_tokenizer_has_not_seen_the_test_part():
     splits = load_text("corpus", SOURCE)
-    alone = train_tokenizer(sentences(200, 0)[:160], 300)
+    alone = train_tokenizer(make_sentences(200, 0)[:160], 300)
     assert splits.tokenizer.decode() == alone.to_str()
 
 

@@ -73,8 +73,8 @@ def before(finished, folder, stage):
     later = list(STAGES)[list(STAGES).index(stage) :]
     gone = {
         "download": ["data", ".cells"],
-        "train_grid": ["data/runs/tiny", "data/training/tiny", ".cells"],
-        "train_grid of the other": ["data/runs/small_autoencoders", "data/training/small_autoencoders", ".cells"],
+        "train_grid": ["data/runs/tiny.json", "data/training/tiny", ".cells"],
+        "train_grid of the other": ["data/runs/small_autoencoders.json", "data/training/small_autoencoders", ".cells"],
         "interpolate": ["data/curves/tiny.safetensors", "data/landscapes/tiny.safetensors", ".cells/lines"],
         "interpolate of the other": ["data/curves/small_autoencoders.safetensors", ".cells/lines"],
         "simulate": ["data/theory"],

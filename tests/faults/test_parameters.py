@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_project import ROOT
 
-from stages.config import load
+from stages.config import Params, Suite, load
 from stages.config.yaml_reader import read_yaml
 from stages.shared.errors import UserError
 
@@ -37,8 +37,10 @@ def at(values, path):
 PLACES = [path for path in places(VALUES) if path]
 MAPPINGS = [path for path in [(), *PLACES] if isinstance(at(VALUES, path), dict)]
 LEAVES = [path for path in PLACES if not isinstance(at(VALUES, path), dict | list)]
-REQUIRED = [path for path in PLACES if path[0] in ("interpolate", "measure", "theory") and isinstance(path[-1], str)]
-REQUIRED += [path for path in PLACES if path[0] == "suites" and len(path) == 3] + [(key,) for key in VALUES]
+REQUIRED = [(key,) for key in VALUES if Params.model_fields[key].is_required()]
+REQUIRED += [
+    path for path in PLACES if path[0] == "suites" and len(path) == 3 and Suite.model_fields[path[2]].is_required()
+]
 
 
 def spelled(path):

@@ -1,5 +1,7 @@
 """What the tests of figures look at: a figure drawn in the theme, its panels, marks and words."""
 
+import re
+
 import matplotlib as mpl
 from matplotlib.collections import LineCollection, PathCollection
 
@@ -24,7 +26,20 @@ def panels(drawing):
 
 def titles(drawing):
     """Return each panel's title and the counts below it."""
-    return [f"{_annotations(ax)[0]}\n{ax.get_title(loc='left')}" for ax in panels(drawing)]
+    found = []
+    for ax in panels(drawing):
+        title = " ".join((ax.get_title() or _annotations(ax)[0]).split())
+        found.append(f"{title}\n{_unbroken(ax.get_title(loc='left'))}")
+    return found
+
+
+def labelled(drawing):
+    """Return whether some panel of each column names the horizontal axis, and some of each row the vertical one."""
+    found = panels(drawing)
+    columns, rows = ([getattr(ax.get_subplotspec(), span) for ax in found] for span in ("colspan", "rowspan"))
+    across = {str(place) for place, ax in zip(columns, found, strict=True) if ax.get_xlabel()}
+    upwards = {str(place) for place, ax in zip(rows, found, strict=True) if ax.get_ylabel()}
+    return across == {str(place) for place in columns} and upwards == {str(place) for place in rows}
 
 
 def said(ax):
@@ -35,7 +50,7 @@ def said(ax):
 def texts(drawing):
     figure = drawing.figure
     written = [text.get_text() for ax in figure.axes for text in [*ax.texts, ax.title, ax._left_title]]
-    return "\n".join([*written, figure.get_suptitle(), figure.get_supxlabel()]).replace("\u00a0", " ")
+    return _unbroken("\n".join([*written, figure.get_suptitle(), figure.get_supxlabel()])).replace("\u00a0", " ")
 
 
 def points(ax):
@@ -56,6 +71,11 @@ def curves_in(ax):
 
 def empty(ax):
     return not (points(ax) or segments(ax) or curves_in(ax))
+
+
+def _unbroken(counts):
+    """Return counts without the line breaks that narrow panels need."""
+    return re.sub(r"diverged\s+left\s+out", "diverged left out", counts)
 
 
 def _annotations(ax):

@@ -7,7 +7,7 @@ import pandas as pd
 from results_in_memory import replaced, results_in_memory
 
 from stages.config import FreshLines, Measure, Run, Suite
-from stages.lines.curves import OF_EXAMPLES, Curves
+from stages.lines.curves import EXAMPLE_FIELDS, Curves
 from stages.lines.landscape import Landscape
 from stages.measures.monotonicity import min_delta
 from stages.measures.table import OWN_LINE, describe
@@ -262,7 +262,7 @@ def _walk(rows, suite, alphas, largest):
         accuracy_train=train * np.nan,
         accuracy_test=train * np.nan,
         examples=np.where(finite & own, 4, 0),
-        **dict.fromkeys(OF_EXAMPLES, zeros),
+        **dict.fromkeys(EXAMPLE_FIELDS, zeros),
         distance=distances * 5,
         start_norm=np.full(len(rows), 5.0),
         **nothing_more(len(rows), len(alphas)),

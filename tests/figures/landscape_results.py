@@ -8,9 +8,10 @@ from figures_results import MEASURE, nothing_more
 from results_in_memory import replaced, results_in_memory
 
 from stages.config import LayerLines, NoiseLines, PairLines, PermutedLines, Run, SnapshotLines, Suite, ZeroLines
-from stages.lines.curves import OF_EXAMPLES, Curves
+from stages.lines.curves import EXAMPLE_FIELDS, Curves
 from stages.lines.landscape import Landscape, Surface, Trajectory
-from stages.measures.monotonicity import barrier, min_delta
+from stages.measures.barrier import barrier
+from stages.measures.monotonicity import min_delta
 from stages.measures.table import OWN_LINE, describe
 
 ALPHAS = np.linspace(0, 1, 11)
@@ -83,7 +84,7 @@ def landscape(lines=LINES, planes=True, status=STATUS, name="landscape"):
         accuracy_train=1 - losses / 4,
         accuracy_test=1 - losses / 4,
         examples=np.zeros(len(rows), dtype=int),
-        **dict.fromkeys(OF_EXAMPLES, nothing),
+        **dict.fromkeys(EXAMPLE_FIELDS, nothing),
         distance=table["distance"].to_numpy(),
         start_norm=np.full(len(rows), 5.0),
         **nothing_more(len(rows), len(ALPHAS)),

@@ -4,7 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from figures_drawn import curves_in, empty, panels, points, rehearse, said, segments, texts, titles
+from figures_drawn import curves_in, empty, labelled, panels, points, rehearse, said, texts, titles
 from figures_results import ended, renamed, results, together, without_rows
 from matplotlib.colors import to_rgb
 from results_in_memory import replaced
@@ -50,16 +50,18 @@ def test_each_size_has_a_panel_of_its_lines_and_courses_of_training():
         assert title == f"{name}\n{risen} of 2 non-monotone\n2 shown; 0 above threshold, 0 diverged left out"
         drawn = curves_in(ax)
         for place, (line, training) in zip((2 * i, 2 * i + 1), (drawn[:2], drawn[2:]), strict=True):
-            np.testing.assert_array_equal(line.get_data(), [alphas, losses[place]])
+            np.testing.assert_allclose(line.get_data(), [alphas, losses[place]], rtol=1e-12)
             assert (line.get_linestyle(), training.get_linestyle()) == ("-", "--")
             assert to_rgb(line.get_color()) == to_rgb(training.get_color())
+            assert line.get_linewidth() == training.get_linewidth()
             row = made.measures.iloc[place]
             path = made.epochs[made.epochs["run_id"] == row["run_id"]].sort_values("epoch")["loss"]
             shares = [0, 1 / 60, 2 / 60, 3 / 60, 4 / 60, 5 / 60]  # of the 60 epochs that the run is to have
-            np.testing.assert_allclose(training.get_data(), [shares, [row["initial_train_loss"], *path]])
-        assert to_rgb(drawn[0].get_color()) != to_rgb(drawn[2].get_color())
+            np.testing.assert_allclose(training.get_data(), [shares, [row["initial_train_loss"], *path]], atol=1e-6)
+        assert drawn[0].get_linewidth() < drawn[2].get_linewidth()
     labels = [text.get_text() for text in drawing.figure.legends[0].get_texts()]
-    assert labels == ["learning rate 0.1", "learning rate 1", "along the line", "during training"]
+    assert labels[:2] == ["monotone (5)", "non-monotone (1)"]
+    assert labels[2:] == ["learning rate 0.1", "learning rate 1", "along the line", "during training"]
 
 
 def test_the_data_of_sizes_are_the_curves():
@@ -103,41 +105,46 @@ def test_a_run_that_a_suite_of_one_size_holds_too_is_shown():
     assert [len(curves_in(ax)) for ax in panels(drawing)] == [4, 4, 4]
 
 
-def test_sizes_whose_runs_were_not_admitted_say_so():
+def test_sizes_whose_runs_did_not_converge_say_so():
     made = of_sizes()
     drawing = draw(dataset_sizes, ended(made, "above threshold", made.measures["train_size"] == 300))
-    assert [said(ax) for ax in panels(drawing)] == [[], ["no admitted run"], []]
+    assert [said(ax) for ax in panels(drawing)] == [[], ["no converged run"], []]
     assert "0 shown; 2 above threshold, 0 diverged left out" in titles(drawing)[1]
     assert set(drawing.data["train_size"].fillna(0)) == {0, 30}
 
 
-def test_corruption_shows_every_finite_run_and_hollow_those_above_the_threshold():
+def test_corruption_shows_every_finite_run_and_dashed_those_above_the_threshold():
     made = of_corruption()
     rows = made.measures
     made = ended(ended(made, "above threshold", rows.index == 3), "diverged", rows.index == 4)
     drawing = draw(label_corruption, made)
     rehearse(drawing)
-    lines, rises = panels(drawing)
-    assert points(rises) == [(0, 0), (0, 0.5), (50, 0), (50, 1.0), (100, 1.5)]
-    hollow = [one for one in rises.collections if len(one.get_offsets()) and not len(one.get_facecolors())]
-    assert [tuple(one.get_offsets()[0]) for one in hollow] == [(50, 1.0)]
-    assert to_rgb(hollow[0].get_edgecolors()[0]) == to_rgb(NON_MONOTONE)
-    filled = {tuple(to_rgb(one.get_facecolors()[0])) for one in rises.collections if len(one.get_facecolors())}
-    assert filled == {to_rgb(MONOTONE), to_rgb(NON_MONOTONE)}
     losses = made.curves["classifiers"].loss_train
-    wanted = sorted(tuple(losses[i]) for i in (0, 1, 2, 3, 5))
-    assert sorted(tuple(float(value) for value in line[:, 1]) for line in segments(lines)) == wanted
-    for title, kind in zip(titles(drawing), ("dashed", "hollow"), strict=True):
-        assert "2 of 4 non-monotone\n4 admitted, 1 above threshold" in title
-        assert f"({kind}); 1 diverged left out" in title
+    names = ["0 to 25 %", "25 to 50 %", "75 to 100 %"]
+    counts = [(1, 2, 2, 0, 0), (0, 1, 1, 1, 0), (1, 1, 1, 0, 1)]
+    runs = [((0, MONOTONE, "-"), (1, NON_MONOTONE, "-")), ((2, MONOTONE, "-"), (3, NON_MONOTONE, "--"))]
+    runs.append(((5, NON_MONOTONE, "-"),))
+    for ax, title, name, (risen, kept, shown, above, diverged), lines in zip(
+        panels(drawing), titles(drawing), names, counts, runs, strict=True
+    ):
+        assert title.startswith(f"{name} of labels corrupted\n{risen} of {kept} non-monotone; largest min Δ ")
+        assert f"{shown} shown, {above} above threshold (dashed); {diverged} diverged left out" in title
+        for line, (place, colour, dash) in zip(curves_in(ax), lines, strict=True):
+            np.testing.assert_array_equal(line.get_ydata(), losses[place])
+            assert to_rgb(line.get_color()) == to_rgb(colour)
+            assert line.get_linestyle() == dash
 
 
-def test_lines_of_the_same_corruption_have_one_colour_and_others_another():
-    (lines, _) = panels(draw(label_corruption, of_corruption()))
-    (bundle,) = lines.collections
-    colours = [tuple(colour) for colour in bundle.get_colors()]
-    assert colours[0] == colours[1]
-    assert len(set(colours)) == 3
+def test_a_triangle_marks_where_a_line_has_risen_most():
+    made = of_corruption()
+    curves = made.curves["classifiers"]
+    losses = curves.loss_train.copy()
+    losses[1, [3, 7]] += [0.2, 0.5]
+    made = replaced(made, curves={"classifiers": replaced(curves, loss_train=losses)})
+    (ax, *_) = panels(draw(label_corruption, made))
+    rises = [(losses[1][j] - losses[1][: j + 1].min(), j) for j in range(11)]
+    highest = max(rises)[1]
+    assert points(ax) == [(pytest.approx(highest / 10), losses[1][highest])]
 
 
 def test_the_data_of_corruption_are_the_curves_and_their_rises():
@@ -173,7 +180,7 @@ def test_suites_that_vary_nothing_are_told(function, made):
     assert isinstance(drawing.data, pd.DataFrame)
     assert drawing.data.empty
     assert all(said(ax)[0].startswith("no suite with several") for ax in panels(drawing))
-    assert all(ax.get_xlabel() and ax.get_ylabel() for ax in panels(drawing))
+    assert labelled(drawing)
 
 
 def test_runs_of_another_network_with_one_size_or_one_share_are_not_shown():
@@ -193,4 +200,5 @@ def test_a_line_above_the_threshold_that_is_not_finite_counts_as_diverged():
     rows.loc[3, ["status", "monotonic", "min_delta"]] = ["above threshold", np.nan, np.nan]
     drawing = draw(label_corruption, replaced(made, measures=rows))
     rehearse(drawing)
-    assert all("0 above threshold" in title and "1 diverged left out" in title for title in titles(drawing))
+    assert all("0 above threshold" in title for title in titles(drawing))
+    assert [title.startswith("25 to 50 %") for title in titles(drawing) if "1 diverged left out" in title] == [True]

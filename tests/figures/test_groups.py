@@ -6,11 +6,11 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from figures_drawn import curves_in, draw, empty, panels, points, said, segments, texts, titles
+from figures_drawn import curves_in, draw, empty, panels, points, said, texts, titles
 from figures_results import MEASURE, ended, results
 from results_in_memory import replaced
 
-from stages.figures.base import architecture, normalisation
+from stages.figures.words import architecture, normalisation
 from stages.measures import power_law
 from stages.measures.contrast import contrast
 from stages.measures.table import OWN_LINE
@@ -30,7 +30,7 @@ def drawn(name, *suites):
 
 
 def shown(made, **keys):
-    """Return the admitted own lines whose columns have these values, one by one."""
+    """Return the own lines of converged runs whose columns have these values, one by one."""
     return [
         row
         for row in made.measures.to_dict("records")
@@ -43,7 +43,7 @@ def without(made, suite):
 
 
 @pytest.mark.parametrize(("name", "x"), ACROSS.items())
-def test_each_suite_has_a_panel_of_all_its_admitted_runs(name, x):
+def test_each_suite_has_a_panel_of_all_its_converged_runs(name, x):
     drawing = drawn(name)
     for ax, title, suite in zip(panels(drawing), titles(drawing), SUITES, strict=True):
         runs = shown(pooled(), suite=suite)
@@ -54,12 +54,12 @@ def test_each_suite_has_a_panel_of_all_its_admitted_runs(name, x):
 
 
 @pytest.mark.parametrize("name", [*ACROSS, "figure_17"])
-def test_a_suite_without_an_admitted_run_says_so_and_leaves_the_other_as_it_was(name):
+def test_a_suite_without_a_converged_run_says_so_and_leaves_the_other_as_it_was(name):
     across = len(panels(drawn(name))) // 2
     drawing = draw(name, without(pooled(), "residual_corrupted"))
     here, there = panels(drawing)[:across], panels(drawing)[across:]
     assert [points(ax) for ax in here] == [points(ax) for ax in panels(drawn(name))[:across]]
-    assert all(empty(ax) and said(ax) == ["no admitted run"] for ax in there)
+    assert all(empty(ax) and said(ax) == ["no converged run"] for ax in there)
     assert set(drawing.data["suite"]) == {"residual"}
 
 
@@ -76,7 +76,7 @@ def test_each_suite_has_a_power_law_of_its_own():
             assert f"exponent {law.exponent:.3f} [{law.exponent_low:.3f}, {law.exponent_high:.3f}]" in title
             assert f"R² {law.r_squared:.3f} [" in title
             assert title.startswith(f"{suite}: ")
-            (line,) = ax.lines
+            line = ax.lines[0]
             (left, right), (low, high) = line.get_data()
             assert (left, right) == (x.min(), x.max())
             assert np.log(high / low) / np.log(right / left) == pytest.approx(law.exponent)
@@ -93,13 +93,18 @@ def test_figure_7_pools_its_suites_in_one_fit():
     assert f"exponent {law.exponent:.3f} " in titles(drawing)[0]
 
 
-def test_each_architecture_has_a_row_and_each_optimizer_a_column():
+def test_each_architecture_has_a_panel_for_each_optimizer_that_trained_it():
     suites = ("classifiers", "residual")
     made, drawing = pooled(*suites), drawn("figure_02", *suites)
     names = {f"MLP {hidden}": {"hidden": hidden} for hidden in ("32-32", "64-64", "32-32-32-32")}
     names |= {f"ResNet-{layers}": {"network": "resnet", "layers": layers} for layers in (8, 14)}
     optimizers = {"SGD": "sgd", "RMSProp": "rmsprop", "Adam": "adam"}
-    places = itertools.product(names.items(), optimizers.items())
+    trained = made.measures[made.measures["line"] == OWN_LINE]
+    places = [
+        place
+        for place in itertools.product(names.items(), optimizers.items())
+        if (trained[[*place[0][1], "optimizer"]] == [*place[0][1].values(), place[1][1]]).all(axis=1).any()
+    ]
     for ax, title, ((name, keys), (label, optimizer)) in zip(panels(drawing), titles(drawing), places, strict=True):
         runs = shown(made, **keys, optimizer=optimizer)
         assert title.startswith(f"{name}, {label}\n")
@@ -108,7 +113,7 @@ def test_each_architecture_has_a_row_and_each_optimizer_a_column():
 
 
 def bundle(ax):
-    return sorted(tuple(float(value) for value in line[:, 1]) for line in segments(ax))
+    return sorted(tuple(float(value) for value in line.get_ydata()) for line in curves_in(ax))
 
 
 def losses(made, row):
@@ -203,5 +208,5 @@ def test_figure_28_shows_two_runs_of_each_suite_on_both_splits():
             assert title.startswith(f"{suite}: {kind}\n")
             assert (kind == "monotone") == (row["min_delta"] == 0)
     data = drawing.data
-    assert list(data.columns) == ["suite", "run_id", "alpha", "train_loss", "test_loss"]
+    assert list(data.columns) == ["panel", "suite", "run_id", "monotonic", "alpha", "train_loss", "test_loss"]
     assert len(data) == 4 * len(made.curves["residual"].alphas)

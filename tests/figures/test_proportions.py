@@ -46,7 +46,7 @@ def made_of(name):
 
 
 def count(made, keys):
-    """Count the own lines of each cell by how they ended, and gather the min Delta of admitted ones that rise."""
+    """Count the own lines of each cell by how they ended, and gather the min Delta of converged ones that rise."""
     cells = {}
     for row in made.measures.to_dict("records"):
         if row["line"] != OWN_LINE:
@@ -67,11 +67,11 @@ def grid(table):
 
 def text(counts, rises):
     """Write a cell as the paper does."""
-    admitted = counts["converged"]
-    if not admitted:
+    converged = counts["converged"]
+    if not converged:
         return "–"
-    interval = binomtest(len(rises), admitted).proportion_ci(0.95, method="wilson")
-    return f"{len(rises) / admitted:.2f} ({admitted})<br>{interval.low:.2f}–{interval.high:.2f}"
+    interval = binomtest(len(rises), converged).proportion_ci(0.95, method="wilson")
+    return f"{len(rises) / converged:.2f} ({converged})<br>{interval.low:.2f}–{interval.high:.2f}"
 
 
 @pytest.mark.parametrize("name", POOLED)
@@ -83,7 +83,7 @@ def test_every_cell_is_counted_by_a_loop_over_the_rows(name):
     for row in records:
         counts, rises = cells[tuple(row[key] for key in KEYS[name])]
         wanted = [counts[end] for end in ("trained", "diverged", "above threshold", "converged")]
-        assert [row[end] for end in ("trained", "diverged", "above_threshold", "admitted")] == wanted
+        assert [row[end] for end in ("trained", "diverged", "above_threshold", "converged")] == wanted
         assert row["non_monotone"] == len(rises)
         seen |= counts
         if not counts["converged"]:
@@ -96,7 +96,7 @@ def test_every_cell_is_counted_by_a_loop_over_the_rows(name):
 
 
 @pytest.mark.parametrize("name", ["table_2", "table_4"])
-def test_the_mean_rise_is_over_admitted_non_monotone_lines_only(name):
+def test_the_mean_rise_is_over_converged_non_monotone_lines_only(name):
     cells = count(of(name), KEYS[name])
     kinds = set()
     for row in made_of(name).data.to_dict("records"):
@@ -145,11 +145,11 @@ def test_table_3_pools_optimizers():
 def test_threshold_and_tolerance_stand_below_the_table(name):
     below = made_of(name).markdown.rsplit("|\n", 1)[1].replace("\u00a0", " ")
     suites = of(name).suites
-    for sign, limit in (("final training loss ≤ ", "threshold"), ("min Δ > ", "tolerance")):
+    for sign, limit, end in (("final training loss ≤ ", "threshold", ")."), ("min Δ > ", "tolerance", ".")):
         values = {suite: f"{getattr(about, limit):g}" for suite, about in suites.items()}
         one = len(set(values.values())) == 1
         expected = values[next(iter(suites))] if one else ", ".join(f"{v} ({suite})" for suite, v in values.items())
-        assert f"{sign}{expected}." in below
+        assert f"{sign}{expected}{end}" in below
     rows = of(name).lines()
     above, diverged = ((rows["status"] == status).sum() for status in ("above threshold", "diverged"))
     assert f"{len(rows)} runs: " in below
@@ -170,7 +170,7 @@ def test_a_variant_that_was_not_trained_has_no_column_or_an_empty_cell():
 @pytest.mark.parametrize("name", POOLED)
 def test_where_every_run_diverged_each_cell_is_a_dash(name):
     table = make(name, ended(of(name), "diverged"))
-    assert not table.data["admitted"].any()
+    assert not table.data["converged"].any()
     assert table.data["diverged"].sum() == table.data["trained"].sum() == len(of(name).lines())
     head, *rows = grid(table)
     keys = 1 if name == "table_3" else 2

@@ -57,11 +57,11 @@ def test_table_5_by_hand():
         ["Gauss length (rad)", "0.1", "", "", "0.25 (1)"],
         ["distance", "0.01", "100 ± 0 (2)", "5.0 ± 1.2 (3)", "8.50 ± 0.50 (2)"],
         ["distance", "0.1", "", "", "0.5 (1)"],
-        ["non-monotone / admitted", "0.01", "0/2", "2/3", "0/2"],
-        ["non-monotone / admitted", "0.1", "", "", "0/1"],
+        ["non-monotone / converged", "0.01", "0/2", "2/3", "0/2"],
+        ["non-monotone / converged", "0.1", "", "", "0/1"],
     ]
     (cell,) = cells_of(table, lr=0.01, switch_after=10)
-    wanted = {"optimizer": "sgd", "switch_optimizer": "adam", "switch_lr": 0.001, "trained": 3, "admitted": 3}
+    wanted = {"optimizer": "sgd", "switch_optimizer": "adam", "switch_lr": 0.001, "trained": 3, "converged": 3}
     wanted |= {"non_monotone": 2, "diverged": 0, "above_threshold": 0, "distance_n": 3, "gauss_length_smooth_n": 3}
     assert {name: cell[name] for name in wanted} == wanted
     assert cell["distance_mean"] == pytest.approx(5)
@@ -74,28 +74,28 @@ def test_table_5_by_hand():
     assert "8 runs: 2 of 8 non-monotone; 0 above threshold, 0 diverged left out" in table.markdown
 
 
-def test_runs_that_are_not_admitted_are_counted_but_not_averaged():
+def test_runs_that_are_not_converged_are_counted_but_not_averaged():
     switched = {"lr": 0.01, "switch_after": 2.0, **TO_ADAM}
     rows = [*seeds([4.0, 6.0], **switched), switched | DIVERGED, switched | ABOVE, {"lr": 0.1} | DIVERGED]
     table = sgd_to_adam(made_of(*rows))
     (cell,) = cells_of(table, lr=0.01)
-    assert [cell[name] for name in ("trained", "diverged", "above_threshold", "admitted")] == [4, 1, 1, 2]
+    assert [cell[name] for name in ("trained", "diverged", "above_threshold", "converged")] == [4, 1, 1, 2]
     assert cell["distance_mean"] == 5
     assert cell["non_monotone"] == 0
     (gone,) = cells_of(table, lr=0.1)
-    assert (gone["trained"], gone["admitted"], gone["distance_n"]) == (1, 0, 0)
+    assert (gone["trained"], gone["converged"], gone["distance_n"]) == (1, 0, 0)
     assert np.isnan(gone["distance_mean"])
     assert [row[2:] for row in grid(table)[3:5]] == [["5.0 ± 1.0 (2)", ""], ["", "–"]]
     assert [row[2:] for row in grid(table)[5:]] == [["0/2", ""], ["", "–"]]
     assert "5 runs: 0 of 2 non-monotone; 1 above threshold, 2 diverged left out" in table.markdown
 
 
-def test_an_admitted_run_without_a_gauss_length_counts_for_its_distance():
+def test_a_converged_run_without_a_gauss_length_counts_for_its_distance():
     rows = seeds([4.0, 6.0], [np.nan, 3.0], lr=0.01, switch_after=2.0, **TO_ADAM)
     table = sgd_to_adam(made_of(*rows))
     assert [row[2] for row in grid(table)[1:]] == ["3 (1)", "5.0 ± 1.0 (2)", "0/2"]
     (cell,) = cells_of(table)
-    assert (cell["gauss_length_smooth_n"], cell["distance_n"], cell["admitted"]) == (1, 2, 2)
+    assert (cell["gauss_length_smooth_n"], cell["distance_n"], cell["converged"]) == (1, 2, 2)
 
 
 def test_each_table_takes_its_own_runs_and_counts_the_others():
@@ -138,12 +138,12 @@ def test_table_7_by_hand():
         ["distance", "SGD", "0.01", "11.0 ± 1.2 (3)", "25.0 ± 5.0 (2)"],
         ["distance", "SGD", "0.1", "", "8 (1)"],
         ["distance", "Adam", "0.001", "381.0 ± 1.0 (2)", ""],
-        ["non-monotone / admitted", "SGD", "0.01", "0/3", "0/2"],
-        ["non-monotone / admitted", "SGD", "0.1", "", "0/1"],
-        ["non-monotone / admitted", "Adam", "0.001", "2/2", ""],
+        ["non-monotone / converged", "SGD", "0.01", "0/3", "0/2"],
+        ["non-monotone / converged", "SGD", "0.1", "", "0/1"],
+        ["non-monotone / converged", "Adam", "0.001", "2/2", ""],
     ]
     (cell,) = cells_of(table, step_size="sgd", direction="adam", lr=0.1)
-    assert (cell["trained"], cell["diverged"], cell["admitted"]) == (2, 1, 1)
+    assert (cell["trained"], cell["diverged"], cell["converged"]) == (2, 1, 1)
     assert "heads of the paper's columns look swapped" in table.markdown
     assert "9 runs: 2 of 8 non-monotone; 0 above threshold, 1 diverged left out" in table.markdown
 

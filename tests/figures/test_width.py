@@ -4,7 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from figures_drawn import empty, panels, points, rehearse, said, texts, titles
+from figures_drawn import empty, labelled, panels, points, rehearse, said, texts, titles
 from figures_results import ended, results, without_rows
 from results_in_memory import replaced
 
@@ -44,7 +44,9 @@ def test_the_exponent_is_that_of_the_distance():
     exact = replaced(made, measures=made.measures.assign(distance=3 * made.measures["width"] ** -0.5))
     drawing = draw(exact)
     rehearse(drawing)
-    assert titles(drawing)[0].startswith("distance\nexponent -0.500 [-0.500, -0.500], R² 1.000\n9 shown; ")
+    assert titles(drawing)[0].startswith(
+        "distance\nexponent -0.500 [-0.500, -0.500]\nR² 1.000 [1.000, 1.000]\n9 shown; "
+    )
     law, lazy = panels(drawing)[0].lines
     np.testing.assert_allclose(law.get_data(), [[16, 256], [3 / 4, 3 / 16]])
     np.testing.assert_allclose(lazy.get_data(), law.get_data())
@@ -59,22 +61,24 @@ def test_the_reference_falls_with_the_root_of_the_width_whatever_the_distances_d
     assert (high * low) ** 0.5 == pytest.approx(64)  # it crosses the fit in the middle of the points
 
 
-def test_points_are_the_admitted_runs():
+def test_points_are_the_converged_runs():
     made = networks()
     drawing = draw(made)
     rows = made.measures
-    distances, rises, lengths = panels(drawing)
+    distances, rises, *lengths = panels(drawing)
     assert points(distances) == sorted(zip(rows["width"], rows["distance"], strict=True))
     assert points(rises) == sorted([(w, 0.0) for w in WIDTHS for _ in range(3)][:-1] + [(256, 0.5 / 4.0)])
-    assert len(points(lengths)) == 18
-    assert "min Δ\n1 of 9 non-monotone\n9 shown; 0 above threshold, 0 diverged left out" in titles(drawing)
+    assert [len(points(ax)) for ax in lengths] == [9, 9]
+    assert "min Δ / loss at α = 0\n1 of 9 non-monotone\n9 shown; 0 above threshold, 0 diverged left out" in titles(
+        drawing
+    )
     assert list(drawing.data["run_id"]) == list(rows["run_id"])
-    for line, name in zip(lengths.lines, ("gauss_length_smooth", "gauss_length_turning"), strict=True):
+    for ax, name in zip(lengths, ("gauss_length_smooth", "gauss_length_turning"), strict=True):
         medians = [rows[name][rows["width"] == width].median() for width in WIDTHS]
-        np.testing.assert_allclose(line.get_data(), [WIDTHS, medians])
+        np.testing.assert_allclose(ax.lines[0].get_data(), [WIDTHS, medians])
 
 
-def test_runs_that_are_not_admitted_are_left_out_and_counted():
+def test_runs_that_did_not_converge_are_left_out_and_counted():
     made = networks()
     rows = made.measures
     some = ended(ended(made, "diverged", rows["run_id"] == rows["run_id"][0]), "above threshold", rows["seed"] == 2)
@@ -88,8 +92,9 @@ def test_a_value_that_is_missing_is_counted():
     made = networks()
     lengths = made.measures["gauss_length_smooth"].where(made.measures["seed"] > 0)
     drawing = draw(replaced(made, measures=made.measures.assign(gauss_length_smooth=lengths)))
-    assert "smooth 6, turning 9 shown\n9 admitted; " in titles(drawing)[2]
-    assert len(points(panels(drawing)[2])) == 15
+    assert "6 shown; 3 without the value, 0 above threshold" in titles(drawing)[2]
+    assert "9 shown; 0 above threshold" in titles(drawing)[3]
+    assert [len(points(ax)) for ax in panels(drawing)[2:]] == [6, 9]
 
 
 def test_networks_without_one_width_are_counted():
@@ -107,11 +112,11 @@ def test_what_is_pooled_is_said():
 
 
 @pytest.mark.parametrize("status", ["above threshold", "diverged", None])
-def test_without_an_admitted_run_each_panel_says_so(status):
+def test_without_a_converged_run_each_panel_says_so(status):
     made = ended(networks(), status) if status else without_rows(networks())
     drawing = draw(made)
     rehearse(drawing)
     assert drawing.data.empty
     assert isinstance(drawing.data, pd.DataFrame)
-    assert all(empty(ax) and said(ax) == ["no admitted run"] for ax in panels(drawing))
-    assert all(ax.get_xlabel() and ax.get_ylabel() for ax in panels(drawing))
+    assert all(empty(ax) and said(ax) == ["no converged run"] for ax in panels(drawing))
+    assert labelled(drawing)

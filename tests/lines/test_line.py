@@ -6,9 +6,9 @@ import torch
 
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
-from stages.lines.line import Endpoint, Exchanged, Line, Matched, Permuted, own_line
-from stages.lines.points import Points
-from stages.lines.sweep import walk
+from stages.lines.endpoint_weights import EndpointWeights
+from stages.lines.line import Endpoint, Line, ParameterExchange, RandomPermutation, UnitMatching, own_line
+from stages.lines.sweep import sweep_line
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.networks.layout import Layout
@@ -43,7 +43,7 @@ class Stored:
 
 def points(run=MLP):
     dataset = toy(run)
-    return Points(run, dataset, task_of(run, dataset, torch.device("cpu")), Stored(run))
+    return EndpointWeights(run, dataset, task_of(run, dataset, torch.device("cpu")), Stored(run))
 
 
 def drawn(point: str, run: Run = RESNET) -> np.ndarray:
@@ -111,7 +111,7 @@ def test_lines_from_zero_and_noise_hit_their_ends_exactly(start):
     if start == "zero":
         assert not first.any()
     with torch.no_grad():
-        found = walk(made.task, first, last, torch.linspace(0, 1, 5), SETTINGS, 0, 0)
+        found = sweep_line(made.task, first, last, torch.linspace(0, 1, 5), SETTINGS, 0, 0)
         train, test = evaluate_points(made.task, torch.stack([first, last]), SETTINGS)
     np.testing.assert_allclose(found.loss_train[[0, -1]], train.loss, rtol=1e-6)
     np.testing.assert_allclose(found.loss_test[[0, -1]], test.loss, rtol=1e-6)
@@ -123,7 +123,7 @@ def test_an_exchanged_layer_is_that_of_the_other_point_and_the_rest_stays():
     made = points()
     layout = made.task.layout
     names = ("layers.4.weight", "layers.4.bias")
-    mixed = layout.split(made.weights(Endpoint("a", "final", Exchanged(names, "initial"))))
+    mixed = layout.split(made.weights(Endpoint("a", "final", ParameterExchange(names, "initial"))))
     for name in layout.names:
         source = "initial" if name in names else "final"
         assert torch.equal(mixed[name], layout.split(made.weights(Endpoint("a", source)))[name])
@@ -135,17 +135,17 @@ def test_what_identifies_a_line_is_where_it_leads():
     assert own.reads == ("a",)
     fresh = Line("fresh", Endpoint("a", "fresh_standard_3"), Endpoint("a", "final"), 3)
     assert fresh.content() == {"start": ["a", "fresh_standard_3"], "end": ["a", "final"]}
-    matched = Line("finals", Endpoint("b", "final"), Endpoint("a", "final", Matched("weights", "b")))
+    matched = Line("finals", Endpoint("b", "final"), Endpoint("a", "final", UnitMatching("weights", "b")))
     assert matched.reads == ("b", "a")
     others = [
         Endpoint("a", "final"),
-        Endpoint("a", "final", Permuted(1)),
-        Endpoint("a", "final", Permuted(2)),
-        Endpoint("a", "final", Exchanged(("x",), "initial")),
-        Endpoint("a", "final", Exchanged(("y",), "initial")),
-        Endpoint("a", "final", Matched("weights", "b")),
-        Endpoint("a", "final", Matched("activations", "b")),
-        Endpoint("a", "final", Matched("weights", "c")),
+        Endpoint("a", "final", RandomPermutation(1)),
+        Endpoint("a", "final", RandomPermutation(2)),
+        Endpoint("a", "final", ParameterExchange(("x",), "initial")),
+        Endpoint("a", "final", ParameterExchange(("y",), "initial")),
+        Endpoint("a", "final", UnitMatching("weights", "b")),
+        Endpoint("a", "final", UnitMatching("activations", "b")),
+        Endpoint("a", "final", UnitMatching("weights", "c")),
     ]
     assert len({str(end.content()) for end in others}) == len(others)
     assert Endpoint("a", "fresh_standard_3").reads == Endpoint("a", "zero").reads == ()

@@ -11,7 +11,7 @@ from torch import nn
 from stages.config import BatchNormStatistics, Refinement, Run
 from stages.datasets.dataset import Dataset
 from stages.lines import sweep
-from stages.lines.sweep import Care, shuffled, walk
+from stages.lines.sweep import EvaluationOptions, shuffle_training_split, sweep_line
 from stages.measures.gauss_length import smooth, turning
 from stages.networks import evaluation
 from stages.networks.evaluation import task_of
@@ -133,7 +133,7 @@ def test_a_line_is_separate_passes_with_copied_weights(run, settings):
     data, task, start, end, outputs = line(run, settings)
     alphas = torch.linspace(0, 1, 9, dtype=torch.float64)
     with torch.no_grad():
-        found = walk(task, start, end, alphas, settings, EXAMPLES, 4)
+        found = sweep_line(task, start, end, alphas, settings, EXAMPLES, 4)
     splits = (
         (data.train_x, data.train_y, found.loss_train, found.accuracy_train),
         (data.test_x, data.test_y, found.loss_test, found.accuracy_test),
@@ -155,7 +155,7 @@ def test_gauss_lengths_are_those_of_finite_differences(run, settings):
     data, task, start, end, outputs = line(run, settings)
     alphas = torch.linspace(0, 1, 9, dtype=torch.float64)
     with torch.no_grad():
-        found = walk(task, start, end, alphas, settings, EXAMPLES, 0)
+        found = sweep_line(task, start, end, alphas, settings, EXAMPLES, 0)
     bent = run.activation in ("tanh", "sigmoid")
     step = 1e-4 if bent else 1e-8  # few corners lie within a step so small
     low, middle, high = (
@@ -175,7 +175,7 @@ def test_each_examples_own_loss_is_followed(run, settings):
     data, task, start, end, outputs = line(run, settings)
     alphas = torch.linspace(0, 1, 7, dtype=torch.float64)
     with torch.no_grad():
-        found = walk(task, start, end, alphas, settings, EXAMPLES, 0)
+        found = sweep_line(task, start, end, alphas, settings, EXAMPLES, 0)
     along = [outputs(float(alpha), data.train_x) for alpha in alphas]
     for i in range(EXAMPLES):
         one = slice(i, i + 1)
@@ -200,12 +200,12 @@ def test_a_line_walked_in_pieces_is_the_line(run, settings, monkeypatch):
     _, task, start, end, _ = line(run, settings)
     alphas = torch.linspace(0, 1, 8, dtype=torch.float64)
     with torch.no_grad():
-        whole = walk(task, start, end, alphas, settings, EXAMPLES, 4)
+        whole = sweep_line(task, start, end, alphas, settings, EXAMPLES, 4)
         monkeypatch.setattr(evaluation, "FEWEST_ROWS", 7)
         monkeypatch.setitem(evaluation.ACTIVATION_BYTES, "cpu", 7 * 8 * task.width)
         monkeypatch.setitem(evaluation.WEIGHT_BYTES, "cpu", 3 * 8 * task.layout.size)
         monkeypatch.setitem(sweep.BLOCK_BYTES, "cpu", 2 * 15 * 8 * task.width)
-        parts = walk(task, start, end, alphas, settings, EXAMPLES, 4)
+        parts = sweep_line(task, start, end, alphas, settings, EXAMPLES, 4)
     for name, values in vars(whole).items():
         np.testing.assert_allclose(getattr(parts, name), values, rtol=1e-10, atol=1e-12, err_msg=name)
 
@@ -214,8 +214,10 @@ def test_endpoints_are_exact_and_nothing_is_changed():
     data, task, start, end, _ = line(run_of(batch_norm=True), CUMULATIVE)
     kept = start.clone(), end.clone()
     with torch.no_grad():
-        found = walk(task, start, end, torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64), CUMULATIVE, 5, 5)
-        alone = [walk(task, point, point, torch.zeros(2, dtype=torch.float64), CUMULATIVE, 5, 5) for point in kept]
+        found = sweep_line(task, start, end, torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64), CUMULATIVE, 5, 5)
+        alone = [
+            sweep_line(task, point, point, torch.zeros(2, dtype=torch.float64), CUMULATIVE, 5, 5) for point in kept
+        ]
     assert torch.equal(start, kept[0])
     assert torch.equal(end, kept[1])
     for row, at in ((0, alone[0]), (-1, alone[1])):
@@ -227,7 +229,7 @@ def test_endpoints_are_exact_and_nothing_is_changed():
 def test_more_examples_than_there_are_means_all():
     _, task, start, end, _ = line(run_of(), CUMULATIVE)
     with torch.no_grad():
-        found = walk(task, start, end, torch.linspace(0, 1, 3, dtype=torch.float64), CUMULATIVE, 1000, 1000)
+        found = sweep_line(task, start, end, torch.linspace(0, 1, 3, dtype=torch.float64), CUMULATIVE, 1000, 1000)
     assert found.gauss_smooth.shape == (50,)
     assert found.paths.shape == (3, 50, 3)
 
@@ -238,8 +240,8 @@ def test_without_gauss_lengths_the_losses_are_the_same(name):
     _, task, start, end, _ = line(run, settings)
     alphas = torch.linspace(0, 1, 5, dtype=torch.float64)
     with torch.no_grad():
-        whole = walk(task, start, end, alphas, settings, EXAMPLES, 4)
-        paths, losses = (walk(task, start, end, alphas, settings, 0, examples) for examples in (4, 0))
+        whole = sweep_line(task, start, end, alphas, settings, EXAMPLES, 4)
+        paths, losses = (sweep_line(task, start, end, alphas, settings, 0, examples) for examples in (4, 0))
     for found in (paths, losses):
         assert found.gauss_smooth.shape == found.gauss_turning.shape == (0,)
         for field in ("loss_train", "loss_test", "accuracy_train", "accuracy_test"):
@@ -255,8 +257,8 @@ def test_a_line_that_leads_far_has_finite_lengths_in_single_precision():
     start = torch.randn(task.layout.size, generator=random)
     end = 1e6 * torch.randn(task.layout.size, generator=random)
     with torch.no_grad():
-        found = walk(task, start, end, torch.linspace(0, 1, 9), CUMULATIVE, 20, 0)
-        exact = walk(
+        found = sweep_line(task, start, end, torch.linspace(0, 1, 9), CUMULATIVE, 20, 0)
+        exact = sweep_line(
             task_of(run, toy(), torch.device("cpu"), torch.float64),
             start.double(),
             end.double(),
@@ -276,10 +278,15 @@ def test_what_is_looked_at_again_or_closely_is_the_loss_of_a_line_of_its_own(set
     start, end = (torch.randn(task.layout.size, generator=random, dtype=torch.float64) for _ in range(2))
     alphas = torch.linspace(0, 1, 7, dtype=torch.float64)
     with torch.no_grad():
-        found = walk(task, start, end, alphas, settings, 0, 0, Care(Refinement(levels=2, points=2), 2))
+        found = sweep_line(
+            task, start, end, alphas, settings, 0, 0, EvaluationOptions(Refinement(levels=2, points=2), 2)
+        )
         there = torch.from_numpy(found.refined_alphas)
-        close = walk(task, start, end, there, settings, 0, 0)
-        again = [walk(shuffled(task, number), start, end, alphas, settings, 0, 0).loss_train for number in range(2)]
+        close = sweep_line(task, start, end, there, settings, 0, 0)
+        again = [
+            sweep_line(shuffle_training_split(task, number), start, end, alphas, settings, 0, 0).loss_train
+            for number in range(2)
+        ]
     assert 8 <= len(there) <= 16
     assert not set(found.refined_alphas) & set(alphas.tolist())
     assert found.refined_loss == pytest.approx(close.loss_train, rel=1e-9)
@@ -299,21 +306,21 @@ def test_what_is_looked_at_again_or_closely_is_the_loss_of_a_line_of_its_own(set
 
 def test_the_examples_of_a_repeat_are_the_same_in_another_order():
     task = task_of(run_of(), toy(), torch.device("cpu"))
-    other = shuffled(task, 0)
+    other = shuffle_training_split(task, 0)
     pairs = [
         sorted((x.sum().item(), int(y)) for x, y in zip(s.x, s.labels, strict=True)) for s in (task.train, other.train)
     ]
     assert pairs[0] == pairs[1]
     assert not torch.equal(task.train.x, other.train.x)
     assert torch.equal(other.train.target, other.train.labels)
-    assert not torch.equal(shuffled(task, 1).train.x, other.train.x)
+    assert not torch.equal(shuffle_training_split(task, 1).train.x, other.train.x)
 
 
 def test_a_line_that_is_not_finite_is_not_refined():
     task = task_of(run_of(), toy(), torch.device("cpu"))
     start = torch.zeros(task.layout.size)
     with torch.no_grad():
-        found = walk(
+        found = sweep_line(
             task,
             start,
             start + np.inf,
@@ -321,6 +328,6 @@ def test_a_line_that_is_not_finite_is_not_refined():
             CUMULATIVE,
             0,
             0,
-            Care(Refinement(levels=2, points=1), 0),
+            EvaluationOptions(Refinement(levels=2, points=1), 0),
         )
     assert found.refined_alphas.shape == found.refined_loss.shape == (0,)

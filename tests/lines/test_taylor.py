@@ -4,15 +4,16 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call, vmap
 
-from stages.lines.taylor import Held, Moving, Taylor, expand, nested
+from stages.lines.jets import FixedExamples, MovingTensor
+from stages.lines.taylor import TaylorMode, differentiate, differentiate_nested
 from stages.networks.batch_norm import statistics_of
 from stages.networks.fully_connected import FullyConnected
 
 
-def moving(network: nn.Module) -> dict[str, Moving]:
+def moving(network: nn.Module) -> dict[str, MovingTensor]:
     random = torch.Generator().manual_seed(1)
     return {
-        name: Moving(p.detach(), *(torch.randn(p.shape, dtype=p.dtype, generator=random) for _ in range(2)))
+        name: MovingTensor(p.detach(), *(torch.randn(p.shape, dtype=p.dtype, generator=random) for _ in range(2)))
         for name, p in network.named_parameters()
     }
 
@@ -32,7 +33,7 @@ def test_carried_derivatives_are_nested_ones(activation, batch_norm):
         outputs = functional_call(network, parameters, (x,))
         return {"outputs": outputs} | statistics_of(network, parameters, x)
 
-    carried, slow = expand(function, moving(network)), nested(function, moving(network))
+    carried, slow = differentiate(function, moving(network)), differentiate_nested(function, moving(network))
     assert carried.keys() == slow.keys()
     for name in carried:
         for ours, theirs in zip(carried[name], slow[name], strict=True):
@@ -43,20 +44,22 @@ def test_carried_derivatives_are_nested_ones(activation, batch_norm):
 def test_a_sum_and_product_in_one_moves_with_each_of_its_arguments(which):
     shapes = {"shift": (1, 3), "x": (5, 3), "scale": (1, 3)}
     values = {name: torch.randn(shape, dtype=torch.float64) for name, shape in shapes.items()}
-    moves = {name: Moving(values[name], *torch.randn(2, *shapes[name], dtype=torch.float64)) for name in which}
+    moves = {name: MovingTensor(values[name], *torch.randn(2, *shapes[name], dtype=torch.float64)) for name in which}
 
     def function(given):
         known = values | given
         return {"outputs": torch.addcmul(known["shift"], known["x"], known["scale"])}
 
-    for ours, theirs in zip(expand(function, moves)["outputs"], nested(function, moves)["outputs"], strict=True):
+    for ours, theirs in zip(
+        differentiate(function, moves)["outputs"], differentiate_nested(function, moves)["outputs"], strict=True
+    ):
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-14)
         assert ours.shape == (5, 3)
 
 
 def test_nested_derivatives_are_those_of_a_known_curve():
-    jet = Moving(torch.tensor(2.0), torch.tensor(3.0), torch.tensor(5.0))
-    found = nested(lambda given: {"cube": given["x"] ** 3}, {"x": jet})["cube"]
+    jet = MovingTensor(torch.tensor(2.0), torch.tensor(3.0), torch.tensor(5.0))
+    found = differentiate_nested(lambda given: {"cube": given["x"] ** 3}, {"x": jet})["cube"]
     # (x^3)' = 3 x^2 x', (x^3)'' = 6 x x'^2 + 3 x^2 x''
     assert [float(term) for term in found] == pytest.approx([8, 36, 6 * 2 * 9 + 3 * 4 * 5])
 
@@ -68,7 +71,7 @@ def test_a_function_without_a_rule_is_expanded_all_the_same():
     def function(parameters):
         return {"outputs": functional_call(network, parameters, (x,))}
 
-    found, slow = expand(function, moving(network)), nested(function, moving(network))
+    found, slow = differentiate(function, moving(network)), differentiate_nested(function, moving(network))
     for ours, theirs in zip(found["outputs"], slow["outputs"], strict=True):
         torch.testing.assert_close(ours, theirs)
         assert ours.abs().max() > 0
@@ -80,8 +83,8 @@ def test_expansion_stacks():
     jets = moving(network)
 
     def at(scale):
-        scaled = {name: Moving(scale * jet.value, jet.first, None) for name, jet in jets.items()}
-        return expand(lambda p: {"z": functional_call(network, p, (x,))}, scaled)["z"]
+        scaled = {name: MovingTensor(scale * jet.value, jet.first, None) for name, jet in jets.items()}
+        return differentiate(lambda p: {"z": functional_call(network, p, (x,))}, scaled)["z"]
 
     scales = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
     together = vmap(at)(scales)
@@ -98,19 +101,19 @@ def test_a_layer_on_a_line_is_as_one_that_is_not(bias):
     start = {name: torch.randn_like(p) for name, p in network.named_parameters()}
     end = {name: torch.randn_like(p) for name, p in network.named_parameters()}
     values = {name: (1 - alpha) * start[name] + alpha * end[name] for name in start}
-    plain = {name: Moving(values[name], end[name] - start[name], None) for name in start}
-    lined = {name: Moving(*plain[name][:3], (start[name], end[name], alpha)) for name in start}
+    plain = {name: MovingTensor(values[name], end[name] - start[name], None) for name in start}
+    lined = {name: MovingTensor(*plain[name][:3], (start[name], end[name], alpha)) for name in start}
 
     def function(parameters):
         return {"outputs": functional_call(network, parameters, (x,))}
 
-    held = Held(x)
+    held = FixedExamples(x)
     for _ in range(2):  # by products computed now, and by those kept
-        found = expand(function, lined, held)["outputs"]
-        for ours, theirs in zip(found, expand(function, plain)["outputs"], strict=True):
+        found = differentiate(function, lined, held)["outputs"]
+        for ours, theirs in zip(found, differentiate(function, plain)["outputs"], strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
     assert len(held.products) == 1
-    with Taylor(held, derivatives=False) as mode:
+    with TaylorMode(held, derivatives=False) as mode:
         found = function({name: mode.track(*move) for name, move in lined.items()})["outputs"]
     torch.testing.assert_close(found, function(values)["outputs"], rtol=1e-12, atol=1e-13)
 
@@ -124,9 +127,9 @@ def test_padding_does_not_move(how, monkeypatch):
         inside = functional_call(layer, parameters, (x,))
         return {"outputs": F.pad(inside, (1, 1, 0, 2), **how).square()}
 
-    slow = nested(function, moving(layer))["outputs"]
-    monkeypatch.setattr("stages.lines.taylor.nested", None)  # a rule that is missing would need it
-    for ours, theirs in zip(expand(function, moving(layer))["outputs"], slow, strict=True):
+    slow = differentiate_nested(function, moving(layer))["outputs"]
+    monkeypatch.setattr("stages.lines.taylor.differentiate_nested", None)  # a rule that is missing would need it
+    for ours, theirs in zip(differentiate(function, moving(layer))["outputs"], slow, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
@@ -138,15 +141,16 @@ def test_one_layer_of_two_parts_of_the_examples_has_products_of_each():
     end = {name: torch.randn_like(p) for name, p in layer.named_parameters()}
     values = {name: (1 - alpha) * start[name] + alpha * end[name] for name in start}
     lined = {
-        name: Moving(values[name], end[name] - start[name], None, (start[name], end[name], alpha)) for name in start
+        name: MovingTensor(values[name], end[name] - start[name], None, (start[name], end[name], alpha))
+        for name in start
     }
 
     def function(parameters):
         left, right = (functional_call(layer, parameters, (part,)) for part in (x[:, :3], x[:, 3:]))
         return {"outputs": torch.tanh(left) * right}
 
-    held = Held(x)
-    torch.testing.assert_close(expand(function, lined, held)["outputs"].value, function(values)["outputs"])
+    held = FixedExamples(x)
+    torch.testing.assert_close(differentiate(function, lined, held)["outputs"].value, function(values)["outputs"])
     assert len(held.products) == 2
 
 
@@ -158,9 +162,9 @@ def test_the_activations_of_torch_have_rules_of_their_own(activation, monkeypatc
     def function(parameters):
         return {"outputs": functional_call(network, parameters, (x,))}
 
-    slow = nested(function, moving(network))["outputs"]
-    monkeypatch.setattr("stages.lines.taylor.nested", None)  # a rule that is missing would need it
-    for ours, theirs in zip(expand(function, moving(network))["outputs"], slow, strict=True):
+    slow = differentiate_nested(function, moving(network))["outputs"]
+    monkeypatch.setattr("stages.lines.taylor.differentiate_nested", None)  # a rule that is missing would need it
+    for ours, theirs in zip(differentiate(function, moving(network))["outputs"], slow, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
@@ -198,7 +202,7 @@ def test_no_derivative_is_lost_in_functions_of_many_tensors(inner):
         return {"outputs": inner(functional_call(network, parameters, (x,)))}
 
     moves = moving(network)
-    found = expand(function, moves)["outputs"]
+    found = differentiate(function, moves)["outputs"]
     step = 1e-4
     low, middle, high = (
         function({name: v + t * a + t * t / 2 * b for name, (v, a, b, _) in moves.items()})["outputs"]

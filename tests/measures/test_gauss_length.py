@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.measures.gauss_length import smooth, turning
-from stages.measures.proportion import fraction_below_half_pi
+from stages.measures.gauss_length import fraction_below_half_pi, smooth, turning
 
 GRID = np.linspace(0, 1, 201)
 
@@ -218,5 +217,5 @@ def test_one_alpha_is_refused():
 
 def test_the_fraction_below_half_pi():
     below, above = np.nextafter(np.pi / 2, 0), np.nextafter(np.pi / 2, 2)
-    assert fraction_below_half_pi(np.array([below, np.pi / 2, above, 0.0])) == 0.5
-    assert np.isnan(fraction_below_half_pi(np.array([0.0, np.nan])))
+    lines = [[below, np.pi / 2, above, 0.0], [below], [0.0, np.nan], []]
+    np.testing.assert_array_equal(fraction_below_half_pi([np.array(one) for one in lines]), [0.5, 1.0, np.nan, np.nan])

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
-from stages.measures.monotonicity import barrier, largest_bump, min_delta, relative_delta
+from stages.measures.barrier import barrier
+from stages.measures.largest_bump import largest_bump
+from stages.measures.monotonicity import min_delta
+from stages.measures.relative_delta import relative_delta
 
 
 def by_definition(values):

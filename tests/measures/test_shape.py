@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from stages.measures.bias_gap import bias_gap
-from stages.measures.chord import excess_over_chord
 from stages.measures.convexity import global_convexity, local_convexity
+from stages.measures.excess_over_chord import excess_over_chord
 from stages.measures.monotonicity import min_delta
-from stages.measures.noise import noise_floor
-from stages.measures.plateau import plateau_length
+from stages.measures.noise_floor import noise_floor
+from stages.measures.plateau_length import plateau_length
 from stages.measures.refinement import between, largest_rise, refined_min_delta
 
 ALPHAS = np.linspace(0, 1, 101)

@@ -5,7 +5,8 @@ from torch import nn
 from torch.func import functional_call, vmap
 
 from stages.config import Run
-from stages.lines.taylor import Held, Moving, expand, nested
+from stages.lines.jets import FixedExamples, MovingTensor
+from stages.lines.taylor import differentiate, differentiate_nested
 from stages.networks.batch_norm import BatchNorm, batch_norms, statistics_of
 from stages.networks.build import build
 from stages.networks.residual import ScaleBias
@@ -152,15 +153,15 @@ def test_derivatives_along_a_line_are_nested_ones(fields, monkeypatch):
     for name, p in made.named_parameters():
         start, end = p.detach(), p.detach() + 0.2 * torch.randn(p.shape, dtype=p.dtype)
         alpha = torch.tensor(0.4, dtype=p.dtype)
-        line[name] = Moving(torch.lerp(start, end, alpha), end - start, None, (start, end, alpha))
+        line[name] = MovingTensor(torch.lerp(start, end, alpha), end - start, None, (start, end, alpha))
 
     def function(parameters):
         statistics = statistics_of(made, parameters, x) if batch_norms(made) else {}
         return {"outputs": functional_call(made, parameters, (x,))} | statistics
 
-    slow = nested(function, {name: move._replace(ends=None) for name, move in line.items()})
-    monkeypatch.setattr("stages.lines.taylor.nested", None)  # a rule that is missing would need it
-    carried = expand(function, line, Held(x))
+    slow = differentiate_nested(function, {name: move._replace(ends=None) for name, move in line.items()})
+    monkeypatch.setattr("stages.lines.taylor.differentiate_nested", None)  # a rule that is missing would need it
+    carried = differentiate(function, line, FixedExamples(x))
     assert all(term.abs().max() > 0 for term in slow["outputs"])
     for name in slow:
         for ours, theirs in zip(carried[name], slow[name], strict=True):

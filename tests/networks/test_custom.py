@@ -15,9 +15,9 @@ from stages.networks.build import build
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.networks.factory import call_factory, factory_identity, factory_source
 from stages.shared.errors import UserError
-from stages.training.checkpoint import checksum, read_state
-from stages.training.given import given
+from stages.training.checkpoint import checksum_file, read_checkpoint
 from stages.training.keys import run_key
+from stages.training.pretrained import load_pretrained
 
 WHOLE = BatchNormStatistics(estimate="cumulative", batch_size=1000, momentum=0.1, examples=None)
 
@@ -112,7 +112,7 @@ def files(tmp_path):
 def test_weights_in_both_formats_are_those_of_the_network(files):
     first, last, network = files
     run = run_of(weights=(str(first), str(last)))
-    found = given(run, toy())
+    found = load_pretrained(run, toy())
     parameters = {name: value for name, value in network.named_parameters() if value.requires_grad}
     assert set(found.layout.names) == set(parameters)
     assert not {"frozen", "twice.weight"} & set(found.layout.names)
@@ -128,7 +128,7 @@ def test_the_network_gives_what_torch_gives_with_the_statistics_of_the_whole_tra
     task = task_of(run, data, torch.device("cpu"))
     assert len(batch_norms(task.network)) == 3
     with torch.no_grad():
-        losses, _ = evaluate_points(task, given(run, data).final[None], WHOLE)
+        losses, _ = evaluate_points(task, load_pretrained(run, data).final[None], WHOLE)
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.momentum = 1.0
@@ -187,14 +187,14 @@ def _linear(path, change=lambda state: state):
 def test_what_is_no_state_dict_of_the_network_is_refused(tmp_path, change, words):
     good, bad = _linear(tmp_path / "good.pt"), _linear(tmp_path / "bad.pt", change)
     with pytest.raises(UserError, match=words):
-        given(run_of("linear", False, weights=(good, bad)), toy())
+        load_pretrained(run_of("linear", False, weights=(good, bad)), toy())
 
 
 def test_what_a_line_does_not_move_has_to_be_as_the_factory_gives_it(files, tmp_path):
     first, last, network = files
     torch.save(network.state_dict() | {"shift": torch.tensor(0.5)}, tmp_path / "other.pt")
     with pytest.raises(UserError, match="shift is neither trained nor a statistic of batch norm, but not what"):
-        given(run_of(weights=(str(first), str(tmp_path / "other.pt"))), toy())
+        load_pretrained(run_of(weights=(str(first), str(tmp_path / "other.pt"))), toy())
 
 
 def tracked():
@@ -209,7 +209,7 @@ def test_running_statistics_of_no_batch_norm_are_not_passed_over(tmp_path):
     torch.save(network.state_dict() | {"1.running_mean": torch.ones(2)}, tmp_path / "b.pt")
     run = run_of("tracked", False, weights=(str(tmp_path / "a.pt"), str(tmp_path / "b.pt")))
     with pytest.raises(UserError, match=r"1\.running_mean is neither trained nor a statistic of batch norm"):
-        given(run, toy())
+        load_pretrained(run, toy())
 
 
 def test_a_pickle_is_refused_and_never_run(tmp_path):
@@ -220,10 +220,10 @@ def test_a_pickle_is_refused_and_never_run(tmp_path):
     path = tmp_path / "weights.pt"
     path.write_bytes(pickle.dumps(Harm()))
     with pytest.raises(UserError, match="not readable as weights"):
-        read_state(path)
+        read_checkpoint(path)
     torch.save(Harm(), path)
     with pytest.raises(UserError, match="not readable as weights"):
-        read_state(path)
+        read_checkpoint(path)
     assert not (tmp_path / "harmed").exists()
 
 
@@ -232,23 +232,23 @@ def test_a_pickle_is_refused_and_never_run(tmp_path):
 def test_files_that_are_no_weights_are_refused_and_named(tmp_path, name, content):
     path = tmp_path / name
     with pytest.raises(UserError, match=f"{name}: No such file"):
-        read_state(path)
+        read_checkpoint(path)
     path.write_bytes(content)
     with pytest.raises(UserError, match=f"{name} (is not readable as weights|holds no state_dict)"):
-        read_state(path)
+        read_checkpoint(path)
 
 
 def test_half_of_a_file_is_refused(files):
     for path in files[:2]:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with pytest.raises(UserError, match="not readable as weights"):
-            read_state(path)
+            read_checkpoint(path)
 
 
 def test_weights_that_are_not_finite_are_a_diverged_run(tmp_path):
     good = _linear(tmp_path / "good.pt")
     bad = _linear(tmp_path / "bad.pt", lambda state: state | {"1.bias": torch.tensor([0, torch.inf, 0])})
-    assert given(run_of("linear", False, weights=(good, bad)), toy()).diverged
+    assert load_pretrained(run_of("linear", False, weights=(good, bad)), toy()).diverged
 
 
 def test_the_identity_of_a_run_is_what_its_files_hold(tmp_path):
@@ -264,7 +264,7 @@ def test_the_identity_of_a_run_is_what_its_files_hold(tmp_path):
     with pytest.raises(UserError, match="b.pt: No such file or directory; `weights` of a run names this file"):
         run_key(run, "0" * 64)
     with pytest.raises(UserError, match="b.pt"):
-        checksum(last)
+        checksum_file(last)
 
 
 def test_the_identity_of_a_run_holds_the_source_of_its_network_and_of_what_that_imports(tmp_path, monkeypatch):

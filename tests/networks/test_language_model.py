@@ -8,10 +8,10 @@ import torch
 from torch.func import functional_call, vmap
 
 from stages.config import BatchNormStatistics, Run
-from stages.config.params import EsperantoSource
 from stages.datasets.dataset import Dataset
+from stages.datasets.sources.texts import EsperantoSource
 from stages.datasets.text import load_text
-from stages.lines.sweep import walk
+from stages.lines.sweep import sweep_line
 from stages.networks.build import build, initial_parameters
 from stages.networks.evaluation import evaluate_points, task_of
 from stages.networks.language_model import MaskedLanguageModel
@@ -19,7 +19,7 @@ from stages.networks.losses import correct, example_losses
 from stages.networks.masking import mask
 from stages.networks.sizes import sizes
 from stages.shared.seeds import generator
-from stages.training.stack import train
+from stages.training.training_loop import train
 
 SETTINGS = BatchNormStatistics(estimate="cumulative", batch_size=64, momentum=0.1, examples=None)
 CPU = torch.device("cpu")
@@ -147,7 +147,7 @@ def test_the_line_ends_at_the_losses_of_its_ends():
     (trained,) = train([RUN], DATASET, CPU)
     task = task_of(RUN, DATASET, CPU)
     with torch.no_grad():
-        found = walk(task, trained.initial, trained.final, torch.linspace(0, 1, 4), SETTINGS, 0, 0)
+        found = sweep_line(task, trained.initial, trained.final, torch.linspace(0, 1, 4), SETTINGS, 0, 0)
     train_split, test_split = evaluate_points(task, torch.stack([trained.initial, trained.final]), SETTINGS)
     np.testing.assert_allclose(found.loss_train[[0, -1]], train_split.loss, rtol=1e-5)
     np.testing.assert_allclose(found.loss_test[[0, -1]], test_split.loss, rtol=1e-5)

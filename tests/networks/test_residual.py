@@ -4,7 +4,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call, vmap
 
-from stages.lines.taylor import Held, Moving, expand, nested
+from stages.lines.jets import FixedExamples, MovingTensor
+from stages.lines.taylor import differentiate, differentiate_nested
 from stages.networks.batch_norm import statistics_of
 from stages.networks.residual import FixupBlock, Residual
 
@@ -113,13 +114,13 @@ def test_a_block_of_fixup_is_written_out():
     torch.testing.assert_close(block(x), F.relu(shortcut + outside), rtol=1e-4, atol=1e-5)
 
 
-def moved(network: nn.Module) -> dict[str, Moving]:
+def moved(network: nn.Module) -> dict[str, MovingTensor]:
     """A line through the network, its directions random."""
     found = {}
     for name, p in network.named_parameters():
         start, end = p.detach(), p.detach() + 0.3 * torch.randn(p.shape, dtype=p.dtype)
         alpha = torch.tensor(0.4, dtype=p.dtype)
-        found[name] = Moving(torch.lerp(start, end, alpha), end - start, None, (start, end, alpha))
+        found[name] = MovingTensor(torch.lerp(start, end, alpha), end - start, None, (start, end, alpha))
     return found
 
 
@@ -135,10 +136,10 @@ def test_derivatives_along_a_line_are_nested_ones(variant, monkeypatch):
         return {"outputs": functional_call(network, parameters, (x,))} | statistics
 
     line = moved(network)
-    slow = nested(function, {name: move._replace(ends=None) for name, move in line.items()})
-    monkeypatch.setattr("stages.lines.taylor.nested", None)  # a rule that is missing would need it
-    held = Held(x)
-    carried = expand(function, line, held)
+    slow = differentiate_nested(function, {name: move._replace(ends=None) for name, move in line.items()})
+    monkeypatch.setattr("stages.lines.taylor.differentiate_nested", None)  # a rule that is missing would need it
+    held = FixedExamples(x)
+    carried = differentiate(function, line, held)
     assert held.products
     assert carried.keys() == slow.keys()
     assert all(term.abs().max() > 0 for term in slow["outputs"])

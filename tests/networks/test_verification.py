@@ -10,7 +10,7 @@ from zoo import CLASSES
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
 from stages.lines.derivative_check import check_derivatives
-from stages.lines.sweep import walk
+from stages.lines.sweep import sweep_line
 from stages.networks.batch_norm import batch_norms, statistic_buffers
 from stages.networks.build import build, initial_parameters
 from stages.networks.custom import custom, logits
@@ -18,7 +18,7 @@ from stages.networks.evaluation import evaluate_points, task_of
 from stages.networks.factory import call_factory, factory_identity, seeded
 from stages.networks.verification import verify
 from stages.shared.errors import UserError
-from stages.training.stack import train
+from stages.training.training_loop import train
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.torch.nn.utils.weight_norm. is deprecated:FutureWarning"),
@@ -233,7 +233,7 @@ def test_layers_of_batch_norm_that_are_not_called_have_no_statistics(data):
     task = task_of(run, data, torch.device("cpu"))
     theta = initial_parameters(run, SHAPE, CLASSES)[2]
     with torch.no_grad():
-        found = walk(task, theta, 0.5 * theta, torch.tensor([0.0, 1.0]), WHOLE, 4, 0)
+        found = sweep_line(task, theta, 0.5 * theta, torch.tensor([0.0, 1.0]), WHOLE, 4, 0)
     network, norms = plain_of("auxiliary_heads", task.layout.split(theta))
     norms[0].training, norms[0].momentum = True, 1.0
     with torch.no_grad():

@@ -174,6 +174,17 @@ def test_what_a_stage_depends_on_is_written_down(sources, tmp_path, monkeypatch)
     assert written()["suites/own.json"]["weights/a.pt"] == "missing"
 
 
+def test_every_stage_depends_on_its_code_and_its_parameters():
+    for pipeline, data in (("dvc.yaml", "data"), ("paper/dvc.yaml", "data/paper"), ("mine/dvc.yaml", "data/mine")):
+        stages = yaml.safe_load((ROOT / pipeline).read_text(encoding="utf-8"))["stages"]
+        for name, stage in stages.items():
+            if name != "inputs":
+                stage = stage.get("do", stage)
+                assert f"python -m stages.{name}" in stage["cmd"]
+                assert f"{data}/inputs/code/{name}.json" in stage["deps"]
+                assert any(dep.startswith(f"{data}/inputs/parameters/{name}") for dep in stage["deps"])
+
+
 def test_every_stage_script_of_the_pipelines_is_written_down():
     for pipeline in ("dvc.yaml", "paper/dvc.yaml", "mine/dvc.yaml"):
         stages = yaml.safe_load((ROOT / pipeline).read_text(encoding="utf-8"))["stages"]

@@ -48,7 +48,7 @@ datasets:
          evaluation_seed: 0}
 """
 SUITES = """
-claims: {accuracy: [images], noisy_quadratic: []}
+claims: {accuracy_does_not_differ: [images], noisy_quadratic: []}
 plot: {figure_05: [images], figure_29: [], table_1_mine: [images]}
 suites:
   images:
@@ -109,8 +109,6 @@ suites:
     grids: {main: {seed: [0]}}
 """
 EVERY = read_yaml(DATASETS + HEADER.split("\n", 2)[2] + SUITES)
-NOT_MADE = {"mine/dvc.yaml": {"theory"}}
-"""For each pipeline the groups of parameters that no stage declares: mine/dvc.yaml has no stage `simulate`."""
 PIPELINES = ("dvc.yaml", "paper/dvc.yaml", "mine/dvc.yaml")
 
 
@@ -305,7 +303,7 @@ def test_every_leaf_of_the_real_parameters_is_read_by_a_stage(pipeline, real_sta
     values = read_yaml((ROOT / pipeline).with_name("params.yaml").read_text(encoding="utf-8"))
     keys = set().union(*read_by(real_stages[pipeline], values).values()) - {"suites"}  # by stages over all of them
     forgotten = {path[0] for path in leaves(values) if not covers(keys, path)}
-    assert forgotten == NOT_MADE.get(pipeline, set())
+    assert forgotten == set()
 
 
 @pytest.fixture(scope="module")

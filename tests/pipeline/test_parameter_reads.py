@@ -7,6 +7,7 @@ from parameter_classes import kinds
 
 from stages.config import Params, Run, load
 from stages.config.job import Job
+from stages.config.run import ARCHITECTURES
 from stages.config.schema import Frozen
 from stages.download import download
 from stages.interpolate import interpolate
@@ -47,7 +48,9 @@ LINES = """\
 
 def listed(stage: str) -> set[str]:
     """Return the fields that a stage may read, as Class.field: those of its keys, above them and below them."""
-    fields = set(kinds(Run)) if any(key.startswith("suites") for key in PARAMETERS[stage]) else set()
+    fields = set()
+    if any(key.startswith("suites") for key in PARAMETERS[stage]):
+        fields |= {field for kind in (Run, *ARCHITECTURES) for field in kinds(kind)}
     for key in PARAMETERS[stage]:
         model: object = Params
         for part in key.split("."):

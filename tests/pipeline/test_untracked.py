@@ -1,4 +1,4 @@
-"""What the README says of files that git does not track: an experiment in a copy lacks them unless they are named."""
+"""Files that git does not track (docs/experiments.md): an experiment in a copy lacks them unless they are named."""
 
 import pytest
 from small import HEADER

@@ -23,14 +23,18 @@ def trained_by_steps(start, rate, steps, random):
 
 @pytest.fixture(scope="module")
 def table():
-    return model.simulate(dimension=20, learning_rates=(0.02, 0.2, 1.5), steps=300, samples=400, seed=3)
+    return model.simulate_lines(dimension=20, learning_rates=(0.02, 0.2, 1.5), steps=300, samples=400, seed=3)
 
 
 def ends(end, rate, lines, steps=7, start=None):
     random = np.random.default_rng(0)
     start = random.standard_normal((lines, 6)) if start is None else start
     curvature = model.curvatures(start.shape[1])
-    return start, model.end_points(end, start, random.standard_normal(start.shape), curvature, rate, steps), curvature
+    return (
+        start,
+        model.draw_end_points(end, start, random.standard_normal(start.shape), curvature, rate, steps),
+        curvature,
+    )
 
 
 def test_the_curvatures_are_one_over_the_coordinate():
@@ -105,8 +109,8 @@ def test_losses_and_slopes_are_the_definition():
     start, end, curvature = random_lines(50)
     alphas = np.array([0.0, 0.3, 1.0])
     step = 1e-6
-    slopes = model.slopes(start, end, curvature)
-    for i, losses in enumerate(model.losses(start, end, curvature, alphas)):
+    slopes = model.end_slopes(start, end, curvature)
+    for i, losses in enumerate(model.line_losses(start, end, curvature, alphas)):
         along = [loss(start[i] + alpha * (end[i] - start[i]), curvature) for alpha in alphas]
         np.testing.assert_allclose(losses, along, rtol=1e-12)
         for slope, alpha in zip(slopes, (0, 1), strict=True):
@@ -116,9 +120,9 @@ def test_losses_and_slopes_are_the_definition():
 
 def test_the_exact_rise_and_verdict_are_those_of_a_finely_sampled_line():
     start, end, curvature = random_lines()
-    slopes = model.slopes(start, end, curvature)
-    exact, falling = model.exact_min_delta(*slopes), (slopes[0] <= 0) & (slopes[1] <= 0)  # (14) and (15)
-    fine = min_delta(model.losses(start, end, curvature, np.linspace(0, 1, 2001)))
+    slopes = model.end_slopes(start, end, curvature)
+    exact, falling = model.quadratic_min_delta(*slopes), (slopes[0] <= 0) & (slopes[1] <= 0)  # (14) and (15)
+    fine = min_delta(model.line_losses(start, end, curvature, np.linspace(0, 1, 2001)))
     # A minimum between two alphas is at most half a step from one: half the second derivative times its square.
     missed = (slopes[1] - slopes[0]) / 2 * (1 / 4000) ** 2
     assert (fine <= exact + 1e-12).all()
@@ -143,27 +147,27 @@ def test_the_exact_rise_and_verdict_are_those_of_a_finely_sampled_line():
 )
 def test_rises_worked_by_hand(slope_start, slope_end, rise):
     slopes = np.array([slope_start]), np.array([slope_end])
-    assert model.exact_min_delta(*slopes)[0] == rise
+    assert model.quadratic_min_delta(*slopes)[0] == rise
     assert ((slopes[0] <= 0) & (slopes[1] <= 0))[0] == (rise == 0)
 
 
 def test_lines_sampled_in_blocks_are_the_same(monkeypatch):
     settings = {"dimension": 4, "learning_rates": (0.1, 0.3), "steps": 5, "samples": 7, "seed": 1}
-    whole = model.simulate(**settings)
+    whole = model.simulate_lines(**settings)
     monkeypatch.setattr(model, "BLOCK", 3)
-    pd.testing.assert_frame_equal(model.simulate(**settings), whole, check_exact=True)
+    pd.testing.assert_frame_equal(model.simulate_lines(**settings), whole, check_exact=True)
 
 
 def test_a_grid_misses_exactly_the_rises_that_begin_after_the_middle_of_its_last_interval():
     start, end, curvature = random_lines()
-    slope_start, slope_end = model.slopes(start, end, curvature)
-    sampled = min_delta(model.losses(start, end, curvature, model.ALPHAS))
+    slope_start, slope_end = model.end_slopes(start, end, curvature)
+    sampled = min_delta(model.line_losses(start, end, curvature, model.ALPHAS))
     assert len(model.ALPHAS) == 50
     middle = 1 - 0.5 / 49
     slope = slope_start + middle * (slope_end - slope_start)
     clear = abs(slope) > 1e-9
     np.testing.assert_array_equal((sampled > 0)[clear], (slope > 0)[clear])
-    missed = (sampled == 0) & (model.exact_min_delta(slope_start, slope_end) > 0)
+    missed = (sampled == 0) & (model.quadratic_min_delta(slope_start, slope_end) > 0)
     assert 5 < missed.sum() < 200
 
 
@@ -172,7 +176,7 @@ def test_every_row_is_a_line_of_the_model(table):
     assert len(table) == 2 * 3 * 400
     assert not table.duplicated(["end", "lr", "sample"]).any()
     slopes = table["slope_start"].to_numpy(), table["slope_end"].to_numpy()
-    np.testing.assert_array_equal(table["min_delta"], model.exact_min_delta(*slopes))
+    np.testing.assert_array_equal(table["min_delta"], model.quadratic_min_delta(*slopes))
     assert (table["sampled_min_delta"] <= table["min_delta"] + 1e-12).all()
 
 
@@ -189,16 +193,16 @@ def test_the_mean_slope_is_the_one_expected_and_not_0(table, end):
 
 
 def test_a_line_depends_on_the_seed_but_not_on_other_lines(table):
-    one = model.simulate(dimension=20, learning_rates=(0.2,), steps=300, samples=30, seed=3)
+    one = model.simulate_lines(dimension=20, learning_rates=(0.2,), steps=300, samples=30, seed=3)
     same = table[(table["lr"] == 0.2) & (table["sample"] < 30)].reset_index(drop=True)
     pd.testing.assert_frame_equal(one, same, check_exact=True)
-    other = model.simulate(dimension=20, learning_rates=(0.2,), steps=300, samples=30, seed=4)
+    other = model.simulate_lines(dimension=20, learning_rates=(0.2,), steps=300, samples=30, seed=4)
     assert not np.isin(other["slope_end"], one["slope_end"]).any()
     assert not np.isin(table[table["lr"] == 1.5]["slope_end"], same["slope_end"]).any()
 
 
 def test_the_summary_counts_by_a_loop_over_the_rows(table):
-    cells = model.summary(table, 0.9).to_dict("records")
+    cells = model.count_monotone_lines(table, 0.9).to_dict("records")
     assert [(cell["end"], cell["lr"]) for cell in cells] == [(e, r) for r in (0.02, 0.2, 1.5) for e in model.ENDS]
     for cell in cells:
         rows = [r for r in table.to_dict("records") if (r["end"], r["lr"]) == (cell["end"], cell["lr"])]

@@ -19,7 +19,7 @@ def test_each_model_is_sampled_as_its_parameters_say(job, capsys):
     simulate(job)
     said = capsys.readouterr().out
     for name, model in (("noisy_quadratic", noisy_quadratic), ("two_layer_linear", two_layer_linear)):
-        expected = model.simulate(**getattr(job.params.theory, name).model_dump())
+        expected = model.simulate_lines(**getattr(job.params.theory, name).model_dump())
         pd.testing.assert_frame_equal(pd.read_csv(job.theory_file(name)), expected, rtol=1e-8, check_dtype=False)
         assert f"{len(expected)} lines of {name}" in said
 
@@ -37,7 +37,7 @@ def test_again_gives_the_same_bytes_and_nothing_else(job):
 def test_a_model_is_sampled_only_if_the_store_lacks_it(job, capsys, monkeypatch):
     simulate(job)
     assert "2 sampled" in capsys.readouterr().out
-    monkeypatch.setattr("stages.simulate.sample", lambda *_: pytest.fail("sampled again"))
+    monkeypatch.setattr("stages.theory.sampling.sample_task", lambda *_: pytest.fail("sampled again"))
     simulate(job)
     assert "0 sampled, the others reused" in capsys.readouterr().out
 

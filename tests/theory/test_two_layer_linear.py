@@ -9,14 +9,14 @@ from scipy.stats import binomtest
 from stages.measures.monotonicity import min_delta
 from stages.theory import two_layer_linear as model
 from stages.theory.two_layer_linear import Problems, Weights
-from stages.theory.two_layer_linear_summary import summary
+from stages.theory.two_layer_linear_summary import count_statements
 
 SIZES = {"inputs": 4, "outputs": 3, "hidden": 2, "examples": 9}
 TRAINING = {"steps": 2030, "learning_rate": 0.05, "tolerance": 1e-6}
 
 
 def draw(setting, scale=0.3, instances=5, seed=0, **sizes):
-    return model.draw(setting, scale=scale, instances=instances, seed=seed, **(SIZES | sizes))
+    return model.draw_problems(setting, scale=scale, instances=instances, seed=seed, **(SIZES | sizes))
 
 
 def normal(*shape, seed):
@@ -36,7 +36,7 @@ def plain(problems, i):
 
 @pytest.fixture(scope="module")
 def table():
-    return model.simulate(instances=30, scales=(0.1, 1.0), seed=1, **SIZES, **TRAINING)
+    return model.simulate_lines(instances=30, scales=(0.1, 1.0), seed=1, **SIZES, **TRAINING)
 
 
 @pytest.mark.parametrize("setting", model.SETTINGS)
@@ -127,7 +127,7 @@ def descend(v, w, x, y, rate, steps, tolerance):
 
 def test_each_network_is_trained_as_if_it_were_alone():
     problems = draw("student_teacher", 0.5, instances=8)
-    end, taken = model.train(problems, 0.05, 480, 1e-4)
+    end, taken = model.train_networks(problems, 0.05, 480, 1e-4)
     for i in range(8):
         v, w, steps = descend(*plain(problems, i), 0.05, 480, 1e-4)
         assert taken[i] == steps
@@ -141,12 +141,12 @@ def test_training_leaves_the_start_alone_and_stops_a_network_that_diverges():
     problems = draw("student_teacher", instances=3)
     problems.start.v[1] *= 1e6
     before = problems.start.v.clone()
-    end, taken = model.train(problems, 0.05, 3000, 1e-3)
+    end, taken = model.train_networks(problems, 0.05, 3000, 1e-3)
     assert torch.equal(problems.start.v, before)
     assert taken[1] == 50
     assert not torch.isfinite(end.v[1]).all()
     assert torch.isfinite(end.v[[0, 2]]).all()
-    measures = model.measure(problems, end)
+    measures = model.measure_lines(problems, end)
     assert all(np.isnan(values[1]) for values in measures.values())
     assert all(np.isfinite(values[[0, 2]]).all() for values in measures.values())
 
@@ -164,7 +164,7 @@ def test_tabula_rasa_follows_the_closed_form_of_saxe():
     began, limit = on_axes(problems, problems.start)
     errors = []
     for rate, steps in ((0.01, 400), (0.005, 800), (0.0025, 1600)):
-        end, taken = model.train(problems, rate, steps, 1e-30)
+        end, taken = model.train_networks(problems, rate, steps, 1e-30)
         assert (taken == steps).all()
         torch.testing.assert_close(end.v, end.w.mT, rtol=0, atol=1e-12)
         grown = np.exp(2 * limit * rate * steps)
@@ -177,13 +177,13 @@ def test_tabula_rasa_follows_the_closed_form_of_saxe():
 
 def test_the_papers_matrix_of_tabula_rasa_is_its_closed_form_and_only_semidefinite():
     problems = draw("tabula_rasa", 0.2)
-    end, _ = model.train(problems, 0.02, 5000, 1e-10)
+    end, _ = model.train_networks(problems, 0.02, 5000, 1e-10)
     (began, _), (ended, _) = on_axes(problems, problems.start), on_axes(problems, end)
     values = 4 * np.sqrt(began * ended) * (np.sqrt(ended) - np.sqrt(began)) ** 2
     for i in range(5):
         expected = np.sort(np.append(values[i], [0, 0]))
         np.testing.assert_allclose(np.linalg.eigvalsh(matrix(problems.start, end, i)), expected, atol=1e-10)
-    for smallest in model.criterion(problems.start, end):
+    for smallest in model.eigenvalue_criterion(problems.start, end):
         assert (np.abs(smallest) < 1e-13).all()  # rank 2 of 4: the paper says positive definite
 
 
@@ -225,11 +225,11 @@ def test_the_polynomial_is_the_loss_and_its_min_delta_that_of_a_fine_line(surrog
     coefficients = model.loss_polynomial(start, end, x, residual)
     alphas = np.linspace(0, 1, 1001)
     losses = torch.stack(
-        [model.loss(model.between(start, end, float(alpha)), x, target) for alpha in alphas], dim=1
+        [model.loss(model.interpolate_weights(start, end, float(alpha)), x, target) for alpha in alphas], dim=1
     ).numpy()
     values = np.array([np.polyval(line[::-1], 1 - alphas) for line in coefficients])
     np.testing.assert_allclose(values, losses, rtol=1e-9, atol=1e-11)
-    exact, fine = model.exact_min_delta(coefficients), min_delta(losses)
+    exact, fine = model.polynomial_min_delta(coefficients), min_delta(losses)
     bend = np.abs(np.diff(losses, 2, axis=1)).max(axis=1)
     assert (fine <= exact + 1e-10).all()
     assert (fine >= exact - bend / 2 - 1e-10).all()
@@ -251,13 +251,13 @@ def test_the_polynomial_is_the_loss_and_its_min_delta_that_of_a_fine_line(surrog
     ],
 )
 def test_rises_of_polynomials_worked_by_hand(coefficients, rise):
-    found = model.exact_min_delta(np.array([coefficients, [0, 0, 1, 0, 0]], dtype=float))
+    found = model.polynomial_min_delta(np.array([coefficients, [0, 0, 1, 0, 0]], dtype=float))
     np.testing.assert_allclose(found, [rise, 0], atol=1e-12)
 
 
 def test_random_lines_keep_theorem_3_and_the_statements_on_gauss_length():
     start, end, x = random_lines(1000)
-    measures = model.measure(Problems(x, end.v @ end.w @ x + 1, start), end)
+    measures = model.measure_lines(Problems(x, end.v @ end.w @ x + 1, start), end)
     length, rises = measures["gauss_length"], measures["surrogate_relative_min_delta"]
     ends = [model.tangent(start, end, alpha, x).flatten(1).numpy() for alpha in (0.0, 1.0)]
     dots = (ends[0] * ends[1]).sum(axis=1)
@@ -278,7 +278,7 @@ def test_the_symmetric_part_decides_for_all_inputs_and_the_eigenvalues_do_not():
     # Ends that are turned and grown starts, so that some matrices have positive eigenvalues.
     start, _, _ = random_lines(300, k=4)
     end = Weights(3 * start.v + 0.7 * normal(300, 3, 4, seed=7), 3 * start.w + 0.7 * normal(300, 4, 4, seed=8))
-    smallest, symmetric = model.criterion(start, end)
+    smallest, symmetric = model.eigenvalue_criterion(start, end)
     random = np.random.default_rng(0)
     counterexamples = 0
     for i in range(300):
@@ -299,7 +299,7 @@ def test_a_criterion_that_has_no_direction_is_missing():
     start, end, _ = random_lines(3)
     end.v[0], end.w[0] = start.v[0], start.w[0]
     end.v[1, 0, 0] = np.inf
-    for smallest in model.criterion(start, end):
+    for smallest in model.eigenvalue_criterion(start, end):
         np.testing.assert_array_equal(np.isnan(smallest), [True, True, False])
 
 
@@ -318,7 +318,7 @@ def test_every_row_is_a_network(table):
 
 def test_a_row_is_the_network_trained_alone(table):
     for setting in model.SETTINGS:
-        problems = model.draw(setting, scale=1.0, instances=2, seed=1, **SIZES)
+        problems = model.draw_problems(setting, scale=1.0, instances=2, seed=1, **SIZES)
         v, w, x, y = plain(problems, 1)
         v_end, w_end, steps = descend(v, w, x, y, 0.05, 2030, 1e-6)
         row = table[(table["setting"] == setting) & (table["scale"] == 1.0) & (table["instance"] == 1)].iloc[0]
@@ -332,7 +332,7 @@ def test_a_row_is_the_network_trained_alone(table):
 
 
 def test_the_same_parameters_give_the_same_rows_whatever_the_other_scales(table):
-    again = model.simulate(instances=30, scales=(1.0,), seed=1, **SIZES, **TRAINING)
+    again = model.simulate_lines(instances=30, scales=(1.0,), seed=1, **SIZES, **TRAINING)
     pd.testing.assert_frame_equal(again, table[table["scale"] == 1.0].reset_index(drop=True), check_exact=True)
 
 
@@ -343,7 +343,7 @@ def test_the_summary_counts_by_a_loop_over_the_rows(table):
     made.loc[::3, ["gauss_length", "inner_product"]] = [2.0, -1.0]
     made.loc[::4, "surrogate_monotone"] = False
     made.loc[1::4, "gauss_length_turning"] = 3.2
-    cells = summary(made, 0.9).to_dict("records")
+    cells = count_statements(made, 0.9).to_dict("records")
     assert [(cell["setting"], cell["scale"]) for cell in cells] == [(s, a) for s in model.SETTINGS for a in (0.1, 1.0)]
     for cell in cells:
         every = [r for r in made.to_dict("records") if (r["setting"], r["scale"]) == (cell["setting"], cell["scale"])]
@@ -371,7 +371,7 @@ def test_the_summary_counts_by_a_loop_over_the_rows(table):
 
 
 def test_where_no_network_converged_there_is_no_proportion(table):
-    cells = summary(table.assign(converged=False), 0.95)
+    cells = count_statements(table.assign(converged=False), 0.95)
     assert (cells["trained"] == 30).all()
     assert (cells[["converged", "monotone", "below_half_pi"]] == 0).all(axis=None)
     assert cells[["proportion", "low", "high"]].isna().all(axis=None)
@@ -380,6 +380,6 @@ def test_where_no_network_converged_there_is_no_proportion(table):
 def test_networks_measured_in_blocks_are_the_same(monkeypatch):
     settings = {"instances": 5, "scales": (0.1, 1.0), "inputs": 3, "outputs": 2, "hidden": 2, "examples": 6}
     settings |= {"steps": 60, "learning_rate": 0.05, "tolerance": 1e-3, "seed": 0}
-    whole = model.simulate(**settings)
+    whole = model.simulate_lines(**settings)
     monkeypatch.setattr(model, "BLOCK", 2)
-    pd.testing.assert_frame_equal(model.simulate(**settings), whole, rtol=1e-12)
+    pd.testing.assert_frame_equal(model.simulate_lines(**settings), whole, rtol=1e-12)

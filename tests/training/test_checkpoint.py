@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from stages.shared.errors import UserError
-from stages.training.checkpoint import checksum, fitted, read_state, same_value
+from stages.training.checkpoint import checksum_file, equal_in_file_precision, fit_state_dict, read_checkpoint
 
 
 class Tied(nn.Module):
@@ -48,7 +48,7 @@ def trained(factory, seed=1):
 
 
 def fit(path, factory):
-    return fitted(read_state(path), factory().state_dict(keep_vars=True), str(path), "users:network")
+    return fit_state_dict(read_checkpoint(path), factory().state_dict(keep_vars=True), str(path), "users:network")
 
 
 def same(found, network):
@@ -64,7 +64,7 @@ def same(found, network):
 
 def refuse(state, words, factory=plain):
     with pytest.raises(UserError, match=words):
-        fitted(state, factory().state_dict(keep_vars=True), "w.pt", "users:network")
+        fit_state_dict(state, factory().state_dict(keep_vars=True), "w.pt", "users:network")
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".bin", ".ckpt", ".safetensors", ""])
@@ -109,7 +109,7 @@ def test_a_prefix_that_the_network_has_is_kept():
     network.module = nn.Linear(2, 2)
     state = network.state_dict()
     for prefix in ("", "module.", "model.module."):
-        found = fitted(
+        found = fit_state_dict(
             {prefix + name: value for name, value in state.items()},
             network.state_dict(keep_vars=True),
             "w.pt",
@@ -151,7 +151,7 @@ def test_several_state_dicts_that_fit_are_refused_with_a_remedy_that_works(tmp_p
     averaged = {f"module.{name}": value for name, value in trained(plain, 2).state_dict().items()}
     torch.save({"model": network.state_dict(), "ema": averaged}, "w.pt")
     with pytest.raises(UserError, match=r"several state dicts .*w.pt\['model'\], w.pt\['ema'\]") as refused:
-        fitted(read_state(tmp_path / "w.pt"), plain().state_dict(keep_vars=True), "w.pt", "users:network")
+        fit_state_dict(read_checkpoint(tmp_path / "w.pt"), plain().state_dict(keep_vars=True), "w.pt", "users:network")
     exec(str(refused.value).partition(" by ")[2], {"torch": torch})
     same(fit(tmp_path / "weights.pt", plain), network)
 
@@ -177,7 +177,7 @@ def test_other_precisions_are_read_as_load_state_dict_reads_them(tmp_path, dtype
     for name, value in expected.state_dict().items():
         assert found[name].dtype == (torch.int64 if "num_batches" in name else dtype)
         assert torch.equal(found[name].to(torch.float32), value.to(torch.float32)), name
-    assert same_value(found["shift"], Tied().shift)
+    assert equal_in_file_precision(found["shift"], Tied().shift)
     assert not torch.equal(found["shift"].float(), Tied().shift) or dtype == torch.float64
 
 
@@ -206,12 +206,12 @@ def test_other_precisions_are_read_as_load_state_dict_reads_them(tmp_path, dtype
     ],
 )
 def test_the_same_value_but_for_the_precision_of_the_file(saved, own, expected):
-    assert same_value(saved, own) is expected
+    assert equal_in_file_precision(saved, own) is expected
 
 
 def test_values_that_are_not_finite_are_left_to_the_caller():
     state = trained(plain).state_dict() | {"0.bias": torch.tensor([0, torch.nan, torch.inf, 70000.0])}
-    found = fitted(state, plain().state_dict(keep_vars=True), "w.pt", "users:network")
+    found = fit_state_dict(state, plain().state_dict(keep_vars=True), "w.pt", "users:network")
     torch.testing.assert_close(found["0.bias"], state["0.bias"], equal_nan=True)
 
 
@@ -236,14 +236,16 @@ def test_tied_weights_that_differ_are_refused():
         Tied,
     )
     state |= {"encode.weight": torch.full((4, 4), torch.nan), "decode.weight": torch.full((4, 4), torch.nan)}
-    fitted(state, Tied().state_dict(keep_vars=True), "w.pt", "users:network")
+    fit_state_dict(state, Tied().state_dict(keep_vars=True), "w.pt", "users:network")
 
 
 def test_batch_counters_may_be_missing_as_load_state_dict_has_it():
     network = trained(plain)
     state = {name: value for name, value in network.state_dict().items() if "num_batches" not in name}
     plain().load_state_dict(state)
-    found = fitted({f"module.{name}": value for name, value in state.items()}, plain().state_dict(), "w.pt", "u:n")
+    found = fit_state_dict(
+        {f"module.{name}": value for name, value in state.items()}, plain().state_dict(), "w.pt", "u:n"
+    )
     assert list(found) == list(network.state_dict())
     assert found["1.num_batches_tracked"] == 0
     refuse({name: value for name, value in state.items() if not name.startswith("1.")}, "lacks 1.bias, 1.num_batches")
@@ -313,14 +315,14 @@ def test_a_network_with_extra_state_is_refused():
 def test_objects_beside_tensors_are_refused_and_named(tmp_path, content, words):
     torch.save(content(), tmp_path / "w.pt")
     with pytest.raises(UserError, match=f"not readable as weights: it {words}.*; save the state dict alone by torch"):
-        read_state(tmp_path / "w.pt")
+        read_checkpoint(tmp_path / "w.pt")
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"epoch": 1}, {"model": [torch.ones(1)]}, {0: torch.ones(1)}])
 def test_a_checkpoint_without_a_state_dict_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "w.pt")
     with pytest.raises(UserError, match="w.pt holds no state_dict; save it by torch.save"):
-        read_state(tmp_path / "w.pt")
+        read_checkpoint(tmp_path / "w.pt")
 
 
 def test_archives_of_code_are_refused_with_a_remedy_that_works(tmp_path):
@@ -329,12 +331,12 @@ def test_archives_of_code_are_refused_with_a_remedy_that_works(tmp_path):
         warnings.simplefilter("ignore")
         torch.jit.save(torch.jit.script(network), path)
         with pytest.raises(UserError, match=r"w.pt is a TorchScript archive.*torch.jit.load\(path\).state_dict\(\)"):
-            read_state(path)
+            read_checkpoint(path)
         torch.save(torch.jit.load(path).state_dict(), path)
     same(fit(path, plain), network)
     torch.export.save(torch.export.export(network, (torch.ones(2, 3),)), path)
     with pytest.raises(UserError, match=r"an archive of torch.export.*torch.export.load\(path\).state_dict"):
-        read_state(path)
+        read_checkpoint(path)
     torch.save(torch.export.load(path).state_dict, path)
     same(fit(path, plain), network)
 
@@ -358,10 +360,10 @@ def test_archives_of_code_are_refused_with_a_remedy_that_works(tmp_path):
 def test_files_of_other_formats_are_refused_by_their_content(tmp_path, content, words):
     (tmp_path / "w.bin").write_bytes(content)
     with pytest.raises(UserError, match=f"w.bin {words}"):
-        read_state(tmp_path / "w.bin")
+        read_checkpoint(tmp_path / "w.bin")
 
 
-@pytest.mark.parametrize("read", [read_state, checksum])
+@pytest.mark.parametrize("read", [read_checkpoint, checksum_file])
 def test_a_folder_is_refused(tmp_path, read):
     with pytest.raises(UserError, match="is a folder, but `weights` of a run names single files; name a file in it"):
         read(tmp_path)

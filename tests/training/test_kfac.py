@@ -9,7 +9,7 @@ from stages.datasets.dataset import Dataset
 from stages.networks.build import build, initial_parameters
 from stages.shared.seeds import derive
 from stages.training.curvature import hessian_root, kronecker_factors, linear_layers
-from stages.training.stack import train
+from stages.training.training_loop import train
 
 CPU = torch.device("cpu")
 

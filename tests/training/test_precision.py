@@ -4,12 +4,12 @@ import pytest
 import torch
 from test_stack import BASE, CPU, toy  # noqa: F401 (a fixture)
 
-from stages import environment as module
+from stages.shared import environment as module
 from stages.shared.environment import environment, training_precision
 from stages.shared.errors import UserError
-from stages.training.precision import training_products
-from stages.training.stack import train
-from stages.workers import memory
+from stages.training.precision import use_training_precision
+from stages.training.training_loop import train
+from stages.workers import gpu_memory
 
 CUDA = torch.device("cuda")
 VARIABLE = "MLI_TRAINING_PRECISION"
@@ -29,13 +29,13 @@ def in_single_precision(monkeypatch):
 
 
 def test_tf32_is_set_while_training_and_restored(monkeypatch):
-    with training_products(CUDA):
+    with use_training_precision(CUDA):
         assert allowed() == (False, False)
     monkeypatch.setenv(VARIABLE, "tf32")
-    with training_products(CUDA):
+    with use_training_precision(CUDA):
         assert allowed() == (True, True)
     assert allowed() == (False, False)
-    with pytest.raises(KeyError), training_products(CUDA):
+    with pytest.raises(KeyError), use_training_precision(CUDA):
         raise KeyError
     assert allowed() == (False, False)
 
@@ -43,7 +43,7 @@ def test_tf32_is_set_while_training_and_restored(monkeypatch):
 def test_each_epoch_of_training_is_entered_so(toy, monkeypatch):  # noqa: F811
     entered = []
     monkeypatch.setattr("stages.training.precision.training_precision", lambda kind: entered.append(kind) or "tf32")
-    monkeypatch.setattr("stages.training.stack.Stack._advance", lambda *_: entered.append(allowed()))
+    monkeypatch.setattr("stages.training.stack.Stack._take_step", lambda *_: entered.append(allowed()))
     train([BASE], toy, CPU)
     assert entered == (["cpu"] + [(True, True)] * 4) * 3
 
@@ -87,6 +87,6 @@ def test_precision_and_fusion_are_part_of_the_identity_on_a_gpu_alone(monkeypatc
 def test_processes_divide_the_memory_of_a_gpu(monkeypatch, free, total, jobs, expected):
     monkeypatch.setenv("MLI_JOBS", str(jobs))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, total))
-    monkeypatch.setattr(memory, "_share", memory._share.__wrapped__)
-    assert memory.memory_factor("cuda") == pytest.approx(expected, abs=1e-9)
-    assert memory.memory_factor("cpu") == 1.0
+    monkeypatch.setattr(gpu_memory, "_available_bytes", gpu_memory._available_bytes.__wrapped__)
+    assert gpu_memory.memory_factor("cuda") == pytest.approx(expected, abs=1e-9)
+    assert gpu_memory.memory_factor("cpu") == 1.0

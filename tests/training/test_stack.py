@@ -8,9 +8,11 @@ from stages.config import Run
 from stages.datasets.dataset import Dataset
 from stages.datasets.training_split import training_data
 from stages.networks.layout import Layout
-from stages.training import capacity
-from stages.training.plan import stacks
-from stages.training.stack import _groups, stack_key, train
+from stages.training import stack_capacity
+from stages.training.parameter_groups import group_by_size
+from stages.training.stack_key import stack_key
+from stages.training.stack_plan import plan_stacks
+from stages.training.training_loop import train
 
 CPU = torch.device("cpu")
 BASE = Run(
@@ -154,9 +156,9 @@ def test_an_autoencoder_is_trained_to_its_input(toy):
 
 @pytest.mark.parametrize("setting", [{}, RESNET | {"batch_norm": True}])
 def test_runs_too_large_for_company_are_trained_alone(toy, setting, monkeypatch):
-    monkeypatch.setitem(capacity.STACK_NUMBERS, "cpu", 1)
+    monkeypatch.setitem(stack_capacity.MOST_FLOATS, "cpu", 1)
     runs = mixed(**setting)
-    assert all(len(stack) == 1 for stack in stacks(runs, (1, 3, 3), 3, 2))
+    assert all(len(stack) == 1 for stack in plan_stacks(runs, (1, 3, 3), 3, 2))
     for run, found in zip(runs, train(runs, toy, CPU, torch.float64), strict=True):
         assert found.run == run
         x, labels = training_data(toy, *run.data_key)
@@ -168,9 +170,14 @@ def test_runs_too_large_for_company_are_trained_alone(toy, setting, monkeypatch)
 def test_where_runs_have_company_and_where_not():
     """The default's narrow network, and the paper's."""
     small = variant(**RESNET | {"width_multiplier": 0.25, "batch_size": 32})
-    assert capacity.capacity(small, (1, 8, 8), 10, "cpu") > 8
-    assert capacity.capacity(variant(**RESNET | {"layers": 20, "width_multiplier": 1.0}), (3, 32, 32), 10, "cpu") == 1
-    assert capacity.capacity(BASE, (1, 8, 8), 10, "cpu") == 32
+    assert stack_capacity.largest_stack(small, (1, 8, 8), 10, "cpu") > 8
+    assert (
+        stack_capacity.largest_stack(
+            variant(**RESNET | {"layers": 20, "width_multiplier": 1.0}), (3, 32, 32), 10, "cpu"
+        )
+        == 1
+    )
+    assert stack_capacity.largest_stack(BASE, (1, 8, 8), 10, "cpu") == 32
 
 
 def test_a_diverged_run_is_stopped_and_leaves_its_company_alone(toy):
@@ -212,7 +219,7 @@ def test_runs_that_do_not_belong_together_are_refused(toy):
 def test_a_plan_holds_every_run_once_in_stacks_of_one_key():
     runs = [variant(seed=s, hidden=h, optimizer=o) for s in range(40) for h in ((7, 5), (9,)) for o in ("sgd", "adam")]
     for workers in (1, 2, 16):
-        planned = stacks(runs, (1, 3, 3), 3, workers)
+        planned = plan_stacks(runs, (1, 3, 3), 3, workers)
         assert sorted(map(repr, (run for stack in planned for run in stack))) == sorted(map(repr, runs))
         assert all(len({stack_key(run) for run in stack}) == 1 for stack in planned)
         assert all(len(stack) <= 32 for stack in planned)
@@ -222,12 +229,12 @@ def test_a_plan_holds_every_run_once_in_stacks_of_one_key():
 def test_stacks_are_divided_as_many_times_as_it_takes_to_keep_workers_busy():
     """Where a step's fixed cost is most of it, one stack a worker; several kinds of run need no division at all."""
     alone = [variant(seed=seed) for seed in range(25)]
-    assert [len(stack) for stack in stacks(alone, (1, 3, 3), 3, 2)] == [13, 12]
-    assert [len(stack) for stack in stacks(alone, (1, 3, 3), 3, 1)] == [25]
+    assert [len(stack) for stack in plan_stacks(alone, (1, 3, 3), 3, 2)] == [13, 12]
+    assert [len(stack) for stack in plan_stacks(alone, (1, 3, 3), 3, 1)] == [25]
     kinds = [variant(seed=seed, hidden=(width,)) for width in (5, 6, 7, 8) for seed in range(6)]
-    assert [len(stack) for stack in stacks(kinds, (1, 3, 3), 3, 2)] == [6] * 4
+    assert [len(stack) for stack in plan_stacks(kinds, (1, 3, 3), 3, 2)] == [6] * 4
     three = [variant(seed=seed, hidden=(width,), epochs=3000) for width in (9000, 9001, 9002) for seed in range(8)]
-    assert len(stacks(three, (1, 3, 3), 3, 2)) > 3
+    assert len(plan_stacks(three, (1, 3, 3), 3, 2)) > 3
 
 
 class Summed(nn.Module):
@@ -248,7 +255,7 @@ def test_parameters_that_share_a_gradient_are_updated_each(toy, monkeypatch):
         return network, layout, layout.join(dict(network.named_parameters())).detach()
 
     monkeypatch.setattr("stages.training.stack.initial_parameters", initial)
-    monkeypatch.setattr("stages.training.stack.UPDATE_NUMBERS", 1)  # each parameter by itself
+    monkeypatch.setattr("stages.training.parameter_groups.GROUP_NUMBERS", 1)  # each parameter by itself
     runs = [variant(seed=seed, epochs=1, momentum=0.0, batch_size=59) for seed in (0, 1)]
     for run, trained in zip(runs, train(runs, toy, CPU, torch.float64), strict=True):
         network = initial(run, (1, 3, 3), 3)[0].double()
@@ -258,6 +265,6 @@ def test_parameters_that_share_a_gradient_are_updated_each(toy, monkeypatch):
 
 
 def test_parameters_are_updated_in_groups_of_bounded_size(monkeypatch):
-    monkeypatch.setattr("stages.training.stack.UPDATE_NUMBERS", 10)
-    groups = _groups([4, 5, 3, 30, 1, 1, 9])
+    monkeypatch.setattr("stages.training.parameter_groups.GROUP_NUMBERS", 10)
+    groups = group_by_size([4, 5, 3, 30, 1, 1, 9])
     assert groups == [slice(0, 2), slice(2, 3), slice(3, 4), slice(4, 6), slice(6, 7)]

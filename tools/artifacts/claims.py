@@ -1,4 +1,4 @@
-"""Whether the report judges every claim that params.yaml asks for, and its pages show pictures that are there."""
+"""Check that the report judges every claim of params.yaml, and that all pictures of its pages exist."""
 
 import json
 import re
@@ -17,7 +17,7 @@ def check(reports: Path, params: Params) -> Iterator[str]:
 
     Args:
         reports: The folder of reports.
-        params: The parameters that it was made with.
+        params: The parameters that the report was made with.
 
     Yields:
         A line a fault.

@@ -9,7 +9,7 @@ from pathlib import Path
 from tools.artifacts.pipeline import Pipeline, Stage, is_in
 
 ALWAYS = "always changed"
-"""What DVC says of a stage that it runs each time, whether anything changed or not."""
+"""Status that DVC gives a stage that it runs each time, whether anything changed or not."""
 
 
 def missing(pipeline: Pipeline) -> Iterator[str]:

@@ -15,9 +15,9 @@ class Stage:
     """A stage of a dvc.yaml after templating. Paths are relative to the project's root."""
 
     name: str
-    """As in the lock: `train_grid@width`."""
+    """Name in the lock, such as `train_grid@width`."""
     address: str
-    """As DVC's commands take it: `paper/dvc.yaml:train_grid@width`."""
+    """Name that DVC's commands take, such as `paper/dvc.yaml:train_grid@width`."""
     command: str
     deps: tuple[Path, ...]
     cached: tuple[Path, ...]

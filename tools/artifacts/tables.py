@@ -1,4 +1,4 @@
-"""Whether the tables of numbers hold what params.yaml asks for: every run once, complete, divergence called so."""
+"""Check that the tables of numbers hold what params.yaml asks for: every run once, complete, with the right status."""
 
 import itertools
 import json
@@ -11,33 +11,15 @@ import pandas as pd
 
 from stages.config import OWN_LINE, FreshLines, LayerLines, PairLines, Params, Run, SnapshotLines
 from stages.config.lines import Lines
+from stages.measures.declare import Needs
+from stages.measures.registry import declared_measures
+from stages.measures.table import OUTCOMES
 
 SETTING = list(Run.model_fields)
-TRAINING = ["final_train_loss", "final_epoch_loss", "train_accuracy", "test_accuracy"]
-MEASURES = ["min_delta", "min_delta_test", "min_delta_error", "barrier", "bump_alpha", "bump_width", "relative_delta"]
-MEASURES += ["excess_over_chord", "local_convexity", "global_convexity"]
-MEASURES += ["distance", "normalized_distance", "gauss_length_smooth", "gauss_length_turning", "fraction_below_half_pi"]
-ROUNDING = 1e-8  # of numbers in reports
-COLUMNS = [
-    "suite",
-    "run_id",
-    "line",
-    "start_run_id",
-    "draw",
-    "part",
-    *SETTING,
-    "status",
-    *TRAINING,
-    "min_delta_refined",
-    "monotonic",
-    *MEASURES,
-]
+KEYS = ["suite", "run_id", "line", "start_run_id", "draw", "part"]
+OF_CLASSES = {"train_accuracy", "test_accuracy"}  # outcomes that an autoencoder does not have
 STATUSES = ["converged", "above threshold", "diverged"]
-
-NO_BUMP = {"bump_alpha", "bump_width", "relative_delta"}  # undefined for a line that never rises
-OF_GAUSS = {"gauss_length_smooth", "gauss_length_turning", "fraction_below_half_pi"}
-OF_OTHER_LINES = OF_GAUSS | {"normalized_distance"}  # which a line from weights that are all zero does not have
-OF_CLASSES = {"train_accuracy", "test_accuracy", "min_delta_error"}  # undefined for an autoencoder
+ROUNDING = 1e-8  # of numbers in reports
 REMEDY = "run `make repro`"
 
 
@@ -46,7 +28,7 @@ def check(reports: Path, params: Params) -> Iterator[str]:
 
     Args:
         reports: The folder of reports.
-        params: The parameters that it was made with.
+        params: The parameters that the reports were made with.
 
     Yields:
         A line a fault.
@@ -62,7 +44,8 @@ def _measures(path: Path, params: Params) -> Iterator[str]:
         yield table
         return
     asked = [entry for suite in params.suites.values() for entry in suite.lines.values()]
-    needed = dict.fromkeys([*COLUMNS, *(field for entry in asked for field in entry.among)])
+    columns = [*KEYS, *SETTING, *OUTCOMES, *declared_measures()]
+    needed = dict.fromkeys([*columns, *(field for entry in asked for field in entry.among)])
     missing = [column for column in needed if column not in table]
     if missing:
         yield f"{path}: no column {', '.join(missing)}; {REMEDY}"
@@ -82,9 +65,9 @@ def _measures(path: Path, params: Params) -> Iterator[str]:
         for line, entry in wanted.items():
             check_lines = _draws if isinstance(entry, FreshLines) else _others
             yield from check_lines(f"{path}: suite {suite}, line {line}", others[others["line"] == line], own, entry)
-    without = {name for name, suite in params.suites.items() if not suite.gauss_examples}
     for row in table.to_dict("records"):
-        faults = _row(row, OF_GAUSS if row["suite"] in without else set())
+        suite = params.suites.get(row["suite"])
+        faults = _row(row, gauss_lengths=suite is None or suite.gauss_examples > 0)
         yield from (f"{path}: run {row['run_id']}: {fault}; mend the measure stage" for fault in faults)
 
 
@@ -104,13 +87,13 @@ def _runs(where: str, rows: pd.DataFrame, runs: tuple) -> Iterator[str]:
 
 
 def _draws(where: str, rows: pd.DataFrame, own: pd.DataFrame, entry: FreshLines) -> Iterator[str]:
-    """Check that lines from fresh initialisations are all there: to a monotone run and to another, if there are."""
+    """Check that all lines from fresh initialisations are there: to a monotone and to a non-monotone run, if any."""
     possible = _among(own[own["status"] == "converged"], entry)
     verdicts = dict(zip(possible["run_id"], possible["monotonic"], strict=True))
     ends = sorted(rows["run_id"].astype(str).unique())
     if sorted(verdicts.get(run, "") for run in ends) != sorted(set(verdicts.values())):
         yield (
-            f"{where}: ends in {', '.join(ends) or 'no run'}, expected a monotone and a non-monotone admitted run of "
+            f"{where}: ends in {', '.join(ends) or 'no run'}, expected a monotone and a non-monotone converged run of "
             f"`among` if there are; {REMEDY}"
         )
     for run_id, group in rows.groupby("run_id"):
@@ -119,7 +102,7 @@ def _draws(where: str, rows: pd.DataFrame, own: pd.DataFrame, entry: FreshLines)
 
 
 def _others(where: str, rows: pd.DataFrame, own: pd.DataFrame, entry: Lines) -> Iterator[str]:
-    """Check that lines which no measure chooses are all there, each once."""
+    """Check that all lines of a kind are there, each once, where the parameters alone say which."""
     chosen = _among(own, entry)
     if isinstance(entry, PairLines):
         ids = list(chosen["run_id"])
@@ -151,7 +134,7 @@ def _numbers(entry: Lines, row: dict) -> list[str]:
 
 
 def _among(rows: pd.DataFrame, entry: Lines) -> pd.DataFrame:
-    """Return the rows of the runs that lines are asked of."""
+    """Return the rows of the runs that `among` selects."""
     for field, some in entry.among.items():
         spelled = {_spelled(value) for value in some}
         rows = rows[[_spelled(value) in spelled for value in rows[field]]]
@@ -171,28 +154,50 @@ def _spelled(value: object) -> str:
     return f"{float(value):.6g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
-def _row(row: dict, unasked: set[str]) -> Iterator[str]:
-    """Say what of a row contradicts its status, but for measures that the suite does not ask for."""
+def _row(row: dict, gauss_lengths: bool) -> Iterator[str]:
+    """Say how a row contradicts its status.
+
+    Args:
+        row: A row of the measures.
+        gauss_lengths: True if its suite asks for Gauss lengths.
+
+    Yields:
+        A line a fault.
+    """
     status, verdict = row["status"], str(row["monotonic"])
+    numbers = [name for name in declared_measures() if name != "monotonic"]
     if status not in STATUSES:
         yield f"status {status}, expected one of {', '.join(STATUSES)}"
     elif status == "diverged":
-        filled = [name for name in MEASURES if not pd.isna(row[name])]
+        filled = [name for name in numbers if not pd.isna(row[name])]
         if filled:
             yield f"diverged, but {', '.join(filled)} not empty"
         if verdict == "True":
             yield "diverged, but counted as monotonic"
     else:
-        optional = NO_BUMP | unasked | (OF_CLASSES if row["network"] == "autoencoder" else set())
-        optional |= OF_OTHER_LINES if row["line"] != OWN_LINE else set()
-        optional |= set() if pd.isna(row["weights"]) else {"final_epoch_loss"}  # trained elsewhere
-        empty = [name for name in TRAINING + MEASURES if name not in optional and not _finite(row[name])]
+        has = _conditions_met(row, gauss_lengths)
+        wanted = [name for name in numbers if declared_measures()[name].needs <= has]
+        wanted += [name for name in OUTCOMES if name != "status" and (Needs.CLASSES in has or name not in OF_CLASSES)]
+        trained_elsewhere = {"final_epoch_loss"} if not pd.isna(row["weights"]) else set()
+        empty = [name for name in wanted if name not in trained_elsewhere and not _finite(row[name])]
         if empty:
             yield f"{status}, but {', '.join(empty)} empty or not finite"
         if verdict not in ("True", "False"):
             yield f"{status}, but monotonic is {verdict}"
         if row["min_delta_refined"] < row["min_delta"] * (1 - ROUNDING):
             yield "min_delta_refined is below min_delta, which has fewer α"
+
+
+def _conditions_met(row: dict, gauss_lengths: bool) -> set[Needs]:
+    """Return the needs of measures that a row certainly meets."""
+    own = row["line"] == OWN_LINE
+    met = {
+        Needs.RISE: row["min_delta"] > 0,
+        Needs.CLASSES: row["network"] != "autoencoder",
+        Needs.NONZERO_START: own,
+        Needs.GAUSS_LENGTHS: own and gauss_lengths,
+    }
+    return {need for need, true in met.items() if true}
 
 
 def _finite(value: object) -> bool:

@@ -1,0 +1,20 @@
+"""Claims about problems that are hard to learn."""
+
+from stages.claims.declare import claim
+from stages.claims.finding import Finding
+from stages.claims.judgements import judge_all_monotone
+from stages.results.results import Results
+from stages.results.rows import converged
+
+
+@claim(
+    "hard_problems_are_monotone",
+    statement="Few examples and corrupted labels do not break monotonicity.",
+    section="appendices C.11 and C.12",
+    paper="always monotone",
+)
+def hard_problems_are_monotone(results: Results) -> Finding:
+    """Judge runs on few examples or on corrupted labels."""
+    rows = converged(results.lines())
+    hard = rows["train_size"].notna() | (rows["label_corruption"].astype(float) > 0)
+    return judge_all_monotone(rows[hard], results.measure)

@@ -1,0 +1,3 @@
+"""The kinds of line that a suite may ask for, each declared once; every module here is found, see docs/extending.md."""
+
+import stages.config  # noqa: F401 (whose import finds these modules)

@@ -1,0 +1,40 @@
+"""How the lines of a suite are evaluated, and the key of an evaluated line, computed without PyTorch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stages.config import Interpolate, Refinement
+from stages.lines.line import Line
+from stages.shared.environment import identity
+
+NUMERICS = 8
+"""Version of the sweep: raise it with any change that moves a curve, so that no old line is reused."""
+
+
+@dataclass(frozen=True)
+class LineEvaluation:
+    """How the lines of a suite are evaluated."""
+
+    interpolate: Interpolate
+    """Grid of alphas, batch-norm statistics, refinement and repeats."""
+    gauss_examples: int
+    """Number of training examples with a Gauss length."""
+    path_examples: int
+    """Number of training examples whose outputs are kept."""
+
+    def losses_only(self) -> "LineEvaluation":
+        """Return an evaluation of losses and accuracies alone, as for lines that are not a run's own line."""
+        none = {"refinement": Refinement(levels=0, points=1), "repeats": 0}
+        return LineEvaluation(self.interpolate.model_copy(update=none), 0, 0)
+
+    def alphas(self) -> np.ndarray:
+        """Return the grid of alphas, shape (A,), with both ends exact."""
+        grid = self.interpolate.alphas
+        return np.linspace(grid.start, grid.stop, grid.points)
+
+    def key(self, line: Line) -> str:
+        """Return the key under which the store keeps an evaluated line; keys of its runs stand for weights and data."""
+        content = {"interpolate": self.interpolate.model_dump(mode="json"), "numerics": NUMERICS}
+        content |= {"gauss_examples": self.gauss_examples, "path_examples": self.path_examples}
+        return identity(line.content() | content)

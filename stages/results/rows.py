@@ -1,0 +1,44 @@
+"""Choosing and counting rows of the table of measures."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from stages.results.results import Results
+
+
+def converged(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of converged runs: those whose final training loss is at most the suite's threshold.
+
+    Args:
+        rows: Rows of `Results.lines` or `Results.other_lines`.
+
+    Returns:
+        Those with status `converged`, in the same order.
+    """
+    return rows[rows["status"] == "converged"]
+
+
+def curve_table(
+    results: Results, rows: pd.DataFrame, fields: Mapping[str, str], columns: Sequence[str] = ("suite", "run_id")
+) -> pd.DataFrame:
+    """Return what was found along lines, a row for each alpha of each line.
+
+    Args:
+        results: The results that the rows are from.
+        rows: Rows of `Results.lines` or `Results.other_lines`.
+        fields: Names of arrays of `Curves`, by the column to put each in.
+        columns: Columns of `rows` to repeat for each alpha.
+
+    Returns:
+        Those columns, `alpha`, and a column for each of `fields`; lines in the order of `rows`.
+    """
+    found = {name: results.values(rows, field) for name, field in fields.items()}
+    alphas = [np.round(alphas, 6) for alphas, _ in next(iter(found.values()))]
+    lengths = [len(line) for line in alphas]
+    table = rows.loc[np.repeat(rows.index, lengths), list(columns)].reset_index(drop=True)
+    table["alpha"] = np.concatenate([*alphas, []])
+    for name, pairs in found.items():
+        table[name] = np.concatenate([*(values for _, values in pairs), []])
+    return table
