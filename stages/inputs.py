@@ -82,7 +82,7 @@ def networks_of(job: Job, suite: str) -> dict[str, object]:
     runs = job.params.runs(suite)
     found: dict[str, object] = {}
     for factory in sorted({run.factory for run in runs if run.factory}):
-        from stages.networks.factory import factory_identity  # torch and torchvision take seconds to import
+        from stages.networks.user_factory import factory_identity  # torch and torchvision take seconds to import
 
         found[factory] = factory_identity(factory)
     for file in sorted({file for run in runs for file in run.weights or ()}):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from stages.command import main
 from stages.config.job import Job
+from stages.config.params import Theory
 from stages.shared.environment import identity, version_of
 from stages.shared.files import replacing, write_bytes
 from stages.shared.source_files import source_digests
@@ -12,8 +13,8 @@ from stages.workers.fill import fill
 from stages.workers.task import Task
 
 ROOT = Path(__file__).resolve().parents[1]
-MODELS = ("noisy_quadratic", "two_layer_linear")
-"""Modules of `stages.theory` and keys of `theory` in the parameters."""
+MODELS = tuple(Theory.model_fields)
+"""Keys of `theory` in the parameters; `stages.theory.sampling` has a function for each."""
 
 
 def simulate(job: Job) -> None:

@@ -8,12 +8,25 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def test_without_pytorch_the_remedy_is_named():
-    command = [sys.executable, "-S", "-m", "stages.download", "--dataset", "digits"]
-    environment = os.environ | {"PYTHONPATH": ""}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+def started_without_packages(root: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-S", "-m", "stages", "download", "--dataset", "digits"]
+    environment = os.environ | {"DVC_ROOT": str(root), "PYTHONPATH": ""}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_stage_goes_on_with_the_python_of_the_environment(tmp_path):
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "with $@"\n')
+    python.chmod(0o755)
+    assert started_without_packages(tmp_path).stdout == "with -S -m stages download --dataset digits\n"
+
+
+def test_without_an_environment_the_remedy_is_named(tmp_path):
+    done = started_without_packages(tmp_path)
     assert done.returncode == 1
-    assert "this Python has no PyTorch; activate .venv" in done.stderr.splitlines()[-1]
+    assert done.stderr.startswith("error: this Python has no PyTorch; activate the environment")
+    assert done.stderr.count("\n") == 1
 
 
 PRINTS = {

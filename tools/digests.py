@@ -33,7 +33,7 @@ from stages.lines.line import Endpoint, ParameterExchange, RandomPermutation, Un
 from stages.measures.projection import basis, progress
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import evaluate_points, task_of
-from stages.networks.factory import one_thread
+from stages.networks.user_factory import one_thread
 from stages.shared import products
 from stages.shared.environment import environment
 from stages.shared.files import write_json

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from stages.figures.base import Drawing, Table
+from stages.figures.outputs import Drawing, Table
 from stages.results.results import Results
 
 Draw = TypeVar("Draw", bound=Callable[[Results], Drawing])

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from stages.figures.base import Drawing
 from stages.figures.declare import figure
 from stages.figures.facets import Facets, compose, say
+from stages.figures.outputs import Drawing
 from stages.figures.style import GREY, log_axis, optimizer_colour
 from stages.figures.words import UNITS, optimizer_name, optimizers, subject
 from stages.results.results import Results

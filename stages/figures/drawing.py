@@ -5,7 +5,7 @@ import numpy as np
 
 from stages.config.declared import item_of
 from stages.config.job import Job
-from stages.figures.base import Drawing
+from stages.figures.outputs import Drawing
 from stages.figures.registry import item
 from stages.figures.style import THEME, render
 from stages.results.results import Results

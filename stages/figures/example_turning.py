@@ -10,9 +10,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from stages.figures.base import Drawing
 from stages.figures.declare import figure
 from stages.figures.facets import compose, heading, panels, say
+from stages.figures.outputs import Drawing
 from stages.figures.style import GREY, MONOTONE, NON_MONOTONE, RATES, log_axis
 from stages.figures.words import explain_converged, left_out, subject
 from stages.results.examples import ROUNDING, TURNING_LIMIT, Examples, collect_examples

@@ -9,9 +9,9 @@ from matplotlib.colors import SymLogNorm
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from stages.figures.base import Drawing
 from stages.figures.declare import figure
 from stages.figures.facets import Facets, compose, say
+from stages.figures.outputs import Drawing
 from stages.figures.style import COLOURS, GREY
 from stages.figures.words import ACTIVATIONS, count, explain, optimizer_name, optimizers, subject, unit
 from stages.results.counts import tally

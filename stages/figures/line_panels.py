@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from stages.figures.base import Drawing
 from stages.figures.facets import LINES, PANEL, Facets, compose, mark_rises, say
+from stages.figures.outputs import Drawing
 from stages.figures.style import GREY, MONOTONE, NON_MONOTONE, ends, loss_axis
 from stages.figures.words import explain, unit
 from stages.results.results import Results

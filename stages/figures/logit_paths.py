@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from sklearn.decomposition import PCA
 
-from stages.figures.base import Drawing
 from stages.figures.declare import figure
 from stages.figures.facets import Facets, compose, say
+from stages.figures.outputs import Drawing
 from stages.figures.style import COLOURS
 from stages.figures.words import explain, left_out, number, setting, subject
 from stages.measures.contrast import SETTING

@@ -6,9 +6,9 @@ import pandas as pd
 
 from stages.config import LayerLines, NoiseLines, PermutedLines, SnapshotLines, ZeroLines
 from stages.config.lines import Lines
-from stages.figures.base import Drawing
 from stages.figures.declare import figure
 from stages.figures.line_panels import OWN_KIND, line_figure
+from stages.figures.outputs import Drawing
 from stages.figures.words import number, setting, split, subject
 from stages.results.results import Results
 from stages.results.rows import converged

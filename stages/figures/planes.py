@@ -12,10 +12,10 @@ from matplotlib.ticker import MaxNLocator
 from scipy.interpolate import PchipInterpolator
 
 from stages.config import OWN_LINE, PairLines
-from stages.figures.base import Drawing
 from stages.figures.declare import figure
 from stages.figures.facets import compose, heading, panels, say
 from stages.figures.line_panels import LABEL, NOTE, OWN, OWN_KIND, curves_frame, draw_lines, line_entries
+from stages.figures.outputs import Drawing
 from stages.figures.style import COLOURS
 from stages.figures.words import number, setting, subject, unit
 from stages.lines.landscape import Surface, Trajectory

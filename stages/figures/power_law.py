@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from stages.figures.base import Drawing
 from stages.figures.declare import figure
 from stages.figures.facets import Facets, compose, verdict_entries
+from stages.figures.outputs import Drawing
 from stages.figures.style import DISTANCE, GAUSS, GREY, log_axis
 from stages.figures.words import count, explain, subject
 from stages.measures import power_law as measure

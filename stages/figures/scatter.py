@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from stages.figures.base import Drawing
 from stages.figures.declare import figure
 from stages.figures.facets import Facets, compose, tolerance_entry, verdict_entries
+from stages.figures.outputs import Drawing
 from stages.figures.style import DISTANCE, GAUSS, log_axis, rise_axis
 from stages.figures.words import (
     count,

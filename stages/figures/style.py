@@ -12,7 +12,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 from PIL import Image
 
-from stages.figures.base import Drawing
+from stages.figures.outputs import Drawing
 from stages.figures.words import number
 from stages.results.results import Results
 
@@ -170,6 +170,8 @@ def render(drawing: Drawing) -> tuple[dict[str, bytes], int]:
     with mpl.rc_context(THEME):
         drawing.figure.draw_without_rendering()
         drawing.figure.set_layout_engine("none")  # one layout for both files
+        for ax in drawing.figure.axes:  # the solver's last digits vary, and SVG makes names from all digits
+            ax.set_position([round(side, 6) for side in ax.get_position().bounds])
         svg, png = io.BytesIO(), io.BytesIO()
         drawing.figure.savefig(svg, format="svg", dpi=RESOLUTION, metadata={"Date": None, "Creator": None})
         drawing.figure.savefig(png, format="png", dpi=RESOLUTION, pil_kwargs={"compress_level": 0})

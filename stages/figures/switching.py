@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from stages.figures.base import Table
 from stages.figures.declare import table
+from stages.figures.outputs import Table
 from stages.figures.tables import markdown
 from stages.figures.words import explain, left_out, optimizer_name, optimizers, split, subject
 from stages.results.counts import tally

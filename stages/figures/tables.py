@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from stages.figures.base import Table
 from stages.figures.declare import table
+from stages.figures.outputs import Table
 from stages.figures.words import OPTIMIZERS, VARIANTS, explain, left_out, number, optimizer_name, split, subject
 from stages.results.counts import proportions
 from stages.results.results import Results

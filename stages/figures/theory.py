@@ -6,9 +6,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from stages.figures.base import Drawing, Table
 from stages.figures.declare import figure, table
 from stages.figures.facets import POINTS, Facets, compose, say
+from stages.figures.outputs import Drawing, Table
 from stages.figures.style import COLOURS, GREY, MANY, linear_then_log, log_axis
 from stages.figures.tables import markdown
 from stages.figures.words import number

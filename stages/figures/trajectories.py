@@ -6,10 +6,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from stages.figures.base import Drawing
 from stages.figures.declare import figure
 from stages.figures.facets import LINES, Facets, compose, say, verdict_entries
 from stages.figures.line_panels import OWN, OWN_KIND
+from stages.figures.outputs import Drawing
 from stages.figures.style import GREY, loss_axis
 from stages.figures.words import explain, number, setting, subject, unit
 from stages.results.results import Results

@@ -9,7 +9,7 @@ from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
 from stages.lines.sweep import differentiate_outputs
 from stages.networks.evaluation import task_of
-from stages.networks.factory import seeded
+from stages.networks.user_factory import seeded
 from stages.networks.verification import default_dtype
 from stages.shared.errors import UserError
 

@@ -25,8 +25,8 @@ from stages.networks.evaluation import (
     estimation_batches,
     sums,
 )
-from stages.networks.layout import Layout
 from stages.networks.losses import example_losses
+from stages.networks.parameter_layout import Layout
 from stages.shared.seeds import generator
 from stages.workers.gpu_memory import memory_factor
 

@@ -13,7 +13,7 @@ from torch.func import functional_call
 
 from stages.lines.unit_permutations import UnitAxis, UnitGroup, permute_units
 from stages.networks.evaluation import Task
-from stages.networks.layout import Layout
+from stages.networks.parameter_layout import Layout
 from stages.shared.seeds import generator
 
 MOST_SWEEPS = 100

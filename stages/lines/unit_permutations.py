@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from stages.networks.batch_norm import BatchNorm
 from stages.networks.convolutional import Convolutional
 from stages.networks.fully_connected import FullyConnected
-from stages.networks.layout import Layout
+from stages.networks.parameter_layout import Layout
 from stages.networks.residual import Block, FixupBlock, Residual, ScaleBias
 from stages.shared.seeds import generator
 

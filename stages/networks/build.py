@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from stages.config import Run
 from stages.config.discovery import import_named
-from stages.networks.layout import Layout
+from stages.networks.parameter_layout import Layout
 from stages.shared.seeds import derive
 
 

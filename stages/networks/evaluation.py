@@ -15,10 +15,10 @@ from stages.datasets.dataset import Dataset
 from stages.datasets.training_split import training_data
 from stages.networks.batch_norm import Statistics, batch_norms, given_statistics, statistics_of
 from stages.networks.build import build
-from stages.networks.layout import Layout
 from stages.networks.losses import correct, example_losses, targets
 from stages.networks.masking import mask
-from stages.networks.sizes import sizes
+from stages.networks.network_sizes import sizes
+from stages.networks.parameter_layout import Layout
 from stages.shared.seeds import generator
 from stages.workers.gpu_memory import memory_factor
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from stages.networks.sizes import call_once
+from stages.networks.network_sizes import call_once
 
 
 def last_bias(network: nn.Module, shape: tuple[int, ...]) -> str | None:

@@ -12,10 +12,10 @@ from torch.utils._pytree import tree_leaves
 from stages.config import Run
 from stages.datasets.dataset import Dataset
 from stages.networks.batch_norm import batch_norms, given_statistics, statistic_buffers, statistics_of
-from stages.networks.custom import call_on_example, custom, logits, training_mode
 from stages.networks.evaluation import over_points
-from stages.networks.factory import call_factory, seeded
-from stages.networks.layout import Layout
+from stages.networks.parameter_layout import Layout
+from stages.networks.user_factory import call_factory, seeded
+from stages.networks.user_network import call_on_example, custom, logits, training_mode
 from stages.shared.errors import UserError
 
 VERSION = 1

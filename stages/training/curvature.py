@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 
-from stages.networks.layout import Layout
+from stages.networks.parameter_layout import Layout
 from stages.training.square_root import square_root
 
 

@@ -30,7 +30,7 @@ def run_key(run: Run, dataset_sha256: str) -> str:
     """
     content = {"run": run.spec(), "dataset": dataset_sha256, "numerics": NUMERICS}
     if run.factory:
-        from stages.networks.factory import factory_identity  # torchvision takes seconds to import
+        from stages.networks.user_factory import factory_identity  # torchvision takes seconds to import
 
         content["factory"] = factory_identity(run.factory)
     if run.weights:

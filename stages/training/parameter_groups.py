@@ -6,7 +6,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from stages.networks.layout import Layout
+from stages.networks.parameter_layout import Layout
 from stages.networks.residual import scalar_names
 
 GROUP_NUMBERS = 2**17

@@ -63,7 +63,7 @@ class Stack:
         self.optimizers = self._make_optimizers(0)
         self.custom = runs[0].architecture.user_defined
         if self.custom:
-            from stages.networks.custom import training_mode  # torchvision takes seconds to import
+            from stages.networks.user_network import training_mode  # torchvision takes seconds to import
 
             training_mode(self.network)
         elif runs[0].dropout:

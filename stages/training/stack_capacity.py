@@ -3,8 +3,8 @@
 from stages.config import Run
 from stages.config.run import OPTIMIZERS
 from stages.networks.build import build
-from stages.networks.layout import Layout
-from stages.networks.sizes import sizes
+from stages.networks.network_sizes import sizes
+from stages.networks.parameter_layout import Layout
 from stages.training.curvature import linear_layers
 from stages.workers.gpu_memory import memory_factor
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stages.config import Run
-from stages.networks.layout import Layout
+from stages.networks.parameter_layout import Layout
 
 
 @dataclass(frozen=True)

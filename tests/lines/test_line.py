@@ -11,7 +11,7 @@ from stages.lines.line import Endpoint, Line, ParameterExchange, RandomPermutati
 from stages.lines.sweep import sweep_line
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import evaluate_points, task_of
-from stages.networks.layout import Layout
+from stages.networks.parameter_layout import Layout
 
 IMAGE = (1, 8, 8)
 COMMON = {"dataset": "toy", "loss": "cross_entropy", "optimizer": "sgd", "lr": 0.1, "epochs": 1, "batch_size": 8}

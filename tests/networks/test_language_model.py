@@ -17,7 +17,7 @@ from stages.networks.evaluation import evaluate_points, task_of
 from stages.networks.language_model import MaskedLanguageModel
 from stages.networks.losses import correct, example_losses
 from stages.networks.masking import mask
-from stages.networks.sizes import sizes
+from stages.networks.network_sizes import sizes
 from stages.shared.seeds import generator
 from stages.training.training_loop import train
 

@@ -13,9 +13,9 @@ from stages.lines.derivative_check import check_derivatives
 from stages.lines.sweep import sweep_line
 from stages.networks.batch_norm import batch_norms, statistic_buffers
 from stages.networks.build import build, initial_parameters
-from stages.networks.custom import custom, logits
 from stages.networks.evaluation import evaluate_points, task_of
-from stages.networks.factory import call_factory, factory_identity, seeded
+from stages.networks.user_factory import call_factory, factory_identity, seeded
+from stages.networks.user_network import custom, logits
 from stages.networks.verification import verify
 from stages.shared.errors import UserError
 from stages.training.training_loop import train

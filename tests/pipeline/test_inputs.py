@@ -180,7 +180,7 @@ def test_every_stage_depends_on_its_code_and_its_parameters():
         for name, stage in stages.items():
             if name != "inputs":
                 stage = stage.get("do", stage)
-                assert f"python -m stages.{name}" in stage["cmd"]
+                assert f"python -m stages {name}" in stage["cmd"]
                 assert f"{data}/inputs/code/{name}.json" in stage["deps"]
                 assert any(dep.startswith(f"{data}/inputs/parameters/{name}") for dep in stage["deps"])
 

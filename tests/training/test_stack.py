@@ -7,7 +7,7 @@ from torch import nn
 from stages.config import Run
 from stages.datasets.dataset import Dataset
 from stages.datasets.training_split import training_data
-from stages.networks.layout import Layout
+from stages.networks.parameter_layout import Layout
 from stages.training import stack_capacity
 from stages.training.parameter_groups import group_by_size
 from stages.training.stack_key import stack_key

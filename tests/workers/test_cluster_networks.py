@@ -13,7 +13,7 @@ from stages.config import BatchNormStatistics, Run, load
 from stages.config.job import Job
 from stages.download import download
 from stages.interpolate import interpolate
-from stages.networks.factory import call_factory
+from stages.networks.user_factory import call_factory
 from stages.shared.environment import environment
 from stages.shared.errors import UserError
 from stages.train_grid import train_grid

@@ -9,7 +9,7 @@ class Custom(BatchNormalisation, Factory, Network):
 
     name = "custom"
     label = "custom"
-    builder = "stages.networks.custom:build_custom"
+    builder = "stages.networks.user_network:build_custom"
     user_defined = True
     stackable = False  # its bits may depend on the runs beside it
     capture_obstacle = "a network of your own may wait for the GPU or draw random numbers"

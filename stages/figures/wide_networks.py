@@ -6,9 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
-from stages.figures.base import Drawing
 from stages.figures.declare import figure
 from stages.figures.facets import Facets, compose, verdict_entries
+from stages.figures.outputs import Drawing
 from stages.figures.power_law import law_in_words
 from stages.figures.style import GREY, linear_then_log, log_axis
 from stages.figures.words import count, explain, number, split, subject

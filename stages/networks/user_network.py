@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from stages.networks.architectures.custom import Custom
 from stages.networks.batch_norm import WithStatistics, apply_batch_norm, batch_norms
-from stages.networks.factory import call_factory
+from stages.networks.user_factory import call_factory
 from stages.shared.errors import UserError
 
 

@@ -9,7 +9,7 @@ from figures_results import ended, results, without_rows
 from results_in_memory import replaced
 
 from stages.figures.style import THEME
-from stages.figures.width import wide_networks
+from stages.figures.wide_networks import wide_networks
 
 WIDTHS = (16, 64, 256)
 GRID = {"hidden": [(w, w) for w in WIDTHS], "activation": ["relu"], "optimizer": ["sgd"], "lr": [0.1]}

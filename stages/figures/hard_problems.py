@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from stages.figures.base import Drawing
-from stages.figures.bundles import RISES, rate_widths
 from stages.figures.declare import figure
 from stages.figures.facets import Facets, compose, mark_rises, verdict_entries
+from stages.figures.loss_curves import RISES, rate_widths
+from stages.figures.outputs import Drawing
 from stages.figures.style import ALPHA, GREY, ends, loss_axis
 from stages.figures.words import explain, left_out, number, split, subject, titles_of, unit
 from stages.results.results import Results

@@ -13,7 +13,7 @@ from stages.datasets.dataset import Dataset
 from stages.networks.batch_norm import batch_norms
 from stages.networks.build import build
 from stages.networks.evaluation import evaluate_points, task_of
-from stages.networks.factory import call_factory, factory_identity, factory_source
+from stages.networks.user_factory import call_factory, factory_identity, factory_source
 from stages.shared.errors import UserError
 from stages.training.checkpoint import checksum_file, read_checkpoint
 from stages.training.keys import run_key
@@ -45,7 +45,7 @@ class Net(nn.Module):
         return self.out(self.twice(self.again(x).tanh()))
 
 
-# Factories, named as `test_custom:NAME`: this file is the user's module.
+# Factories, named as `test_user_network:NAME`: this file is the user's module.
 net = Net
 
 
@@ -88,7 +88,7 @@ def toy():
 def run_of(named="net", batch_norm=True, **changes):
     values = {"dataset": "toy", "network": "custom", "loss": "cross_entropy", "optimizer": "sgd", "lr": 0.1}
     values |= {"epochs": 3, "batch_size": 10, "seed": 0, "batch_norm": batch_norm}
-    values["factory"] = f"test_custom:{named}"
+    values["factory"] = f"test_user_network:{named}"
     return Run(**(values | changes))
 
 
@@ -161,8 +161,8 @@ def test_a_custom_network_keeps_its_modules_and_is_drawn_by_the_seed():
     ],
 )
 def test_a_factory_that_gives_no_network_is_refused(factory, words):
-    with pytest.raises(UserError, match=f"factory: .*test_custom:{factory}.*{words}|{words}"):
-        call_factory(f"test_custom:{factory}")
+    with pytest.raises(UserError, match=f"factory: .*test_user_network:{factory}.*{words}|{words}"):
+        call_factory(f"test_user_network:{factory}")
 
 
 def test_a_module_that_cannot_be_imported_is_named():

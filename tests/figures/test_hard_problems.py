@@ -9,7 +9,7 @@ from figures_results import ended, renamed, results, together, without_rows
 from matplotlib.colors import to_rgb
 from results_in_memory import replaced
 
-from stages.figures.difficulty import dataset_sizes, label_corruption
+from stages.figures.hard_problems import dataset_sizes, label_corruption
 from stages.figures.style import MONOTONE, NON_MONOTONE, THEME
 
 GRID = {"hidden": [(64, 64)], "activation": ["relu"], "optimizer": ["sgd"], "lr": [0.1, 1.0]}

@@ -1,6 +1,6 @@
 from stages.networks.fully_connected import FullyConnected
+from stages.networks.network_sizes import Sizes, sizes
 from stages.networks.residual import Residual
-from stages.networks.sizes import Sizes, sizes
 
 
 def test_the_sizes_of_a_fully_connected_network():

@@ -7,10 +7,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from stages.config import PairLines
-from stages.figures.base import Drawing
 from stages.figures.declare import figure
 from stages.figures.facets import POINTS, compose, heading, panels, say, verdict_entries
 from stages.figures.line_panels import IDENTITY, LABEL, OWN_KIND, curves_frame, line_figure
+from stages.figures.outputs import Drawing
 from stages.figures.style import GREY
 from stages.figures.words import explain, number, split, subject, unit
 from stages.results.pairs import lines_between_runs

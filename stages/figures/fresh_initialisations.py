@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pandas as pd
 
 from stages.config import FreshLines
-from stages.figures.base import Drawing
 from stages.figures.declare import figure
 from stages.figures.line_panels import OWN_KIND, line_figure
+from stages.figures.outputs import Drawing
 from stages.figures.style import ALPHA
 from stages.figures.words import VARIANTS, left_out, number, setting, split, subject
 from stages.results.results import Results
