@@ -11,7 +11,6 @@ from stages.figures.declare import figure
 from stages.figures.facets import Facets, compose, verdict_entries
 from stages.figures.outputs import Drawing
 from stages.figures.style import ALPHA, GREY, ends, loss_axis
-from stages.figures.style import RATES as RATES  # until all figures import it from there
 from stages.figures.words import (
     architecture,
     explain,
