@@ -37,6 +37,10 @@ def line_task(paths: TaskPaths, lines: Sequence[tuple[Line, Run]], evaluation: L
         points = EndpointWeights(run, dataset, task, runs)
         start, end = (points.weights(point) for point in (line.start, line.end))
         alphas = torch.from_numpy(evaluation.alphas()).to(torch.float32)
+
+        def report(share: float, done: int = number) -> None:
+            report_progress((done + share) / len(lines))
+
         with torch.no_grad():
             found = sweep_line(
                 task,
@@ -47,7 +51,7 @@ def line_task(paths: TaskPaths, lines: Sequence[tuple[Line, Run]], evaluation: L
                 evaluation.gauss_examples,
                 evaluation.path_examples,
                 EvaluationOptions(evaluation.interpolate.refinement, evaluation.interpolate.repeats),
-                lambda share, done=number: report_progress((done + share) / len(lines)),
+                report,
             )
         labels = torch.zeros(0, dtype=torch.int64)
         if evaluation.path_examples and task.train.labels is not None:

@@ -39,16 +39,21 @@ def plane_task(
     alphas = torch.tensor(plane.alphas, dtype=torch.float32, device=place)
     for number, row in enumerate(rows):
         shift = plane.heights[row] * axes.y
-        ends = (torch.from_numpy((end + shift).astype(np.float32)).to(place) for end in (first, second))
+        start, end = (torch.from_numpy((point + shift).astype(np.float32)).to(place) for point in (first, second))
+
+        def report(share: float, done: int = number) -> None:
+            report_progress((done + share) / len(rows))
+
         with torch.no_grad():
             found = sweep_line(
                 task,
-                *ends,
+                start,
+                end,
                 alphas,
                 settings,
                 gauss_examples=0,
                 path_examples=0,
-                progress=lambda fraction, done=number: report_progress((done + fraction) / len(rows)),
+                progress=report,
             )
         store.put(
             "planes", plane.key(row, settings), {name: getattr(found, name) for name in SURFACE_VALUES}, {"row": row}

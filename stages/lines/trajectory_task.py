@@ -24,7 +24,7 @@ def trajectory_task(paths: TaskPaths, run_id: str, run: Run, settings: BatchNorm
     dataset, store = cached_dataset(paths.dataset), Store(paths.store)
     theta = torch.from_numpy(load_trajectory(run_id, run, StoredRuns(Store(paths.store)))).to(device())
     train, test = evaluate_points(task_of(run, dataset, device()), theta, settings)
-    arrays = {"loss_train": train.loss, "loss_test": test.loss}
-    arrays |= {"accuracy_train": train.accuracy, "accuracy_test": test.accuracy}
-    arrays = {name: values.cpu().numpy() for name, values in arrays.items()}
+    values = {"loss_train": train.loss, "loss_test": test.loss}
+    values |= {"accuracy_train": train.accuracy, "accuracy_test": test.accuracy}
+    arrays = {name: tensor.cpu().numpy() for name, tensor in values.items()}
     store.put("trajectories", trajectory_key(run_id, run, settings), arrays, {"run": run_id})

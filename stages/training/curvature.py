@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -73,7 +74,7 @@ def kronecker_factors(
 
     found_RBK, inputs = vmap(forward)(parameters, x_RB, probes)
     root = hessian_root(loss, found_RBK.detach().flatten(0, 1)).unflatten(1, x_RB.shape[:2])
-    total = [0.0 for _ in layers]
+    total: list[Any] = [0.0 for _ in layers]
     for column_RBK in root:  # in turn, so that memory does not grow with the number of outputs
         gradients = torch.autograd.grad(found_RBK, probes, column_RBK, retain_graph=True)
         total = [sums + g_RBO.mT @ g_RBO for sums, g_RBO in zip(total, gradients, strict=True)]
@@ -107,7 +108,8 @@ class _Probed(TorchFunctionMode):
 
     def __init__(self, probes: Sequence[Tensor]) -> None:
         super().__init__()
-        self.probes, self.inputs = iter(probes), []
+        self.probes = iter(probes)
+        self.inputs: list[Tensor] = []
 
     def __torch_function__(self, function: Callable, types: object, args: tuple = (), kwargs: dict | None = None):
         if function is not F.linear:

@@ -1,6 +1,7 @@
 """Grafting: the direction of one optimizer's steps, the length of another's (Agarwal et al. 2020)."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -63,4 +64,5 @@ class Grafted(Optimizer):
 
 def _norm(parts: Sequence[Tensor]) -> Tensor:
     """Return the norm over all parts of each row, shape (R, 1), in double precision: squares may be tiny."""
-    return square_root(sum(part.double().square().sum(1, keepdim=True) for part in parts))
+    squares: Any = sum(part.double().square().sum(1, keepdim=True) for part in parts)
+    return square_root(squares)

@@ -54,10 +54,10 @@ class Kfac(Optimizer):
         self.estimates += 1
         old = torch.clamp(self.decay, max=1 - 1 / self.estimates)
         if not self.factors:
-            self.factors = [tuple(torch.zeros_like(factor) for factor in pair) for pair in factors]
+            self.factors = [(torch.zeros_like(a), torch.zeros_like(g)) for a, g in factors]
         self.factors = [
-            tuple(before * old + new * (1 - old) for before, new in zip(kept, pair, strict=True))
-            for kept, pair in zip(self.factors, factors, strict=True)
+            (kept_a * old + a * (1 - old), kept_g * old + g * (1 - old))
+            for (kept_a, kept_g), (a, g) in zip(self.factors, factors, strict=True)
         ]
 
     def step(self, gradients: Sequence[Tensor], rates_RK: Tensor) -> None:
@@ -96,7 +96,7 @@ class Kfac(Optimizer):
     def keep(self, rows: Tensor, theta: Sequence[Tensor]) -> None:
         """Continue with the given rows only, whose parameters are now `theta`."""
         super().keep(rows, theta)
-        self.factors = [tuple(factor[rows] for factor in pair) for pair in self.factors]
+        self.factors = [(a[rows], g[rows]) for a, g in self.factors]
         self.inverses = [tuple(part[rows] for part in parts) for parts in self.inverses]
 
 

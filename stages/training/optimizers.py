@@ -26,8 +26,6 @@ class Optimizer:
     state_names: tuple[str, ...] = ()
     rate_columns = 1
     """Number of values a run that differ between steps but not between parameters: K of `rates`."""
-    wants_curvature = False
-    """Whether `observe` must be called before the next step."""
 
     def __init__(self, runs: Sequence[Run], theta: Sequence[Tensor], lr_factors: Factors = None) -> None:
         """Start with zero state.
@@ -47,6 +45,11 @@ class Optimizer:
     def column(self, values: Iterable[float]) -> Tensor:
         """Return one value a run as a column, shape (R, 1)."""
         return torch.tensor(list(values), dtype=self.theta[0].dtype, device=self.theta[0].device)[:, None]
+
+    @property
+    def wants_curvature(self) -> bool:
+        """Whether `observe` must be called before the next step."""
+        return False
 
     def step(self, gradients: Sequence[Tensor], rates_RK: Tensor) -> None:
         """Take one step in place.
