@@ -36,8 +36,8 @@ def plot(job: Job) -> None:
     def plan(missing: list[int]) -> list[Task]:
         from stages.figures.drawing import draw_task  # imports Matplotlib and seaborn, which take a second
 
-        chosen = [list(keys.items())[position] for position in missing]
-        return [Task(draw_task, (job, key, identity)) for key, identity in chosen]
+        items = list(keys.items())
+        return [Task(draw_task, (job, *items[position])) for position in missing]
 
     drawn = fill(store, {"figures": list(keys.values())}, plan, "plot", "figure", "stages.figures.drawing")["figures"]
     with (

@@ -118,8 +118,8 @@ def train_grid(job: Job) -> None:
     def plan(missing: list[int]) -> list[Task]:
         from stages.training.training_tasks import training_tasks  # imports PyTorch, which takes seconds
 
-        chosen = dict(list(runs.items())[position] for position in missing)
-        return training_tasks(chosen, store, dataset_file, settings)
+        items = list(runs.items())
+        return training_tasks(dict(items[position] for position in missing), store, dataset_file, settings)
 
     entries = {"runs": list(runs), "evaluations": list(evaluations.values())}
     title = f"train_grid {job.name}"

@@ -64,7 +64,7 @@ def heatmaps(results: Results) -> Drawing:
             say(ax, "no network whose hidden layers\nare all equally wide")
         else:
             _draw(ax, part, [name for name in optimizers(rows) if name in set(part["optimizer"])], norm)
-    facets.set_axis_labels("learning rate", "optimizer, size")
+        ax.set(xlabel="learning rate", ylabel="optimizer, size")
     single = bool((cells["converged"] <= 1).all())
     _add_colour_bar(facets, norm, f"{'min Δ of the one run' if single else 'mean min Δ'}{unit(rows)}")
     unequal = len(results.lines()) - len(rows)

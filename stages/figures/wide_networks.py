@@ -20,7 +20,7 @@ LAZY = -0.5  # exponent of the distance in the lazy regime (lemma 7 of the paper
 LEAST = 1e-6  # of min Delta over the loss at the start: rounding of single precision is below
 PANELS = {
     "distance": r"distance $\|\theta_T-\theta_0\|$, log scale",
-    "min Δ / loss at α = 0": f"linear up to {number(LEAST)},\nthen logarithmic",
+    "min Δ / loss at α = 0": f"min Δ / loss at α = 0\nlinear up to {number(LEAST)}, then log",
     "Gauss length, smooth": "Gauss length (rad), log scale",
     "Gauss length, total turning": "Gauss length (rad), log scale",
 }

@@ -129,7 +129,8 @@ class Evaluator:
         def plan(missing: list[int]) -> list[Task]:
             from stages.lines.tasks import trajectory_task  # imports PyTorch, which takes seconds
 
-            chosen = [list(runs.items())[position] for position in missing]
+            items = list(runs.items())
+            chosen = [items[position] for position in missing]
             return [self._task(trajectory_task, (run_id, run, settings), [run_id], run) for run_id, run in chosen]
 
         self._fill("trajectories", list(keys.values()), plan, ", trajectories", "trajectory")
