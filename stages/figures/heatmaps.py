@@ -132,7 +132,7 @@ def _draw(ax: Axes, cells: pd.DataFrame, names: list[str], norm: SymLogNorm) -> 
 
 
 def _add_colour_bar(facets: Facets, norm: SymLogNorm, label: str) -> None:
-    bar = facets.figure.colorbar(ScalarMappable(norm, MAP), ax=facets.axes, label=label, shrink=0.6, pad=0.02)
+    bar = facets.figure.colorbar(ScalarMappable(norm, MAP), ax=facets.axes, label=label, shrink=0.6, pad=0.05)
     ticks = [10.0**k for k in range(int(np.ceil(np.log10(norm.linthresh))), int(np.floor(np.log10(norm.vmax))) + 1)]
     bar.ax.yaxis.set_major_locator(FixedLocator([0, *(ticks or [norm.vmax])]))
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
