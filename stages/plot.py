@@ -76,7 +76,8 @@ def figure_key(job: Job, key: str) -> str:
         UserError: If a file is missing.
     """
     pooled = job.params.plot[key]
-    files = [job.theory_file(model) for model in Theory.model_fields] if not pooled else []
+    theory = [job.theory_file(model) for model in Theory.model_fields]
+    files = [file for file in theory if file.exists() or not pooled]  # pipelines without theory have none
     for suite in pooled:
         files += [job.curves_file(suite), job.landscape_file(suite), job.training_folder(suite) / "epochs.csv"]
     try:

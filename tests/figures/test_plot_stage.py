@@ -103,6 +103,9 @@ def test_only_what_has_changed_is_drawn_again(job, capsys, monkeypatch):
     assert drawn(asked, capsys) == 3
     monkeypatch.setattr("stages.plot.version_of", lambda package: "another")
     assert drawn(asked, capsys) == 3
+    with asked.theory_file("two_layer_linear").open("a") as file:  # which a figure of suites may read beside them
+        file.write("another\n")
+    assert drawn(asked, capsys) == 3
 
 
 def test_workers_draw_the_same_bytes(job, capsys, monkeypatch, tmp_path):
