@@ -13,7 +13,7 @@ from stages.lines.taylor import TaylorMode, differentiate
 from stages.measures.gauss_length import smooth, turning
 from stages.measures.monotonicity import min_delta
 from stages.measures.refinement import between
-from stages.networks.batch_norm import statistics_of
+from stages.networks.batch_norm import Statistics, statistics_of
 from stages.networks.evaluation import (
     SMALLEST_NORMALISED,
     Combination,
@@ -34,6 +34,9 @@ BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**32}
 """Largest memory for the products of a block of examples with the weights at both ends, by kind of device."""
 GAUSS_NUMBERS = 2**20
 """Largest number of values of tangents whose Gauss lengths are computed at once, in double precision."""
+Observer = Callable[[slice, slice, Tensor], None]
+"""A function of P places on the grid of alphas, the places of a batch of examples, and the sums of their losses, shape
+(P,)."""
 
 
 # Shape letters: A = alphas, D = parameters, G = examples of the Gauss lengths, K = of the paths, O = outputs.
@@ -96,6 +99,7 @@ def sweep_line(
     path_examples: int,
     options: EvaluationOptions = EVALUATE_ONCE,
     progress: Callable[[float], None] = lambda share: None,
+    observe: Observer = lambda alphas, examples, losses: None,
 ) -> SweepResult:
     """Evaluate the line theta_alpha = (1 - alpha) start + alpha end.
 
@@ -112,6 +116,7 @@ def sweep_line(
         options: Further evaluations of the training loss.
         progress: Called after each chunk of alphas with the share, from 0 to 1, of the work that is done; the last
             share may be below 1.
+        observe: Called with each batch of the training split on the grid of alphas.
 
     Returns:
         Loss and accuracy on both splits, Gauss lengths, and outputs.
@@ -119,7 +124,8 @@ def sweep_line(
     line = _Line(task.layout, start, end, progress, _evaluations(task, len(alphas), settings, options))
     chunks = alphas.split(chunk_points(task, settings, len(alphas)))
     statistics = _statistics(task, line, chunks, settings, derivatives=gauss_examples > 0)
-    train = _evaluate(task, task.train, line, chunks, statistics, settings, max(gauss_examples, path_examples))
+    most = max(gauss_examples, path_examples)
+    train = _evaluate(task, task.train, line, chunks, statistics, settings, most, observe)
     test = _evaluate(task, task.test, line, chunks, statistics, settings, 0)
     outputs, v, a = (term.cpu().numpy() for term in train.outputs)
     few = max(1, GAUSS_NUMBERS // outputs[:, 0].size) if outputs.size else 1
@@ -275,6 +281,8 @@ def _statistics(
     task: Task, line: _Line, chunks: Sequence[Tensor], settings: BatchNormStatistics, derivatives: bool
 ) -> list[dict[str, Jet]]:
     """Return batch-norm statistics with their derivatives for each chunk of P alphas, shape (P, C) each, by name."""
+    if task.stored is not None:
+        return [_interpolate_statistics(*task.stored, chunk) for chunk in chunks]
 
     def statistics_jets(alpha: Tensor, theta: Tensor, held: FixedExamples) -> dict[str, Jet]:
         moving = line.moving(alpha, theta)
@@ -301,6 +309,15 @@ def _statistics(
     ]
 
 
+def _interpolate_statistics(start: Statistics, end: Statistics, alphas_P: Tensor) -> dict[str, Jet]:
+    """Return the statistics on the line between those at both ends, shape (P, C) each, by name."""
+    found = {}
+    for name, low in start.items():
+        slope = (end[name] - low).expand(len(alphas_P), -1)
+        found[name] = Jet(torch.lerp(low, end[name], alphas_P[:, None]), slope, torch.zeros_like(slope))
+    return found
+
+
 def _evaluate(
     task: Task,
     split: Split,
@@ -309,6 +326,7 @@ def _evaluate(
     statistics: Sequence[dict[str, Jet]],
     settings: BatchNormStatistics,
     examples: int,
+    observe: Observer = lambda alphas, examples, losses: None,
 ) -> _SplitValues:
     """Evaluate the line on a split, with derivatives of the outputs for the first examples."""
     examples = min(examples, len(split))
@@ -356,6 +374,7 @@ def _evaluate(
                 else:
                     outputs = task.over_points(value, (0, 0, 0, None))(chunk, theta, known, held)
                 losses, right = sums(task, split, batch, outputs)
+                observe(where, batch, losses)
                 loss[where] += losses
                 hits[where] += right
             line.count(len(chunk) * (block[-1].stop - block[0].start))

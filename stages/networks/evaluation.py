@@ -15,7 +15,7 @@ from stages.datasets.dataset import Dataset
 from stages.datasets.training_split import training_data
 from stages.networks.batch_norm import Statistics, batch_norms, given_statistics, statistics_of
 from stages.networks.build import build
-from stages.networks.losses import correct, example_losses, targets
+from stages.networks.losses import Loss, correct, example_losses, targets
 from stages.networks.masking import mask
 from stages.networks.network_sizes import sizes
 from stages.networks.parameter_layout import Layout
@@ -53,11 +53,15 @@ class Task:
 
     network: nn.Module
     layout: Layout
-    loss: str
+    loss: Loss
     train: Split
     test: Split
     may_loop: bool = False
     """Whether to evaluate point by point where `torch.vmap` refuses, as it may for networks of the user's."""
+    most_rows: int | None = None
+    """Largest number of examples at once; None for no limit but that of `chunk_rows`."""
+    stored: tuple[Statistics, Statistics] | None = None
+    """Batch-norm statistics at both ends of a line, which are interpolated; None to estimate them at each point."""
 
     def over_points(self, function: Callable, in_dims: tuple) -> Callable:
         """Return a function that is called at many points at once.
@@ -83,7 +87,7 @@ class Task:
 
     def by_batch(self, settings: BatchNormStatistics) -> bool:
         """Return whether each batch is normalised by its own statistics, so that batches may not be divided."""
-        return self.normalised and settings.estimate == "batch"
+        return self.normalised and self.stored is None and settings.estimate == "batch"
 
     def outputs(
         self, settings: BatchNormStatistics, parameters: dict[str, Tensor], statistics: Statistics, x: Tensor
@@ -205,7 +209,7 @@ def estimate(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> Sta
 
 def estimation_batches(task: Task, settings: BatchNormStatistics) -> Iterator[slice]:
     """Yield the batches of training examples that statistics are estimated from, none if none are."""
-    if task.normalised and not task.by_batch(settings):
+    if task.normalised and task.stored is None and not task.by_batch(settings):
         count = min(len(task.train), settings.examples or len(task.train))
         yield from batches(count, settings.batch_size, least=SMALLEST_NORMALISED)
 
@@ -249,7 +253,8 @@ def combine(observed: Iterable[tuple[int, Statistics]], settings: BatchNormStati
 def sums(task: Task, split: Split, batch: slice, outputs_PBO: Tensor) -> tuple[Tensor, Tensor]:
     """Return the sum of a batch's losses and its number of correct examples (NaN without labels), shape (P,) each."""
     labels = None if split.labels is None else split.labels[batch]
-    losses = vmap(example_losses, (None, 0, None))(task.loss, outputs_PBO, split.target[batch])
+    target = split.target[batch]
+    losses = task.over_points(lambda outputs: example_losses(task.loss, outputs, target), (0,))(outputs_PBO)
     hits = torch.full_like(losses, torch.nan) if labels is None else vmap(correct, (0, None))(outputs_PBO, labels)
     return losses.double().sum(1), hits.double().sum(1)
 
@@ -289,6 +294,7 @@ def chunk_points(task: Task, settings: BatchNormStatistics, points: int) -> int:
     """Return how many points to evaluate at once, by the size of the weights and of a batch's activations."""
     size, kind = task.train.x.element_size(), task.train.x.device.type
     rows = min(len(task.train), settings.batch_size if task.normalised else FEWEST_ROWS)
+    rows = min(rows, task.most_rows or rows)
     weights, activations = task.layout.size * size, rows * task.width * size
     factor = memory_factor(kind)
     room = min(int(WEIGHT_BYTES[kind] * factor) // weights, int(ACTIVATION_BYTES[kind] * factor) // activations)
@@ -299,7 +305,8 @@ def chunk_rows(task: Task, points: int) -> int:
     """Return how many examples to evaluate at once at that many points."""
     x = task.train.x
     activation_bytes = int(ACTIVATION_BYTES[x.device.type] * memory_factor(x.device.type))
-    return max(FEWEST_ROWS, activation_bytes // (points * task.width * x.element_size()))
+    rows = max(FEWEST_ROWS, activation_bytes // (points * task.width * x.element_size()))
+    return min(rows, task.most_rows or rows)
 
 
 def evaluate_points(task: Task, theta_PD: Tensor, settings: BatchNormStatistics) -> tuple[Evaluation, Evaluation]:

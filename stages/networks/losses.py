@@ -1,10 +1,15 @@
 """Targets, losses and accuracy of a network."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from stages.config import Run
+
+Loss = str | Callable[[Tensor, Tensor], Tensor]
+"""`cross_entropy`, `squared_error`, or a function of outputs and targets that returns the loss of each example."""
 
 
 def targets(run: Run, x: Tensor, labels: Tensor, classes: int) -> Tensor:
@@ -27,11 +32,13 @@ def targets(run: Run, x: Tensor, labels: Tensor, classes: int) -> Tensor:
     return labels
 
 
-def example_losses(loss: str, outputs: Tensor, target: Tensor) -> Tensor:
+def example_losses(loss: Loss, outputs: Tensor, target: Tensor) -> Tensor:
     """Return the loss of each example, shape (N,): cross-entropy in nats, or the squared error summed over outputs.
 
     For a language model, with logits of shape (N, K, vocabulary), the cross-entropy is the mean over the K tokens.
     """
+    if not isinstance(loss, str):
+        return loss(outputs, target)
     if outputs.dim() == 3:
         return F.cross_entropy(outputs.movedim(-1, 1), target, reduction="none").mean(1)
     if loss == "cross_entropy":

@@ -3,9 +3,10 @@
 import hashlib
 import importlib
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from operator import attrgetter
 
 import torch
 from torch import Tensor, nn
@@ -24,11 +25,13 @@ SETTINGS = {
 """PyTorch's process-wide settings, which a network of the user's must leave alone."""
 
 
-def call_factory(factory: str) -> nn.Module:
+def call_factory(factory: str, arguments: Mapping[str, object] | None = None) -> nn.Module:
     """Import and call a function that gives a network.
 
     Args:
-        factory: `package.module:function`, importable from the project's root; it is called without arguments.
+        factory: `package.module:function`, importable from the project's root; the function may be an attribute of
+            one, as in `package.module:Class.method`.
+        arguments: Keyword arguments that it is called with; none by default.
 
     Returns:
         The network that it gives, freed from the wrappers of `torch.compile` and `torch.nn.DataParallel`.
@@ -42,13 +45,13 @@ def call_factory(factory: str) -> nn.Module:
     module, _, name = factory.partition(":")
     before = {setting: read() for setting, read in SETTINGS.items()}
     try:
-        function = getattr(importlib.import_module(module), name)
+        function = attrgetter(name)(importlib.import_module(module))
     except (ImportError, AttributeError) as error:
         raise UserError(f"factory: cannot import {factory!r} ({error}), expected package.module:function") from error
     except (Exception, SystemExit) as error:  # whatever the user's code does, a syntax error included
         raise UserError(f"factory: cannot import {factory!r} ({_said(error)}); mend {module}") from error
     try:
-        network = function()
+        network = function(**(arguments or {}))
     except (Exception, SystemExit) as error:
         raise UserError(f"factory: {factory!r} failed ({_said(error)}); mend it") from error
     for setting, read in SETTINGS.items():

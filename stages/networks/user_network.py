@@ -15,11 +15,7 @@ from stages.shared.errors import UserError
 
 
 def custom(factory: str, shape: tuple[int, ...]) -> nn.Module:
-    """Return a network of the user's, in evaluation mode, whose batch-norm statistics are inputs and outputs.
-
-    The user's modules stay as they are, with their hooks, parametrizations and frozen parameters. Only the calls of
-    `torch.nn.functional.batch_norm` by layers of batch norm give way to this project's, which computes the same from
-    the statistics of the batch or from those that are given. The root's output becomes its logits.
+    """Return a network of the user's, as `prepare` makes it.
 
     Args:
         factory: The factory, as `call_factory` takes it.
@@ -31,10 +27,31 @@ def custom(factory: str, shape: tuple[int, ...]) -> nn.Module:
     Raises:
         UserError: If it cannot be made, or cannot take such an example.
     """
-    network = call_factory(factory).eval()
+    return prepare(call_factory(factory), factory, torch.zeros((2, *shape)))
+
+
+def prepare(network: nn.Module, factory: str, examples: Tensor) -> nn.Module:
+    """Put a network of the user's into evaluation mode, its batch-norm statistics inputs and outputs.
+
+    The user's modules stay as they are, with their hooks, parametrizations and frozen parameters. Only the calls of
+    `torch.nn.functional.batch_norm` by layers of batch norm give way to this project's, which computes the same from
+    the statistics of the batch or from those that are given. The root's output becomes its logits.
+
+    Args:
+        network: The network, which is changed.
+        factory: Where it comes from, for messages.
+        examples: A few examples, shape (N, ...), by which lazy modules learn their sizes.
+
+    Returns:
+        The network.
+
+    Raises:
+        UserError: If it cannot take the examples, or cannot have a line.
+    """
+    network.eval()
     torch.backends.mha.set_fastpath_enabled(False)  # one fused call in evaluation mode, which `vmap` and `jvp` lack
     if any(isinstance(value, UninitializedTensorMixin) for value in network.parameters()):
-        call_on_example(network, factory, shape)
+        call_on_examples(network, factory, examples)
     _check_parameters(network, factory)
     network.to(torch.float32)
     for name, module in list(network.named_modules()):
@@ -56,13 +73,13 @@ def training_mode(network: nn.Module) -> None:
         layer.training = False  # in training mode it would count batches and keep running statistics
 
 
-def call_on_example(network: nn.Module, factory: str, shape: tuple[int, ...]) -> object:
-    """Call a network on two black examples.
+def call_on_examples(network: nn.Module, factory: str, examples: Tensor) -> object:
+    """Call a network on a few examples.
 
     Args:
         network: The network.
         factory: Where it comes from, for messages.
-        shape: Shape of one example.
+        examples: The examples, shape (N, ...), of tokens if they are integers.
 
     Returns:
         What it gives.
@@ -71,17 +88,17 @@ def call_on_example(network: nn.Module, factory: str, shape: tuple[int, ...]) ->
         UserError: If it fails.
     """
     some = next((value for value in network.parameters() if not isinstance(value, UninitializedTensorMixin)), None)
-    example = torch.zeros((2, *shape), dtype=torch.float32 if some is None else some.dtype)
+    dtype = torch.float32 if some is None else some.dtype
     try:
         with torch.no_grad():
-            return network(example)
+            return network(examples.to(dtype) if examples.is_floating_point() else examples)
     except UserError:
         raise
     except Exception as error:  # whatever the user's code does
         said = " ".join(str(error).split())[:300]
         raise UserError(
-            f"factory: {factory!r} cannot take examples of shape {shape}, channels first ({type(error).__name__}: "
-            f"{said}); have its first layer take that shape, or give it a dataset of the shape that it wants"
+            f"factory: {factory!r} cannot take examples of shape {tuple(examples.shape[1:])}, channels first "
+            f"({type(error).__name__}: {said}); have its first layer take that shape, or give it a dataset of the shape that it wants"
         ) from error
 
 

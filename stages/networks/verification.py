@@ -15,7 +15,7 @@ from stages.networks.batch_norm import batch_norms, given_statistics, statistic_
 from stages.networks.evaluation import over_points
 from stages.networks.parameter_layout import Layout
 from stages.networks.user_factory import call_factory, seeded
-from stages.networks.user_network import call_on_example, custom, logits, training_mode
+from stages.networks.user_network import call_on_examples, custom, logits, training_mode
 from stages.shared.errors import UserError
 
 VERSION = 1
@@ -107,7 +107,7 @@ def verify(
     if bool(batch_norms(custom(factory, dataset.shape))) != run.batch_norm:
         has = "has" if not run.batch_norm else "has no"
         raise UserError(f"batch_norm: got {run.batch_norm}, but {factory!r} {has} batch norm; say so")
-    outputs = logits(call_on_example(plain, factory, dataset.shape), factory)
+    outputs = logits(call_on_examples(plain, factory, torch.zeros((2, *dataset.shape))), factory)
     if tuple(outputs.shape) != (2, dataset.classes) or not outputs.is_floating_point():
         raise UserError(
             f"factory: {factory!r} gives outputs of shape {tuple(outputs.shape)} and type {outputs.dtype} for two "
@@ -147,7 +147,7 @@ def _plain(factory: str, shape: tuple[int, ...], seed: int = 0) -> nn.Module:
     """Return the untouched network of a seed in evaluation mode; lazy modules have learned their sizes."""
     with seeded(seed):
         network = call_factory(factory).eval()
-        call_on_example(network, factory, shape)
+        call_on_examples(network, factory, torch.zeros((2, *shape)))
     return network
 
 
@@ -192,7 +192,35 @@ def _compare(
 ) -> None:
     """Hold the prepared network to the untouched one, in evaluation mode and in training mode."""
     probe = _probe(factory, shape, x, state, dtype)
-    plain, prepared, parameters = probe.plain, probe.prepared, probe.parameters
+    _check_evaluation(probe, dtype)
+    if trains:
+        _check_training(probe)
+
+
+def verify_state(
+    plain: nn.Module, prepared: nn.Module, parameters: Mapping[str, Tensor], x: Tensor, factory: str
+) -> None:
+    """Hold a prepared network in evaluation mode to the untouched network in the same state.
+
+    Args:
+        plain: The untouched network, its state loaded; its layers of batch norm are put into training mode.
+        prepared: The network as `prepare` made it, with the same fixed parameters and buffers.
+        parameters: The parameters and buffers that move along a line, by name.
+        x: A few examples, shape (N, ...).
+        factory: Where the network comes from, for messages.
+
+    Raises:
+        UserError: As from `verify`.
+    """
+    with torch.no_grad():
+        _check_effects(plain, factory, x, "in evaluation mode")
+    _accept_processor(plain)
+    _check_evaluation(_Probe(factory, plain, prepared, dict(parameters), x, TOLERANCES[torch.float32]), torch.float32)
+
+
+def _check_evaluation(probe: _Probe, dtype: torch.dtype) -> None:
+    """Hold the prepared network to the untouched one, in evaluation mode."""
+    factory, plain, prepared, parameters = probe.factory, probe.plain, probe.prepared, probe.parameters
 
     def call() -> Tensor:
         return logits(plain(probe.x.clone()), factory)
@@ -223,8 +251,6 @@ def _compare(
             _check_statistics(probe)
         _check_examples(probe)
         _check_points(probe)
-    if trains:
-        _check_training(probe)
 
 
 def _check_statistics(probe: _Probe) -> None:
@@ -258,7 +284,7 @@ def _check_examples(probe: _Probe) -> None:
 
 def _check_points(probe: _Probe) -> None:
     """Hold outputs at several points at once to those at each point."""
-    layout = Layout.of(probe.prepared)
+    layout = Layout(tuple(probe.parameters), tuple(value.shape for value in probe.parameters.values()))
     theta = layout.join(probe.parameters)
     points = torch.stack([theta, 0.9 * theta])
 
@@ -318,9 +344,7 @@ def _probe(factory: str, shape: tuple[int, ...], x: Tensor, state: Mapping[str, 
             prepared = custom(factory, shape)
     trained = {name for name, value in prepared.named_parameters() if value.requires_grad}
     with torch.no_grad():
-        for module in plain.modules():
-            if type(module) is nn.SyncBatchNorm:
-                module.__class__ = _AnyBatchNorm  # the same function in one process, on a processor too
+        _accept_processor(plain)
         plain.to(dtype)
         prepared.to(dtype)
         if state:
@@ -332,6 +356,13 @@ def _probe(factory: str, shape: tuple[int, ...], x: Tensor, state: Mapping[str, 
                 value.copy_(plain.state_dict()[name])
     parameters = {name: value.detach().clone() for name, value in plain.named_parameters() if name in trained}
     return _Probe(factory, plain, prepared, parameters, x.to(dtype), TOLERANCES[dtype])
+
+
+def _accept_processor(network: nn.Module) -> None:
+    """Let synchronised batch norm compute on a processor too; in one process it is the same function."""
+    for module in network.modules():
+        if type(module) is nn.SyncBatchNorm:
+            module.__class__ = _AnyBatchNorm
 
 
 def _add_noise(network: nn.Module, layers: Mapping[str, nn.Module]) -> None:

@@ -79,7 +79,7 @@ def read_checkpoint(path: Path) -> dict[str, object]:
         content = _load(path, start)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; `weights` of a run names this file") from error
-    if not isinstance(content, dict) or (content and not any(_state_dicts(content))):
+    if not isinstance(content, dict) or (content and not any(state_dicts(content))):
         raise UserError(f"{path} holds no state_dict; save it by {SAVE}")
     return content
 
@@ -170,7 +170,7 @@ def fit_state_dict(
     for name, value in expected.items():
         if not isinstance(value, Tensor):
             raise UserError(f"factory: {network!r} keeps {name}, which is no tensor; return one without extra state")
-    matches = {place: _match(found, expected) for place, found in _state_dicts(state)}
+    matches = {place: _match(found, expected) for place, found in state_dicts(state)}
     good = [place for place, (_, misfit) in matches.items() if not misfit]
     if len(good) > 1:
         entries = ", ".join(f"{origin}{place}" for place in good)
@@ -183,7 +183,7 @@ def fit_state_dict(
     return {name: matches[good[0]][0][name].detach() for name in expected}
 
 
-def _state_dicts(content: Mapping[str, object], place: str = "") -> Iterator[tuple[str, Mapping[str, Tensor]]]:
+def state_dicts(content: Mapping[str, object], place: str = "") -> Iterator[tuple[str, Mapping[str, Tensor]]]:
     """Yield each mapping of names to tensors in a checkpoint, with its place as a Python subscript."""
     if not all(isinstance(name, str) for name in content):
         return  # for example the state of an optimizer, whose keys are integers
@@ -194,23 +194,23 @@ def _state_dicts(content: Mapping[str, object], place: str = "") -> Iterator[tup
         return
     for name, value in content.items():
         if isinstance(value, Mapping):
-            yield from _state_dicts(value, f"{place}[{name!r}]")
+            yield from state_dicts(value, f"{place}[{name!r}]")
 
 
 def _match(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
     """Return a state dict under the names closest to those expected, and a clause about what is wrong, or ""."""
     nearest = min(_variants(state, expected), key=lambda found: len(found.keys() ^ expected.keys()))
-    return nearest, _wrong_names(nearest, expected) or _wrong_values(nearest, expected)
+    return nearest, describe_wrong_names(nearest, expected) or describe_wrong_values(nearest, expected)
 
 
 def _variants(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
     """Yield a state dict unchanged, then with prefixes removed one by one, then without those of compiled parts."""
     parts = {name.replace("._orig_mod.", "."): value for name, value in state.items()}
     for names in (dict(state), parts):
-        yield _complete(names, expected)
+        yield complete_names(names, expected)
         while prefix := next((one for one in WRAPPERS if names and all(name.startswith(one) for name in names)), None):
             names = {name.removeprefix(prefix): value for name, value in names.items()}
-            yield _complete(names, expected)
+            yield complete_names(names, expected)
 
 
 def _tied(expected: Mapping[str, Tensor]) -> list[list[str]]:
@@ -221,7 +221,7 @@ def _tied(expected: Mapping[str, Tensor]) -> list[list[str]]:
     return [group for group in names.values() if len(group) > 1]
 
 
-def _complete(state: dict[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def complete_names(state: dict[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return a state dict with names added that `load_state_dict` or `load_model` do not require."""
     for group in _tied(expected):
         if there := [name for name in group if name in state]:
@@ -231,7 +231,7 @@ def _complete(state: dict[str, Tensor], expected: Mapping[str, Tensor]) -> dict[
     return {name: value for name, value in counters.items() if name.rpartition(".")[0] in layers} | state
 
 
-def _wrong_names(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+def describe_wrong_names(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
     """Return a clause about missing and unexpected names, or ""."""
     differences = (("lacks", expected.keys() - state.keys()), ("has besides", state.keys() - expected.keys()))
     return " and ".join(
@@ -241,7 +241,7 @@ def _wrong_names(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) ->
     )
 
 
-def _wrong_values(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+def describe_wrong_values(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
     """Return a clause about the first tensor that cannot be loaded, or ""."""
     for name, own in expected.items():
         if kind := _wrong_kind(state[name], own):

@@ -1,0 +1,147 @@
+"""What `python -m stages.line` does with its options."""
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from stages.shared.errors import UserError
+from stages.single_line.checkpoint_order import in_order
+from stages.single_line.checkpoints import read_weights
+from stages.single_line.data_files import load_data
+from stages.single_line.examples import Examples, examples_of
+from stages.single_line.line_evaluator import LineEvaluator
+from stages.single_line.line_result import LineResult
+from stages.single_line.named_objects import call_object, find_object, network_builder, parse_arguments
+from stages.single_line.prepared_network import Checkpoint, prepare_network
+from stages.single_line.refinement import refine_line
+from stages.single_line.report_files import write_report
+from stages.single_line.text import number
+
+FACTORY_WORD = "factory"
+
+
+def run_command(given: argparse.Namespace, command: str) -> None:
+    """Evaluate lines, print their numbers and write the report.
+
+    Args:
+        given: The options of `stages.line`.
+        command: The command as it was given, for the page.
+
+    Raises:
+        UserError: If an option, a file or the network is faulty.
+    """
+    _check_options(given)
+    warnings.filterwarnings("ignore", "There is a performance drop")  # of `vmap`, which computes it all the same
+    place = find_device(given.device)
+    builder = network_builder(given.factory, parse_arguments("--arg", given.arg))
+    data = _data(given)
+    names, order = in_order(given.checkpoints)
+    wanted = [*names, *([given.plane] if given.plane else [])]
+    checkpoints = [_checkpoint(name) for name in wanted]
+    prepared = prepare_network(builder, checkpoints, data.x, given.entry)
+    evaluator = LineEvaluator(
+        prepared,
+        data.shuffled(),
+        _loss(given.loss),
+        given.batch_norm,
+        given.batch,
+        place,
+        given.tolerance,
+        say=lambda sentence: print(sentence, file=sys.stderr),
+    )
+    remarks = [*order, *data.remarks, *prepared.remarks]
+    for remark in remarks:
+        print(remark)
+    points = prepared.points[: len(names)]
+    results = [_refine(evaluator, points[0], points[-1], given)]
+    page = write_report(given.out, results, command, remarks)
+    print(results[0])
+    print(f"written: {page}")
+
+
+def find_device(name: str) -> torch.device:
+    """Return a device by its name, with TF32 off on a GPU.
+
+    Args:
+        name: `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU if there is one.
+
+    Returns:
+        The device.
+
+    Raises:
+        UserError: If this machine has no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        place = torch.device(name)
+    except RuntimeError as error:
+        raise UserError(f"--device: got {name!r}, expected cpu, cuda or auto") from error
+    if place.type not in ("cpu", "cuda") or (place.type == "cuda" and not torch.cuda.is_available()):
+        raise UserError(f"--device: this machine has no usable {name}; use cpu")
+    if place.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False  # its 10 bits of mantissa make noise that counts as a rise
+    return place
+
+
+def _check_options(given: argparse.Namespace) -> None:
+    if len(given.checkpoints) < 2:
+        raise UserError("CHECKPOINT: got one, expected at least two: before and after")
+    if bool(given.data) == bool(given.dataset_factory):
+        raise UserError("--data: give either --data or --dataset-factory")
+    least = {"alphas": 3, "examples": 2, "gauss_examples": 0, "batch": 1, "size": 1}
+    for name, smallest in least.items():
+        value = getattr(given, name)
+        if value is not None and value < smallest:
+            raise UserError(f"--{name.replace('_', '-')}: got {value}, expected at least {smallest}")
+    if given.tolerance < 0:
+        raise UserError(f"--tolerance: got {given.tolerance}, expected at least 0")
+
+
+def _data(given: argparse.Namespace) -> Examples:
+    arguments = parse_arguments("--data-arg", given.data_arg)
+    if given.dataset_factory:
+        return examples_of(call_object("--dataset-factory", given.dataset_factory, arguments))
+    transform = call_object("--transform", given.transform, {}) if given.transform else None
+    return load_data(given.data, given.size, transform)
+
+
+def _checkpoint(name: str) -> Checkpoint:
+    if name == FACTORY_WORD and not Path(name).exists():
+        return Checkpoint("the factory's weights", None)
+    return Checkpoint(name, read_weights(Path(name)))
+
+
+def _loss(named: str) -> str | Callable:
+    if ":" not in named:
+        return named
+    found = find_object("--loss", named)
+    return found() if isinstance(found, type) else found
+
+
+def _refine(evaluator: LineEvaluator, start, end, given: argparse.Namespace) -> LineResult:
+    """Return the final result of a line; each step before it is printed in a sentence."""
+    with tqdm(total=100, unit="%", disable=None, leave=False, smoothing=0) as shown:
+
+        def progress(step: str, share: float) -> None:
+            shown.set_description(step, refresh=False)
+            shown.update(100 * share - shown.n)
+
+        steps = refine_line(evaluator, start, end, given.examples, given.alphas, given.gauss_examples, progress)
+        for result, final in steps:
+            if final:
+                return result
+            shown.reset()
+            row = result.row.iloc[0]
+            error = "" if result.noise != result.noise else f" ± {number(result.noise, 2)}"
+            print(
+                f"{row['examples']} examples, {row['alphas']} α: min Δ {number(result.min_delta)}{error}, loss "
+                f"{number(result.curve['train_loss'].iloc[0])} to {number(result.curve['train_loss'].iloc[-1])}",
+                flush=True,
+            )
+    raise AssertionError("a line has a final step")
