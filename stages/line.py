@@ -31,8 +31,6 @@ Evaluate the straight line between two checkpoints: loss, accuracy, min Delta, b
   python -m stages.line factory examples/weights/shufflenet.safetensors \\
       --factory torchvision.models:shufflenet_v2_x0_5 --arg num_classes=10 --data examples/weights/digits.npz
 """
-FACTORY_WORD = "factory"
-"""Word that stands for the weights of the network as the factory gives it."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m stages.line", description=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = made.add_argument
-    add("checkpoints", nargs="+", metavar="CHECKPOINT", help=f"two or more files, folders, or `{FACTORY_WORD}`")
+    add("checkpoints", nargs="+", metavar="CHECKPOINT", help="two or more files, folders, or the word `factory`")
     add(
         "--factory",
         required=True,

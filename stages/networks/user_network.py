@@ -98,7 +98,8 @@ def call_on_examples(network: nn.Module, factory: str, examples: Tensor) -> obje
         said = " ".join(str(error).split())[:300]
         raise UserError(
             f"factory: {factory!r} cannot take examples of shape {tuple(examples.shape[1:])}, channels first "
-            f"({type(error).__name__}: {said}); have its first layer take that shape, or give it a dataset of the shape that it wants"
+            f"({type(error).__name__}: {said}); have its first layer take that shape, or give it a dataset of "
+            "the shape that it wants"
         ) from error
 
 

@@ -1,11 +1,13 @@
-"""What `python -m stages.line` does with its options."""
+"""The work of `python -m stages.line`, given its options."""
 
 import argparse
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -14,15 +16,19 @@ from stages.single_line.checkpoint_order import in_order
 from stages.single_line.checkpoints import read_weights
 from stages.single_line.data_files import load_data
 from stages.single_line.examples import Examples, examples_of
-from stages.single_line.line_evaluator import LineEvaluator
+from stages.single_line.line_evaluator import Detail, LineEvaluator
 from stages.single_line.line_result import LineResult
 from stages.single_line.named_objects import call_object, find_object, network_builder, parse_arguments
-from stages.single_line.prepared_network import Checkpoint, prepare_network
+from stages.single_line.path_and_plane import draw_path, draw_plane, evaluate_plane, path_frame
+from stages.single_line.prepared_network import Checkpoint, Point, prepare_network
 from stages.single_line.refinement import refine_line
-from stages.single_line.report_files import write_report
+from stages.single_line.report_files import Picture, write_report
 from stages.single_line.text import number
 
 FACTORY_WORD = "factory"
+"""Word that stands for the weights of the network as the factory gives it."""
+PLANE_EXAMPLES = 512
+"""Largest number of examples on a plane."""
 
 
 def run_command(given: argparse.Namespace, command: str) -> None:
@@ -37,20 +43,20 @@ def run_command(given: argparse.Namespace, command: str) -> None:
     """
     _check_options(given)
     warnings.filterwarnings("ignore", "There is a performance drop")  # of `vmap`, which computes it all the same
-    place = find_device(given.device)
+    device = find_device(given.device)
     builder = network_builder(given.factory, parse_arguments("--arg", given.arg))
     data = _data(given)
     names, order = in_order(given.checkpoints)
     wanted = [*names, *([given.plane] if given.plane else [])]
     checkpoints = [_checkpoint(name) for name in wanted]
-    prepared = prepare_network(builder, checkpoints, data.x, given.entry)
+    prepared = prepare_network(builder, checkpoints, data.x, given.entry, given.factory)
     evaluator = LineEvaluator(
         prepared,
         data.shuffled(),
         _loss(given.loss),
         given.batch_norm,
         given.batch,
-        place,
+        device,
         given.tolerance,
         say=lambda sentence: print(sentence, file=sys.stderr),
     )
@@ -59,9 +65,52 @@ def run_command(given: argparse.Namespace, command: str) -> None:
         print(remark)
     points = prepared.points[: len(names)]
     results = [_refine(evaluator, points[0], points[-1], given)]
-    page = write_report(given.out, results, command, remarks)
-    print(results[0])
-    print(f"written: {page}")
+    print(results[0], flush=True)
+    write_report(given.out, results, command, remarks)
+    detail = Detail(int(results[0].row["examples"].iloc[0]), given.alphas)
+    for place, point in enumerate(points[1:-1], 2):
+        with _progress(f"line {place} of {len(points) - 1}") as progress:
+            results.append(evaluator.evaluate(point, points[-1], detail, progress))
+    pictures = _path_and_plane(evaluator, points, prepared.points[len(names) :], results, detail.examples)
+    print(f"written: {write_report(given.out, results, command, remarks, pictures)}")
+
+
+def _path_and_plane(
+    evaluator: LineEvaluator,
+    points: Sequence[Point],
+    third: Sequence[Point],
+    lines: Sequence[LineResult],
+    examples: int,
+) -> list[Picture]:
+    """Return pictures of the path through several checkpoints, and of the plane through three."""
+    pictures = []
+    between = list(range(1, len(points) - 1))
+    if between:
+        frame = path_frame(points, evaluator.prepared.trainable, lines)
+        print(frame[["checkpoint", "progress", "residual", "train_loss"]].to_string(index=False))
+        pictures.append(Picture("path", "The path of training beside the line", draw_path(frame), frame))
+        farthest = int(frame["residual"].iloc[1:-1].idxmax())
+        between.remove(farthest)
+        span = [0, len(points) - 1, farthest]
+        shown = [*(points[place] for place in span), *(points[place] for place in between)]
+        order = [int(place) for place in np.argsort([*span, *between])]
+    elif third:
+        shown, order = [points[0], points[-1]], []
+    else:
+        return []
+    if third:
+        shown, order = [*shown[:2], third[0], *shown[2:]], [place + (place > 1) for place in order]
+    with _progress("plane") as progress:
+        plane = evaluate_plane(evaluator, shown, min(examples, PLANE_EXAMPLES), order, progress)
+    title = f"The plane through {shown[0].name}, {shown[1].name} and {shown[2].name}"
+    return [*pictures, Picture("plane", title, draw_plane(plane), plane.frame())]
+
+
+@contextmanager
+def _progress(name: str) -> Generator[Callable[[float], None], None, None]:
+    """Show a bar on a terminal, which a function moves to a share from 0 to 1."""
+    with tqdm(total=100, desc=name, unit="%", disable=None, leave=False, smoothing=0) as shown:
+        yield lambda share: shown.update(100 * share - shown.n)
 
 
 def find_device(name: str) -> torch.device:
@@ -124,7 +173,7 @@ def _loss(named: str) -> str | Callable:
     return found() if isinstance(found, type) else found
 
 
-def _refine(evaluator: LineEvaluator, start, end, given: argparse.Namespace) -> LineResult:
+def _refine(evaluator: LineEvaluator, start: Point, end: Point, given: argparse.Namespace) -> LineResult:
     """Return the final result of a line; each step before it is printed in a sentence."""
     with tqdm(total=100, unit="%", disable=None, leave=False, smoothing=0) as shown:
 

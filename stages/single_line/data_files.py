@@ -1,8 +1,9 @@
 """Data named on the command line: a dataset of the project, a folder of images, or a file of tensors."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -59,11 +60,11 @@ def load_data(named: str, size: int | None = None, transform: Callable | None = 
 
 def _named_sources() -> dict[str, type[Source]]:
     """Return the sources that need nothing but their name, by it."""
-    found = {}
+    found: dict[str, type[Source]] = {}
     for kind in SOURCES:
         fields = kind.model_fields
         if not any(field.is_required() for name, field in fields.items() if name != "source"):
-            found |= dict.fromkeys(fields["source"].annotation.__args__, kind)
+            found |= dict.fromkeys(get_args(fields["source"].annotation), kind)
     return found
 
 
@@ -83,14 +84,14 @@ def _from_folder(path: Path, size: int | None, transform: Callable | None) -> Ex
     folders = [find_images("--data", str(folder)) for folder in (train or path, test if train else None) if folder]
     if len(folders) == 2 and folders[0].classes != folders[1].classes:
         raise UserError(f"--data: {train} and {test} have other classes; give both the same folders")
-    tensors: list[Tensor] = []
+    tensors: list[Any] = []
     for folder in folders:
         paths = [path for path, _ in folder.samples]
         pixels = _transformed(paths, transform) if transform else _pixels(paths, size)
         tensors += [pixels, torch.tensor([label for _, label in folder.samples])]
     classes = f"{len(folders[0].classes)} classes: {', '.join(folders[0].classes[:5])}"
     remark = f"{path.name}: {classes}{', ...' if len(folders[0].classes) > 5 else ''}."
-    return Examples(*tensors, name=str(path), remarks=(remark,)).checked()
+    return replace(Examples(*tensors), name=str(path), remarks=(remark,)).checked()
 
 
 def _pixels(paths: list[str], size: int | None) -> Tensor:
@@ -136,14 +137,14 @@ def _from_file(path: Path) -> Examples:
         lacking = "x" if tensors["x"] is None else "y"
         has = ", ".join(map(str, list(content)[:5]))
         raise UserError(f"{path} has no {' or '.join(NAMES[lacking])}, but {has}; name its tensors x and y")
-    values = {key: None if value is None else torch.as_tensor(value) for key, value in tensors.items()}
-    remarks = []
+    values: dict[str, Any] = {key: value if value is None else torch.as_tensor(value) for key, value in tensors.items()}
+    remarks: list[str] = []
     for key in ("x", "test_x"):
         value = values[key]
         if value is not None and value.dtype == torch.uint8:
             values[key] = _channels_first(value)
             remarks = [f"{path.name}: bytes are divided by 255; images are taken channels first."]
-    return Examples(**values, name=str(path), remarks=tuple(remarks)).checked()
+    return replace(Examples(**values), name=str(path), remarks=tuple(remarks)).checked()
 
 
 def _channels_first(pixels: Tensor) -> Tensor:

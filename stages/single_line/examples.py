@@ -42,7 +42,7 @@ class Examples:
         Raises:
             UserError: If there are none, numbers of inputs and targets differ, or an input is not finite.
         """
-        values: dict[str, Tensor] = {}
+        values: dict[str, Any] = {}
         for x, y, split in (("x", "y", "training"), ("test_x", "test_y", "test")):
             inputs, targets = getattr(self, x), getattr(self, y)
             if inputs is None or targets is None:

@@ -14,7 +14,7 @@ from stages.config.params import Alphas
 from stages.lines.evaluator import collect_curves
 from stages.lines.line import Endpoint, Line
 from stages.lines.line_evaluation import LineEvaluation
-from stages.lines.sweep import EvaluationOptions, sweep_line
+from stages.lines.sweep import EvaluationOptions, SweepResult, sweep_line
 from stages.measures.bias_gap import bias_gap
 from stages.measures.distance import distance, norm
 from stages.measures.table import measure_lines
@@ -133,14 +133,17 @@ class LineEvaluator:
         Raises:
             UserError: If memory is too little for a single example.
         """
-
-        def sweep(rows: int) -> tuple[dict[str, np.ndarray], float]:
-            return self._sweep(start, end, detail, rows, progress)
-
-        try:
-            (arrays, noise), self.rows = with_smaller_batches(sweep, self.rows, self.say)
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            raise UserError("memory is too little for a single example; use a machine with more") from error
+        gauss = detail.gauss_examples if self.has_gauss_lengths else 0
+        places = np.linspace(0, 1, detail.alphas)
+        found, noise = self.sweep(start, end, places, detail.examples, gauss, detail.refinement, progress)
+        ends = [point.theta[: self.prepared.trainable].numpy() for point in (start, end)]
+        final, bias = self.prepared.layout.split(end.theta), self._last_bias
+        arrays = dict(vars(found)) | {
+            "path_labels": np.zeros(0, np.int64),
+            "bias_gap": np.array(np.nan if bias not in final else bias_gap(final[bias].numpy())),
+            "distance": np.array(distance(*ends)),
+            "start_norm": np.array(norm(ends[0])),
+        }
         line = Line("line", Endpoint(start.name, "initial"), Endpoint(end.name, "final"))
         request = self._request(detail)
         table = measure_lines(collect_curves([line], [arrays], request), self.tolerance, PLATEAU_SHARE)
@@ -177,41 +180,65 @@ class LineEvaluator:
         estimate = "batch" if self.batch_norm == "batch" else own.estimate
         return own.model_copy(update={"estimate": estimate, "batch_size": max(2, min(own.batch_size, rows))})
 
-    def _sweep(
-        self, start: Point, end: Point, detail: Detail, rows: int, progress: Callable[[float], None]
-    ) -> tuple[dict[str, np.ndarray], float]:
-        """Return the arrays of the line, as the pipeline stores them, and the standard error of min Delta."""
-        count = min(detail.examples, self.examples)
+    def sweep(
+        self,
+        start: Point,
+        end: Point,
+        alphas: np.ndarray,
+        examples: int,
+        gauss_examples: int = 0,
+        refinement: Refinement = ONLY_LOSSES,
+        progress: Callable[[float], None] = ignore,
+    ) -> tuple[SweepResult, float]:
+        """Return the values along a line, and the standard error of min Delta.
+
+        Args:
+            start: The point at alpha = 0.
+            end: The point at alpha = 1.
+            alphas: Increasing positions on the line, shape (A,).
+            examples: Number of training examples, from the first.
+            gauss_examples: Number of them with a Gauss length.
+            refinement: Finer grid around the largest rise.
+            progress: Called with the share, from 0 to 1, of the work that is done.
+
+        Returns:
+            The values, as `stages.lines.sweep` gives them, and the standard error over blocks of examples.
+
+        Raises:
+            UserError: If memory is too little for a single example.
+        """
+        count = min(examples, self.examples)
         train = self.task.train
         some = Split(train.x[:count], train.target[:count], None if train.labels is None else train.labels[:count])
-        task = replace(self.task, train=some, most_rows=min(rows, max(1, -(-count // BLOCKS))))
+        task = replace(self.task, train=some)
         if self.batch_norm == "stored" and start.statistics is not None and end.statistics is not None:
             task = replace(task, stored=(self._placed(start.statistics), self._placed(end.statistics)))
-        alphas = torch.from_numpy(self._request(detail).alphas()).float().to(self.device)
-        blocks = _BlockLosses(len(alphas))
-        theta = [point.theta.to(self.device) for point in (start, end)]
-        with torch.no_grad():
-            found = sweep_line(
-                task,
-                *theta,
-                alphas,
-                self._settings(rows),
-                detail.gauss_examples if self.has_gauss_lengths else 0,
-                0,
-                EvaluationOptions(detail.refinement, 0),
-                progress,
-                blocks.add,
-            )
-        ends = [point.theta[: self.prepared.trainable].numpy() for point in (start, end)]
-        bias = self._last_bias
-        final = self.prepared.layout.split(end.theta)
-        arrays = dict(vars(found)) | {
-            "path_labels": np.zeros(0, np.int64),
-            "bias_gap": np.array(np.nan if bias not in final else bias_gap(final[bias].numpy())),
-            "distance": np.array(distance(*ends)),
-            "start_norm": np.array(norm(ends[0])),
-        }
-        return arrays, blocks.standard_error()
+        first, last = (point.theta.to(self.device) for point in (start, end))
+        places = torch.from_numpy(alphas).float().to(self.device)
+
+        def compute(rows: int) -> tuple[SweepResult, float]:
+            blocks = _BlockLosses(len(alphas))
+            limited = replace(task, most_rows=min(rows, max(1, -(-count // BLOCKS))))
+            with torch.no_grad():
+                found = sweep_line(
+                    limited,
+                    first,
+                    last,
+                    places,
+                    self._settings(rows),
+                    gauss_examples,
+                    0,
+                    EvaluationOptions(refinement, 0),
+                    progress,
+                    blocks.add,
+                )
+            return found, blocks.standard_error()
+
+        try:
+            result, self.rows = with_smaller_batches(compute, self.rows, self.say)
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise UserError("memory is too little for a single example; use a machine with more") from error
+        return result
 
     def _placed(self, statistics: Statistics) -> Statistics:
         return {name: value.to(self.device) for name, value in statistics.items()}

@@ -23,7 +23,7 @@ class Rise:
 
 @dataclass(frozen=True)
 class LineResult:
-    """What was found along one line."""
+    """The curve and the measures of one line."""
 
     start: str
     """Name of the checkpoint at alpha = 0."""

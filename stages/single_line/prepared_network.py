@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from stages.networks.batch_norm import Statistics, batch_norms, statistic_buffers
 from stages.networks.parameter_layout import Layout
@@ -35,7 +36,7 @@ class Point:
 
     name: str
     theta: Tensor
-    """What moves along lines, shape (M,): the trainable parameters first."""
+    """The numbers that move along lines, shape (M,): the trainable parameters first."""
     statistics: Statistics | None
     """Stored batch-norm statistics; None if a layer stores none."""
 
@@ -48,7 +49,7 @@ class PreparedNetwork:
     network: nn.Module
     """The network as `stages.networks.user_network.prepare` makes it, with what stays fixed loaded."""
     layout: Layout
-    """Names and shapes of what moves."""
+    """Names and shapes of the tensors that move."""
     trainable: int
     """Number D of trainable parameters, which are the first of what moves; distances are over these."""
     points: tuple[Point, ...]
@@ -60,7 +61,11 @@ class PreparedNetwork:
 
 
 def prepare_network(
-    network: nn.Module | Builder, checkpoints: Sequence[Checkpoint], examples: Tensor, entry: str | None = None
+    network: nn.Module | Builder,
+    checkpoints: Sequence[Checkpoint],
+    examples: Tensor,
+    entry: str | None = None,
+    name: str | None = None,
 ) -> PreparedNetwork:
     """Make a network ready for lines between checkpoints.
 
@@ -69,6 +74,7 @@ def prepare_network(
         checkpoints: At least two checkpoints.
         examples: A few examples, shape (N, ...).
         entry: A word in the place of the state dicts within the checkpoints, if several fit.
+        name: Name of the network for messages; None for that of its class.
 
     Returns:
         The prepared network with its points.
@@ -78,10 +84,10 @@ def prepare_network(
     """
     few = examples[:CHECKED_EXAMPLES]
     plain, prepared = _build(network), _build(network)
-    name = type(plain).__name__
+    name = name or type(plain).__name__
     _forget_caches(plain, prepared)
     prepared = prepare(prepared, name, few)
-    prepared.example = lambda: few[:1]  # for the sizes of its layers
+    vars(prepared)["example"] = lambda: few[:1]  # by which the sizes of its layers are found
     states = [_state(checkpoint, prepared, entry) for checkpoint in checkpoints]
     first = states[0].tensors
     own = prepared.state_dict(keep_vars=True)
@@ -129,7 +135,7 @@ def _forget_caches(*networks: nn.Module) -> None:
     """Have networks of transformers return no keys and values of earlier tokens."""
     for network in networks:
         config = getattr(network, "config", None)
-        if getattr(config, "use_cache", False):
+        if config is not None and getattr(config, "use_cache", False):
             config.use_cache = False
 
 
@@ -171,7 +177,7 @@ def _load(plain: nn.Module, state: FittedState, few: Tensor) -> nn.Module:
     """Return the untouched network in evaluation mode and single precision, with a state loaded."""
     plain.eval()
     with torch.no_grad():
-        if any(isinstance(value, nn.parameter.UninitializedTensorMixin) for value in plain.parameters()):
+        if any(is_lazy(value) for value in plain.parameters()):
             plain(few)
         plain.float().load_state_dict(state.tensors)
     return plain
