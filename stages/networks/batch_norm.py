@@ -2,9 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.overrides import handle_torch_function, has_torch_function
 
+from stages.networks.functional import call_with
 from stages.shared.errors import UserError
 
 Statistics = dict[str, Tensor]
@@ -151,7 +151,7 @@ def statistics_of(network: nn.Module, parameters: dict[str, Tensor], x: Tensor) 
     try:
         for layer in layers.values():
             layer.observer = observer
-        functional_call(network, parameters, (x,))
+        call_with(network, parameters, x)
     except _AllObserved:
         pass
     finally:
@@ -171,7 +171,7 @@ def given_statistics(network: nn.Module, parameters: dict[str, Tensor], statisti
         for name, layer in layers.items():
             if f"{name}.mean" in statistics:
                 layer.given = (statistics[f"{name}.mean"], statistics[f"{name}.variance"])
-        return functional_call(network, parameters, (x,))
+        return call_with(network, parameters, x)
     finally:
         for layer in layers.values():
             layer.given = None

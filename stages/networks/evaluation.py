@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 from torch.utils._pytree import tree_leaves, tree_map
 
 from stages.config import BatchNormStatistics, Run
@@ -15,6 +15,7 @@ from stages.datasets.dataset import Dataset
 from stages.datasets.training_split import training_data
 from stages.networks.batch_norm import Statistics, batch_norms, given_statistics, statistics_of
 from stages.networks.build import build
+from stages.networks.functional import call_with
 from stages.networks.losses import Loss, correct, example_losses, targets
 from stages.networks.masking import mask
 from stages.networks.network_sizes import sizes
@@ -94,7 +95,7 @@ class Task:
     ) -> Tensor:
         """Return the network's outputs for the examples x, normalised as the settings say. Pure."""
         if self.by_batch(settings):
-            return functional_call(self.network, parameters, (x,))
+            return call_with(self.network, parameters, x)
         return given_statistics(self.network, parameters, statistics, x)
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.utils._pytree import tree_leaves
 
 from stages.config import Run
 from stages.datasets.dataset import Dataset
 from stages.networks.batch_norm import batch_norms, given_statistics, statistic_buffers, statistics_of
 from stages.networks.evaluation import over_points
+from stages.networks.functional import call_with
 from stages.networks.parameter_layout import Layout
 from stages.networks.user_factory import call_factory, seeded
 from stages.networks.user_network import call_on_examples, custom, logits, training_mode
@@ -245,7 +245,7 @@ def _check_evaluation(probe: _Probe, dtype: torch.dtype) -> None:
         probe.compare(
             "with the batch's own statistics",
             call,
-            lambda: functional_call(prepared, parameters, (probe.x.clone(),)),
+            lambda: call_with(probe.prepared, probe.parameters, probe.x.clone()),
         )
         if batch_norms(prepared):
             _check_statistics(probe)
@@ -289,7 +289,7 @@ def _check_points(probe: _Probe) -> None:
     points = torch.stack([theta, 0.9 * theta])
 
     def at(point: Tensor) -> Tensor:
-        return functional_call(probe.prepared, layout.split(point), (probe.x.clone(),))
+        return call_with(probe.prepared, layout.split(point), probe.x.clone())
 
     together = over_points(at, (0,), may_loop=True)(points)
     if (gap := _difference(together, torch.stack([at(point) for point in points]))) > probe.tolerance:
@@ -317,7 +317,7 @@ def _check_training(probe: _Probe) -> None:
         probe.compare(
             "in training mode",
             seeded_call(lambda: logits(plain(probe.x.clone()), probe.factory)),
-            seeded_call(lambda: functional_call(prepared, probe.parameters, (probe.x.clone(),))),
+            seeded_call(lambda: call_with(probe.prepared, probe.parameters, probe.x.clone())),
         )
     if changed := _changed(before, plain.state_dict(), without=statistics):
         raise UserError(
@@ -326,7 +326,7 @@ def _check_training(probe: _Probe) -> None:
         )
     leaves = {name: value.detach().requires_grad_() for name, value in probe.parameters.items()}
     with seeded(0):
-        outputs = functional_call(prepared, leaves, (probe.x.clone(),))
+        outputs = call_with(prepared, leaves, probe.x.clone())
     gradients = torch.autograd.grad(outputs.sum(), list(leaves.values()), allow_unused=True)
     unused = [name for name, gradient in zip(leaves, gradients, strict=True) if gradient is None]
     if unused:

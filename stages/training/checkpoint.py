@@ -79,9 +79,15 @@ def read_checkpoint(path: Path) -> dict[str, object]:
         content = _load(path, start)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; `weights` of a run names this file") from error
-    if not isinstance(content, dict) or (content and not any(state_dicts(content))):
+    if not isinstance(content, dict) or (content and not _holds_tensors(content)):
         raise UserError(f"{path} holds no state_dict; save it by {SAVE}")
     return content
+
+
+def _holds_tensors(content: Mapping[str, object]) -> bool:
+    return any(state_dicts(content)) or any(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    )
 
 
 def _load(path: Path, start: bytes) -> object:
