@@ -26,7 +26,11 @@ def network(run: Run, image: tuple[int, ...], outputs: int) -> nn.Module:
         if run.batch_norm:
             layers.append(nn.BatchNorm1d(after))
         layers.append(ACTIVATIONS[run.activation]())
-    return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
+    layers.append(nn.Linear(widths[-1], run.outputs or outputs))
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            layer.weight.data *= run.gain
+    return nn.Sequential(*layers)
 
 
 def convolutional(run: Run, image: tuple[int, ...], outputs: int) -> nn.Module:

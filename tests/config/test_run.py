@@ -102,6 +102,8 @@ WITH_EFFECT = {
     "crops": {"crop_padding": 4},
     "mirror images": {"flip": True},
     "layers": RESNET | {"layers": 14},
+    "gain": {"gain": 2.0},
+    "outputs": {"outputs": 12},
     "width": RESNET | {"width_multiplier": 0.5},
     "block identity": RESNET | {"initialization": "block_identity"},
     "rate of Fixup's scalars": RESNET | {"initialization": "fixup", "scalar_lr_factor": 0.1},
@@ -133,6 +135,11 @@ WRONG = {
     "layers of a vgg": (
         CONVOLUTIONAL | {"network": "vgg", "layers": 20},
         "layers: got 20, expected one of 11, 13, 16, 19: network vgg",
+    ),
+    "gain of a resnet": (RESNET | {"gain": 2.0}, "gain: got 2.0, expected 1.0: network resnet"),
+    "further outputs under squared error": (
+        {"outputs": 12, "loss": "squared_error"},
+        "outputs: got 12, expected null",
     ),
     "fixup with batch norm": (
         RESNET | {"initialization": "fixup", "batch_norm": True},

@@ -65,6 +65,8 @@ SETTINGS |= {
     "steps that end with an epoch": {"steps": 4},
     "more steps than there are": {"steps": 100, "schedule": "linear"},
     "clipped": {"clip_norm": 0.3},
+    "large initial weights": {"gain": 3.0, "batch_norm": True},
+    "outputs beyond the classes": {"outputs": 8},
 }
 CONVOLUTIONAL = {"hidden": None, "activation": None}
 RESNET = CONVOLUTIONAL | {"network": "resnet", "layers": 8, "width_multiplier": 0.2, "epochs": 2}
@@ -143,6 +145,16 @@ def test_runs_that_share_data_and_order_in_part_are_each_alone(toy):
         for value, alone in zip(found.layout.split(found.final).values(), final, strict=True):
             torch.testing.assert_close(value, alone, rtol=1e-7, atol=1e-10)
         torch.testing.assert_close(found.epoch_loss, torch.tensor(losses, dtype=torch.float64), rtol=1e-9, atol=1e-11)
+
+
+def test_runs_of_a_stack_may_differ_in_the_scale_of_their_initial_weights(toy):
+    runs = [variant(gain=gain) for gain in (1.0, 0.3, 2.0)]
+    assert len(plan_stacks(runs, (1, 3, 3), 3, 1)) == 1
+    for run, found in zip(runs, train(runs, toy, CPU, torch.float64), strict=True):
+        initial, final, _ = plain.train(run, toy.train_x.double(), toy.train_y, 3)
+        for point, expected in ((found.initial, initial), (found.final, final)):
+            for value, alone in zip(found.layout.split(point).values(), expected, strict=True):
+                torch.testing.assert_close(value, alone, rtol=1e-7, atol=1e-10)
 
 
 def test_an_autoencoder_is_trained_to_its_input(toy):
