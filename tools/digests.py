@@ -160,7 +160,7 @@ def _evaluations(trained: Mapping[str, TrainedRun], datasets: Mapping[str, Datas
 
 
 def _lines(trained: Mapping[str, TrainedRun], datasets: Mapping[str, Dataset]) -> Iterator[tuple[str, str]]:
-    care = sweep.EvaluationOptions(Refinement(levels=1, points=1), repeats=1)
+    care = sweep.EvaluationOptions(Refinement(levels=1, points=1))
     for name, run in trained.items():
         for how, settings in STATISTICS.items():
             if how == "cumulative" or name == "relu, batch norm":

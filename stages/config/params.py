@@ -72,9 +72,6 @@ class Interpolate(Frozen):
     """Statistics of batch norm along a line."""
     refinement: Refinement = Refinement()
     """Finer grid around the largest rise of a run's own line."""
-    repeats: NonNegativeInt = 0
-    """Number of further evaluations of the own line of a run with batch norm, each with its training examples in
-    another order, so with statistics of other batches."""
 
 
 class Measure(Frozen):

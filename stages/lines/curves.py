@@ -76,8 +76,6 @@ class Curves:
     """Fine grid of alphas around the largest rise of the training loss, shape (L, R), padded with NaN."""
     refined_loss: np.ndarray
     """Training loss on the fine grid, shape (L, R), padded with NaN."""
-    repeated_loss: np.ndarray
-    """Training loss with batch-norm statistics of other batches, shape (L, repeats, A); NaN without batch norm."""
     paths: np.ndarray
     """Outputs for the first K training examples, shape (L, A, K, O), padded with NaN; K may be 0."""
     path_labels: np.ndarray

@@ -46,7 +46,6 @@ def collect_curves(lines: Sequence[Line], found: Sequence[dict | None], request:
     shapes |= {"distance": (), "start_norm": (), "bias_gap": ()}
     refinement = request.interpolate.refinement
     shapes |= dict.fromkeys(("refined_alphas", "refined_loss"), (4 * refinement.levels * refinement.points,))
-    shapes |= {"repeated_loss": (request.interpolate.repeats, len(alphas))}
     shapes |= {"paths": (len(alphas), request.path_examples, outputs), "path_labels": (request.path_examples,)}
     whole = {
         name: np.full((len(lines), *shape), *((-1, np.int64) if name == "path_labels" else (np.nan,)))

@@ -50,7 +50,7 @@ def line_task(paths: TaskPaths, lines: Sequence[tuple[Line, Run]], evaluation: L
                 evaluation.interpolate.batch_norm,
                 evaluation.gauss_examples,
                 evaluation.path_examples,
-                EvaluationOptions(evaluation.interpolate.refinement, evaluation.interpolate.repeats),
+                EvaluationOptions(evaluation.interpolate.refinement),
                 report,
             )
         labels = torch.zeros(0, dtype=torch.int64)

@@ -69,8 +69,6 @@ class SweepResult:
     """Fine grid of alphas around the largest rise of the training loss, shape (R,)."""
     refined_loss: np.ndarray
     """Training loss on the fine grid, shape (R,)."""
-    repeated_loss: np.ndarray
-    """Training loss with batch-norm statistics of other batches, shape (repeats, A); (0, A) without batch norm."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +77,9 @@ class EvaluationOptions:
 
     refinement: Refinement
     """Fine grids of alphas around the largest rise."""
-    repeats: int
-    """Number of repetitions with batch-norm statistics of other batches."""
 
 
-EVALUATE_ONCE = EvaluationOptions(Refinement(levels=0, points=1), 0)
+EVALUATE_ONCE = EvaluationOptions(Refinement(levels=0, points=1))
 
 
 def sweep_line(
@@ -127,10 +123,6 @@ def sweep_line(
     none = [np.zeros(0)]
     loss = train.loss.cpu().numpy()
     refined = _refine(task, line, alphas, loss, settings, options.refinement)
-    again = [
-        _losses(shuffle_training_split(task, number), line, alphas, settings)
-        for number in range(options.repeats * task.normalised)
-    ]
     losses, distances = _by_example(task, torch.from_numpy(outputs[:, :gauss_examples]).double())
     return SweepResult(
         loss_train=loss,
@@ -147,7 +139,6 @@ def sweep_line(
         paths=outputs[:, :path_examples],
         refined_alphas=refined[0],
         refined_loss=refined[1],
-        repeated_loss=np.stack(again) if again else np.zeros((0, len(alphas))),
     )
 
 
@@ -178,13 +169,13 @@ def _evaluations(task: Task, alphas: int, settings: BatchNormStatistics, options
     estimation = sum(batch.stop - batch.start for batch in estimation_batches(task, settings))
     losses = estimation + len(task.train)
     refined = options.refinement.levels * 4 * options.refinement.points
-    return (losses + len(task.test)) * alphas + losses * (refined + options.repeats * task.normalised * alphas)
+    return (losses + len(task.test)) * alphas + losses * refined
 
 
 def shuffle_training_split(task: Task, number: int) -> Task:
     """Return the task with the N-th random permutation of its training examples."""
     train = task.train
-    order = torch.randperm(len(train), generator=generator("repeat", number)).to(train.x.device)
+    order = torch.randperm(len(train), generator=generator("order of training examples", number)).to(train.x.device)
     labels = None if train.labels is None else train.labels[order]
     return replace(task, train=Split(train.x[order], train.target[order], labels))
 

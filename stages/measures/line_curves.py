@@ -30,8 +30,6 @@ class LineCurves:
     """(L, R) alphas of the fine grid around the largest rise; NaN beyond those that a line has."""
     refined_loss: np.ndarray
     """(L, R) training loss at these alphas."""
-    repeated_loss: np.ndarray
-    """(L, repeats, A) training loss with batch-norm statistics estimated from other batches."""
     gauss_smooth: tuple[np.ndarray, ...]
     """L arrays of shape (G,): the paper's Gauss length of each example in radians; empty for a line without them."""
     gauss_turning: tuple[np.ndarray, ...]

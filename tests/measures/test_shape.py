@@ -7,7 +7,6 @@ from stages.measures.bias_gap import bias_gap
 from stages.measures.convexity import global_convexity, local_convexity
 from stages.measures.excess_over_chord import excess_over_chord
 from stages.measures.monotonicity import min_delta
-from stages.measures.noise_floor import noise_floor
 from stages.measures.plateau_length import plateau_length
 from stages.measures.refinement import between, largest_rise, refined_min_delta
 
@@ -113,16 +112,6 @@ def test_a_line_without_further_samples_has_no_refined_min_delta():
     nothing = np.full((1, 2), np.nan)
     assert np.isnan(refined_min_delta(RANDOM[:1], UNEVEN, nothing, nothing))[0]
     assert np.isnan(refined_min_delta(RANDOM[:1], UNEVEN, nothing[:, :0], nothing[:, :0]))[0]
-
-
-def test_the_noise_floor_is_the_spread_of_min_delta():
-    repeats = RANDOM.reshape(50, 4, 12)
-    found = noise_floor(repeats[:, 0], repeats[:, 1:])
-    for row, lines in zip(found, repeats, strict=True):
-        each = [max(0.0, *(line[b] - line[a] for a in range(12) for b in range(a + 1, 12))) for line in lines]
-        assert row == pytest.approx(max(each) - min(each))
-    assert np.isnan(noise_floor(RANDOM, np.zeros((200, 0, 12)))).all()
-    assert np.isnan(noise_floor(RANDOM, np.full((200, 1, 12), np.nan))).all()
 
 
 def test_the_bias_gap_is_the_range():

@@ -49,7 +49,6 @@ def curves(losses=LOSSES):
         bias_gap=np.full(lines, 0.5),
         refined_alphas=np.tile([0.1, np.nan], (lines, 1)),
         refined_loss=np.tile([2.25, np.nan], (lines, 1)),
-        repeated_loss=losses[:, None] + np.array([0.0, 0.0, 0.25, 0.0]),
         paths=np.zeros((lines, 4, 0, 10)),
         path_labels=np.zeros((lines, 0), dtype=np.int64),
     )
@@ -79,7 +78,6 @@ def test_the_measures_of_a_line_worked_by_hand():
         "min_delta_test": 2.0,  # the same line backwards: 0 to 1.5, to 0.5, to 2
         "min_delta_error": 0.25,
         "min_delta_refined": 1.0,
-        "min_delta_noise": 0.25,
         "monotonic": False,
         "barrier": 0.0,
         "bump_alpha": 0.6,
@@ -219,9 +217,8 @@ def test_a_convolutional_network_has_no_hidden_layers():
     assert (row["layers"], row["width_multiplier"], row["initialization"]) == (20, 1.0, "standard")
 
 
-def test_what_is_seen_between_alphas_and_in_repeats_is_measured():
+def test_what_is_seen_between_alphas_is_measured():
     made = measure_lines(curves(), 0.0, 0.1)
     assert made["min_delta_refined"][:2].tolist() == [0.25, 1.0]  # 2 -> 2.25 at alpha 0.1; the bump of 1 is larger
-    assert made["min_delta_noise"][:2].tolist() == [0.0, 0.25]  # 1.75 - 0.5 in the repeat
     assert made["gauss_length_kinks"][0] == pytest.approx(0.15)  # 1.65 - 1.5
     assert made["bias_gap"][0] == 0.5
