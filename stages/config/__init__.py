@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from stages.config.batch_norm_statistics import BatchNormStatistics, LineStatistics
 from stages.config.lines import (
     LINE_KINDS,
     OWN_LINE,
@@ -12,7 +13,6 @@ from stages.config.lines import (
 )
 from stages.config.params import (
     Alphas,
-    BatchNormStatistics,
     Interpolate,
     Measure,
     Params,
@@ -29,6 +29,7 @@ __all__ = [
     "BatchNormStatistics",
     "Interpolate",
     "Refinement",
+    "LineStatistics",
     "Lines",
     "Measure",
     "OWN_LINE",

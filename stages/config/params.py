@@ -3,11 +3,12 @@
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Union
 
 import yaml
 from pydantic import Field, model_validator
 
+from stages.config.batch_norm_statistics import BatchNormStatistics
 from stages.config.declared import declared_claims, declared_items, item_of, of_theory
 from stages.config.discovery import find_classes
 from stages.config.lines import Lines, Plane, check_lines, check_planes
@@ -39,19 +40,6 @@ class Alphas(Frozen):
         if self.start >= self.stop:
             raise ValueError(f"start: got {self.start}, expected a number below stop, {self.stop}")
         return self
-
-
-class BatchNormStatistics(Frozen):
-    """Estimation of batch-norm statistics at each alpha, from the training split in its stored order."""
-
-    estimate: Literal["cumulative", "momentum", "batch"] = "cumulative"
-    """Estimator: the mean over batches, a moving average over them, or each batch's own statistics."""
-    batch_size: Annotated[int, Field(ge=2)] = 2048
-    """Number of examples in a batch; at or above the number of examples the whole split is one batch."""
-    momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """Weight of a new batch in the moving average."""
-    examples: Annotated[int, Field(ge=2)] | None = None
-    """Number of training examples that statistics are estimated from; null for all."""
 
 
 class Refinement(Frozen):

@@ -35,6 +35,8 @@ class LineEvaluation:
 
     def key(self, line: Line) -> str:
         """Return the key under which the store keeps an evaluated line; keys of its runs stand for weights and data."""
-        content = {"interpolate": self.interpolate.model_dump(mode="json"), "numerics": NUMERICS}
+        replaced = {"batch_norm"} if line.statistics else None
+        interpolate = self.interpolate.model_dump(mode="json", exclude=replaced)
+        content = {"interpolate": interpolate, "numerics": NUMERICS}
         content |= {"gauss_examples": self.gauss_examples, "path_examples": self.path_examples}
         return identity(line.content() | content)

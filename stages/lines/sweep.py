@@ -9,6 +9,7 @@ from torch import Tensor
 
 from stages.config import BatchNormStatistics, Refinement
 from stages.lines.jets import FixedExamples, Jet, MovingTensor
+from stages.lines.redrawn_statistics import estimate_redrawn
 from stages.lines.taylor import TaylorMode, differentiate
 from stages.measures.gauss_length import smooth, turning
 from stages.measures.monotonicity import min_delta
@@ -73,10 +74,12 @@ class SweepResult:
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """Further evaluations of the training loss along a line."""
+    """Options of the evaluation of a line."""
 
     refinement: Refinement
     """Fine grids of alphas around the largest rise."""
+    redraw: int | None = None
+    """Number of an evaluation with batches drawn anew at each alpha; None for the same batches at each."""
 
 
 EVALUATE_ONCE = EvaluationOptions(Refinement(levels=0, points=1))
@@ -105,16 +108,24 @@ def sweep_line(
         gauss_examples: Number of training examples, from the first, with a Gauss length; all if there are fewer. With
             0, no derivatives are computed.
         path_examples: Number of training examples, from the first, whose outputs are kept.
-        options: Further evaluations of the training loss.
+        options: Further evaluations, and the batches that statistics are estimated from.
         progress: Called after each chunk of alphas with the share, from 0 to 1, of the work that is done; the last
             share may be below 1.
 
     Returns:
         Loss and accuracy on both splits, Gauss lengths, and outputs.
+
+    Raises:
+        ValueError: If batches are drawn anew at each alpha for a fine grid or for derivatives, which have none.
     """
+    if options.redraw is not None and (gauss_examples or options.refinement.levels):
+        raise ValueError("statistics of redrawn batches have no derivatives and no fine grid")
     line = _Line(task.layout, start, end, progress, _evaluations(task, len(alphas), settings, options))
     chunks = alphas.split(chunk_points(task, settings, len(alphas)))
-    statistics = _statistics(task, line, chunks, settings, derivatives=gauss_examples > 0)
+    if options.redraw is None:
+        statistics = _statistics(task, line, chunks, settings, derivatives=gauss_examples > 0)
+    else:
+        statistics = _redrawn_statistics(task, line, chunks, settings, options.redraw)
     train = _evaluate(task, task.train, line, chunks, statistics, settings, max(gauss_examples, path_examples))
     test = _evaluate(task, task.test, line, chunks, statistics, settings, 0)
     outputs, v, a = (term.cpu().numpy() for term in train.outputs)
@@ -290,6 +301,20 @@ def _statistics(
         {name: Jet(*(combination.total[name] for combination in combinations)) for name in combinations[0].total}
         for combinations in orders
     ]
+
+
+def _redrawn_statistics(
+    task: Task, line: _Line, chunks: Sequence[Tensor], settings: BatchNormStatistics, draw: int
+) -> list[dict[str, Jet]]:
+    """Return batch-norm statistics for each chunk as `_statistics`, from batches that are drawn anew at each alpha."""
+    found = []
+    place = 0
+    for chunk in chunks:
+        values = estimate_redrawn(task, line.at(chunk), settings, draw, place)
+        found.append({name: Jet(value, *[torch.zeros_like(value)] * 2) for name, value in values.items()})
+        place += len(chunk)
+        line.count(len(chunk) * sum(batch.stop - batch.start for batch in estimation_batches(task, settings)))
+    return found
 
 
 def _evaluate(
