@@ -12,11 +12,8 @@ from stages.shared.errors import UserError
 NUMBERS = Path(__file__).resolve().parents[2] / "paper" / "numbers.csv"
 NEVER = "never"
 """Value of `switch_after` of runs that are never switched, beside others that are."""
-OF_RUNS = ("optimizer", "lr", "batch_norm", "initialization", "switch_after", "switch_optimizer", "switch_lr")
-OF_RUNS = (*OF_RUNS, "magnitude")
-"""Columns of the setting that tell the cells of a table apart."""
-OF_SCALE = ("dataset", "network", "hidden", "activation")
-"""Columns of the setting that all runs of a table share, and that say at which scale they are."""
+SCALE = ("dataset", "network", "hidden", "activation")
+"""Columns of the setting that the runs of a table share: they say at which scale they are."""
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
