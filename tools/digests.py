@@ -74,6 +74,8 @@ RUNS: dict[str, dict] = {
     "grafting": MLP | {"optimizer": "adam", "magnitude": "sgd"},
     "milestones": MLP | {"milestones": (1,), "decay": 0.5},
     "linear schedule, clipped": MLP | {"schedule": "linear", "clip_norm": 0.1},
+    "warm-up": MLP | {"warmup": 1},
+    "averaged weights": MLP | {"average_from": 1},
     "fewer steps": MLP | {"steps": 3},
     "corrupted labels": MLP | {"label_corruption": 0.5, "data_seed": 1},
     "order of its own": MLP | {"order_seed": 7},

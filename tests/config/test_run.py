@@ -163,6 +163,12 @@ WRONG = {
     "a graft with a switch": (SWITCH | {"magnitude": "adam"}, "magnitude: got 'adam', expected null"),
     "a graft on itself": ({"magnitude": "sgd"}, "magnitude: got 'sgd', expected another than optimizer, or null"),
     "a graft of K-FAC": ({"magnitude": "kfac"}, "magnitude: got 'kfac', expected null"),
+    "a warm-up longer than training": ({"warmup": 5}, "warmup: got 5, expected at most epochs, 4"),
+    "an average from after the end": ({"average_from": 5}, "average_from: got 5, expected at most epochs, 4"),
+    "an average of a run that ends within an epoch": (
+        {"average_from": 2, "steps": 9},
+        "average_from: got 2, expected null: a run with `steps` may end within an epoch",
+    ),
     "augmented autoencoder": (
         {"network": "autoencoder", "loss": "squared_error", "flip": True},
         "crop_padding: got augmentation, expected none",
