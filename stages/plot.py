@@ -9,6 +9,7 @@ from stages.command import main
 from stages.config.declared import declared_items, item_of
 from stages.config.job import Job
 from stages.config.params import Theory
+from stages.results.gathering import gathered
 from stages.shared.environment import identity, version_of
 from stages.shared.errors import UserError
 from stages.shared.files import digest_file, replacing, write_bytes
@@ -124,4 +125,4 @@ def drawing_source(name: str) -> str:
 
 
 if __name__ == "__main__":
-    main(plot, __doc__, partial=True)
+    main(plot, __doc__, partial=gathered)

@@ -14,15 +14,18 @@ from stages.config.job import Job
 from stages.figures.registry import item as declared_item
 from stages.reporting import page
 from stages.reporting.measure_summary import summarise_measures
+from stages.results.gathering import gathered
+from stages.results.precedence import one_origin
 from stages.results.results import Results
 from stages.shared.csv_files import read_csv
 from stages.shared.files import write_bytes, write_json
+from stages.shared.origins import HERE
 from stages.shared.progress import bar
 
 
 def report(job: Job) -> None:
     """Judge every claim that `claims` in params.yaml names, and write the pages."""
-    measures = read_csv(job.reports / "measures.csv")
+    measures = one_origin(read_csv(job.reports / "measures.csv"))
     judged = []
     progress = bar("report", "claim", len(job.params.claims))
     for name, suites in job.params.claims.items():
@@ -50,7 +53,7 @@ def report(job: Job) -> None:
             for name, suites in whole.claims.items()
             if name not in job.params.claims
         ],
-        "unfinished": [{"name": name, "command": command(job.pipeline, name)} for name in job.unfinished],
+        "unfinished": _unfinished(job),
         "explanation": explanation(job.params),
         "measures": summarise_measures(measures, {name: suite.tolerance for name, suite in job.params.suites.items()}),
         "figures": [item for item in items if item["named"] and item["name"].startswith("Figure")],
@@ -69,6 +72,16 @@ def command(pipeline: Path, suite: str | None = None) -> str:
     if suite is None:
         return "dvc repro" if default else f"dvc repro {pipeline}"
     return f"dvc repro {'' if default else f'{pipeline}:'}interpolate@{suite}"
+
+
+def _unfinished(job: Job) -> list[dict[str, str]]:
+    """Return what the pages show of suites whose runs are not all evaluated, or were evaluated elsewhere."""
+    rows = []
+    for name, found in (job.progress or {}).items():
+        rest = command(job.pipeline, name) if found.evaluated < found.runs else ""
+        if rest or found.origins != (HERE,):
+            rows.append({"name": name, "evaluated": str(found), "origins": "; ".join(found.origins), "command": rest})
+    return rows
 
 
 def _lacks(job: Job, suites: Sequence[str]) -> str:
@@ -116,7 +129,7 @@ def _item(job: Job, key: str, suites: tuple[str, ...], measures: pd.DataFrame, j
     kind, number = base.split("_")
     item = {"key": key, "name": f"{kind.capitalize()} {int(number)}", "shows": declared.shows, "paper": declared.paper}
     item |= {"stem": None, "lacks": _lacks(job, suites), "named": key in (job.whole or job.params).plot}
-    item["ours"] = _counts(measures, suites) if suites else "on the paper's models"
+    item["ours"] = _counts(job, measures, suites) if suites else "on the paper's models"
     item["claims"] = [entry for entry in judged if entry["name"] in declared.claims]
     if drawn and kind == "figure":
         item["stem"] = key.replace(base, f"{base}_{declared.slug}")
@@ -126,13 +139,18 @@ def _item(job: Job, key: str, suites: tuple[str, ...], measures: pd.DataFrame, j
     return item
 
 
-def _counts(measures: pd.DataFrame, suites: tuple[str, ...]) -> str:
-    """Count the own lines of some suites that are not monotone, in words."""
+def _counts(job: Job, measures: pd.DataFrame, suites: tuple[str, ...]) -> str:
+    """Count the own lines of some suites that are not monotone, in words, and the runs where some are missing."""
+    progress = job.progress or {}
+    names = [
+        f"{name} ({progress[name]})" if name in progress and progress[name].evaluated < progress[name].runs else name
+        for name in suites
+    ]
     rows = measures[measures["suite"].isin(suites) & (measures["line"] == OWN_LINE)].drop_duplicates("run_id")
     rows = rows[(rows["status"] == "converged") & rows["monotonic"].notna()]
     risen = int((~rows["monotonic"].astype(bool)).sum())
-    return f"on {', '.join(suites)}: {risen} of {len(rows)} own lines of converged runs are not monotone"
+    return f"on {', '.join(names)}: {risen} of {len(rows)} own lines of converged runs are not monotone"
 
 
 if __name__ == "__main__":
-    main(report, __doc__, partial=True)
+    main(report, __doc__, partial=gathered)

@@ -191,18 +191,22 @@ class Params(Frozen):
         return expand(suite, self.suite(suite))
 
     def only(self, suites: Sequence[str], theory: bool) -> "Params":
-        """Return the parameters without some suites, and without the figures, tables and claims made from them.
+        """Return the parameters without some suites.
 
         Args:
             suites: Names of the suites that stay.
             theory: Whether figures, tables and claims of the theory stay.
+
+        Returns:
+            The parameters; figures, tables and claims are made from those of their suites that stay, if any.
         """
 
         def kept(wanted: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-            return {key: some for key, some in wanted.items() if (set(some) <= set(suites) if some else theory)}
+            left = {key: tuple(name for name in some if name in suites) for key, some in wanted.items()}
+            return {key: left[key] for key, some in wanted.items() if left[key] or (theory and not some)}
 
-        left = {name: self.suites[name] for name in suites}
-        return self.model_copy(update={"suites": left, "plot": kept(self.plot), "claims": kept(self.claims)})
+        there = {name: self.suites[name] for name in suites}
+        return self.model_copy(update={"suites": there, "plot": kept(self.plot), "claims": kept(self.claims)})
 
     def suite(self, name: str) -> Suite:
         """Return a suite by its name.

@@ -10,6 +10,7 @@ from stages.config import OWN_LINE, Measure, Suite
 from stages.config.job import Job
 from stages.lines.curves import Curves
 from stages.lines.landscape import Landscape
+from stages.results.precedence import one_origin
 from stages.results.sources import Files, Sources
 from stages.shared.errors import UserError
 
@@ -43,9 +44,9 @@ class Results:
 
     @cached_property
     def measures(self) -> pd.DataFrame:
-        """Rows of reports/measures.csv of these suites, one a line."""
+        """Rows of reports/measures.csv of these suites, one a line; of each run those of one origin."""
         table = self.sources.measures()
-        return table[table["suite"].isin(list(self.suites))]
+        return one_origin(table[table["suite"].isin(list(self.suites))])
 
     @cached_property
     def epochs(self) -> pd.DataFrame:
