@@ -1,6 +1,6 @@
 """Check that what is committed belongs together: lock, dependencies and reports. Runs nothing and needs no data.
 
-    python tools/check_artifacts.py [--pipeline dvc.yaml paper/dvc.yaml mine/dvc.yaml]
+    python tools/check_artifacts.py [--pipeline dvc.yaml paper/dvc.yaml mnist/dvc.yaml mine/dvc.yaml]
 
 Prints one line a fault and exits with 1 if there is any.
 """
@@ -19,7 +19,7 @@ from stages.shared.errors import UserError
 from tools.artifacts import claims, digests, lock, pictures, tables, tracked
 from tools.artifacts.pipeline import Pipeline, read
 
-DEFAULT, BESIDE = Path("dvc.yaml"), (Path("paper/dvc.yaml"), Path("mine/dvc.yaml"))
+DEFAULT, BESIDE = Path("dvc.yaml"), (Path("paper/dvc.yaml"), Path("mnist/dvc.yaml"), Path("mine/dvc.yaml"))
 
 
 def check(root: Path, files: list[Path]) -> Iterator[str]:

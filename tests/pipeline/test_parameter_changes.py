@@ -109,7 +109,7 @@ suites:
     grids: {main: {seed: [0]}}
 """
 EVERY = read_yaml(DATASETS + HEADER.split("\n", 2)[2] + SUITES)
-PIPELINES = ("dvc.yaml", "paper/dvc.yaml", "mine/dvc.yaml")
+PIPELINES = ("dvc.yaml", "paper/dvc.yaml", "mnist/dvc.yaml", "mine/dvc.yaml")
 
 
 def leaves(values: object, path: tuple = ()) -> Iterator[tuple]:
