@@ -73,8 +73,8 @@ suites:
           c: {point: final, among: {optimizer: [adam], seed: [1]}}
         grid: 5
         margin: 0.1
-    runs: {network: mlp, hidden: [8], activation: relu, loss: cross_entropy, lr: 0.1, epochs: 4, batch_size: 128,
-           snapshots: [1], train_size: 100, label_corruption: 0.1, data_seed: 0, crop_padding: 1, flip: true,
+    runs: {network: mlp, hidden: [8], activation: relu, gain: 2.0, outputs: 12, loss: cross_entropy, lr: 0.1,
+           epochs: 4, batch_size: 128, snapshots: [1], train_size: 100, label_corruption: 0.1, data_seed: 0, crop_padding: 1, flip: true,
            clip_norm: 1.0, weight_decay: 0.1, schedule: constant}
     grids:
       adam: {optimizer: [adam], betas: [[0.9, 0.99]], epsilon: [1.0e-8], seed: [0, 1], order_seed: [1]}
