@@ -6,9 +6,11 @@ being trained.
 """
 
 import shutil
+from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 
+from stages.config import OWN_LINE
 from stages.config.job import Job, SuiteProgress
 from stages.lines.curves import save_curves
 from stages.lines.landscape import Landscape, save_landscape
@@ -88,10 +90,17 @@ def _of_origin(job: Job, suite: str, name: str, store: Store) -> SuiteRecords:
     records = local_records(job, suite) if name == HERE else OriginFolder(store, name).records(suite)
     runs = select(records.runs, [Store.key(run.spec()) for run in job.params.runs(suite)])
     if name != HERE:
+        wanted = job.params.suite(suite)
         for run in runs:
             check_evaluation(run, job.params, suite)
-            _check_dataset(run, job.dataset_file(job.params.suite(suite).dataset))
+            _check_dataset(run, job.dataset_file(wanted.dataset))
+        runs = [_without_others(run, wanted.lines) for run in runs]
     return SuiteRecords(tuple(runs), records.landscape)
+
+
+def _without_others(run: EvaluatedRun, kinds: Container[str]) -> EvaluatedRun:
+    """Return a record without lines that the parameters no longer ask for."""
+    return replace(run, lines=tuple(one for one in run.lines if one.line.kind == OWN_LINE or one.line.kind in kinds))
 
 
 def _check_dataset(run: EvaluatedRun, file: Path) -> None:
