@@ -1,11 +1,14 @@
 """Stage `report`: tables and figures -> reports/{claims.json, verdicts.json, README.md, index.html}."""
 
+from collections import Counter
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from stages.claims.judgements import ENOUGH_RUNS, NEARLY_ALL, RARE
+from stages.claims.finding import Verdict
 from stages.claims.registry import claims as all_claims
 from stages.command import main
 from stages.config import OWN_LINE, Params
@@ -14,6 +17,7 @@ from stages.config.job import Job
 from stages.figures.registry import item as declared_item
 from stages.reporting import page
 from stages.reporting.measure_summary import summarise_measures
+from stages.reporting.robustness import assess_with_variants, describe
 from stages.results.gathering import gathered
 from stages.results.precedence import one_origin
 from stages.results.results import Results
@@ -21,6 +25,11 @@ from stages.shared.csv_files import read_csv
 from stages.shared.files import write_bytes, write_json
 from stages.shared.origins import HERE
 from stages.shared.progress import bar
+
+EXPLANATION = (
+    "Ours are over converged runs, with intervals in brackets. [How verdicts are made](../docs/verdicts.md) defines "
+    "the verdicts and their rules. Figures from 30 on and table 8 are not in the paper."
+)
 
 
 def report(job: Job) -> None:
@@ -30,8 +39,9 @@ def report(job: Job) -> None:
     progress = bar("report", "claim", len(job.params.claims))
     for name, suites in job.params.claims.items():
         claim = all_claims()[name]
-        found = claim.judge(Results.of(job, suites))
-        judged.append({"name": name, "suites": list(suites)} | _plain(claim) | vars(found))
+        found = assess_with_variants(claim, Results.of(job, suites))
+        robust = {"robust": describe(found)}
+        judged.append({"name": name, "suites": list(suites)} | _plain(claim) | vars(found) | robust)
         progress.update()
     progress.close()
     claims = {entry["name"]: _numbers(entry) for entry in judged}
@@ -54,7 +64,7 @@ def report(job: Job) -> None:
             if name not in job.params.claims
         ],
         "unfinished": _unfinished(job),
-        "explanation": explanation(job.params),
+        "explanation": EXPLANATION,
         "measures": summarise_measures(measures, {name: suite.tolerance for name, suite in job.params.suites.items()}),
         "figures": [item for item in items if item["named"] and item["name"].startswith("Figure")],
         "tables": [item for item in items if item["named"] and item["name"].startswith("Table")],
@@ -62,7 +72,8 @@ def report(job: Job) -> None:
     }
     for name in page.PAGES:
         write_bytes(job.reports / name, page.render(name, context).encode())
-    counts = ", ".join(f"{sum(entry['verdict'] == word for entry in judged)} {word}" for word in page.LOOKS)
+    tally = Counter(str(entry["verdict"]) for entry in judged)
+    counts = ", ".join(f"{tally[word]} {word}" for word in Verdict if tally[word])
     print(f"report: {len(judged)} claims, {counts}, in {job.reports}")
 
 
@@ -89,29 +100,21 @@ def _lacks(job: Job, suites: Sequence[str]) -> str:
     return ", ".join(name for name in suites if name in job.unfinished) or "stage simulate"
 
 
-def explanation(params: Params) -> str:
-    """Explain how verdicts are made."""
-    return (
-        f"Ours are over converged runs, with {100 * params.measure.confidence:g} % intervals in brackets: Wilson's of "
-        "proportions, Newcombe's of their differences, bootstrap intervals of the rest. A claim that something never "
-        f"happens holds if it did not, in so many lines that its proportion is below {RARE:g}; a claim that nearly all "
-        f"lines do something holds if at least {NEARLY_ALL:g} do; a claim of a difference holds if its interval is on "
-        "the claimed side of zero. It does not hold if the interval is on the other side, or includes zero with "
-        f"{ENOUGH_RUNS} runs or more in each group; else there are not enough runs to say. Where the paper's number is "
-        "a sum over the cells of its tables, the sum is ours. Figures from 30 on and table 8 are not in the paper."
-    )
-
-
 def _plain(claim) -> dict:
-    return {name: getattr(claim, name) for name in ("statement", "section", "paper")}
+    return {name: getattr(claim, name) for name in ("statement", "section", "paper", "rule")}
 
 
 def _numbers(entry: dict) -> dict:
     """Return an entry for claims.json: numbers to six digits, None for those that are not finite."""
-    kept = {name: value for name, value in entry.items() if name != "name"}
-    for name in ("effect", "low", "high"):
-        kept[name] = None if kept[name] != kept[name] else float(f"{kept[name]:.6g}")
-    return kept
+    return {name: _rounded(value) for name, value in entry.items() if name != "name"}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(entry) for key, entry in value.items()}
+    if not isinstance(value, float):
+        return value
+    return float(f"{round(value, 12):.6g}") if isfinite(value) else None
 
 
 def _listed(params: Params, kind: str) -> list[tuple[str, tuple[str, ...]]]:

@@ -13,6 +13,7 @@ sys.path.append(str(Path(__file__).parent / "figures"))
 
 from figures_results import MEASURE, SUITES, results
 
+from stages.claims.finding import Verdict
 from stages.claims.registry import claims
 from stages.config.job import Job
 from stages.figures.registry import figures, tables
@@ -81,9 +82,22 @@ def test_every_claim_asked_for_is_judged(job, capsys):
     assert list(found) == [*CLASSIFIERS, "noisy_quadratic"]
     for name, entry in found.items():
         assert entry["statement"] == claims()[name].statement
-        assert entry["verdict"] in ("holds", "does not hold", "not enough runs")
+        assert entry["verdict"] in list(Verdict)
         assert entry["suites"] == ([] if name == "noisy_quadratic" else ["classifiers"])
-        assert {"effect", "low", "high", "ours", "counts", "paper", "section"} <= set(entry)
+        assert {
+            "effect",
+            "low",
+            "high",
+            "ours",
+            "counts",
+            "paper",
+            "section",
+            "rule",
+            "kind",
+            "margin",
+            "power",
+            "robustness",
+        } <= set(entry)
     few = json.loads((job.reports / "verdicts.json").read_text())
     assert few == {name: {"verdict": entry["verdict"], "effect": entry["effect"]} for name, entry in found.items()}
     assert capsys.readouterr().out.startswith("report: 10 claims, ")

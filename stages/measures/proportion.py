@@ -1,6 +1,6 @@
 """Confidence intervals of proportions and of their differences."""
 
-from math import hypot
+from math import hypot, sqrt
 
 
 def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float]:
@@ -38,3 +38,23 @@ def newcombe(first: tuple[int, int], second: tuple[int, int], confidence: float)
     p, q = (successes / trials for successes, trials in (first, second))
     (p_low, p_high), (q_low, q_high) = (wilson(*sample, confidence) for sample in (first, second))
     return q - p - hypot(q - q_low, p_high - p), q - p + hypot(q_high - q, p - p_low)
+
+
+def wilson_of_share(share: float, size: float, confidence: float) -> tuple[float, float]:
+    """Return the Wilson score interval of a share of an effective number of trials.
+
+    Args:
+        share: The share of successes, which need not be a multiple of 1 / `size`, as in a mean over clusters.
+        size: The effective number of trials, above 0.
+        confidence: Confidence of the interval, such as 0.95.
+
+    Returns:
+        Its bounds, in [0, 1].
+    """
+    from scipy.stats import norm
+
+    z = float(norm.ppf((1 + confidence) / 2))
+    shrunk = 1 + z * z / size
+    centre = (share + z * z / (2 * size)) / shrunk
+    half = z * sqrt(share * (1 - share) / size + z * z / (4 * size * size)) / shrunk
+    return max(0.0, centre - half), min(1.0, centre + half)
