@@ -10,6 +10,7 @@ from stages.config.declared import declared_items, item_of
 from stages.config.job import Job
 from stages.config.params import Theory
 from stages.results.gathering import gathered
+from stages.results.paper_numbers import NUMBERS
 from stages.shared.environment import identity, version_of
 from stages.shared.errors import UserError
 from stages.shared.files import digest_file, replacing, write_bytes
@@ -81,6 +82,8 @@ def figure_key(job: Job, key: str) -> str:
     files = [file for file in theory if file.exists() or not pooled]  # pipelines without theory have none
     for suite in pooled:
         files += [job.curves_file(suite), job.landscape_file(suite), job.training_folder(suite) / "epochs.csv"]
+    if item_of(key).startswith("table"):
+        files.append(NUMBERS)
     try:
         digests = [digest_file(file) for file in files]
         rows = _rows(job.reports / "measures.csv", digest_file(job.reports / "measures.csv"), pooled)

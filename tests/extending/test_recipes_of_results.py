@@ -31,6 +31,8 @@ print(list(declared_measures())[-1], "relu_networks_are_monotone" in claims(), [
 def project(tmp_path, tiny_params):
     """A copy of the project in which each recipe has been followed, with one small suite."""
     shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "paper").mkdir()
+    shutil.copy(ROOT / "paper/numbers.csv", tmp_path / "paper")
     params = yaml.safe_load(tiny_params)
     params |= {"claims": {}, "plot": {}, "suites": {"tiny": params["suites"]["tiny"]}}
     for title, blocks in RECIPES.items():

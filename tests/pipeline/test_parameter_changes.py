@@ -74,8 +74,8 @@ suites:
         grid: 5
         margin: 0.1
     runs: {network: mlp, hidden: [8], activation: relu, gain: 2.0, outputs: 12, loss: cross_entropy, lr: 0.1,
-           epochs: 4, batch_size: 128, snapshots: [1], train_size: 100, label_corruption: 0.1, data_seed: 0, crop_padding: 1, flip: true,
-           clip_norm: 1.0, weight_decay: 0.1, schedule: constant}
+           epochs: 4, batch_size: 128, snapshots: [1], train_size: 100, label_corruption: 0.1, data_seed: 0,
+           crop_padding: 1, flip: true, clip_norm: 1.0, weight_decay: 0.1, schedule: constant}
     grids:
       adam: {optimizer: [adam], betas: [[0.9, 0.99]], epsilon: [1.0e-8], seed: [0, 1], order_seed: [1]}
       rmsprop: {optimizer: [rmsprop], smoothing: [0.9], milestones: [[1, 2]], decay: [0.1], seed: [0]}
@@ -168,7 +168,7 @@ class Project:
             definition = stage.get("do", stage)
             outs = [*definition["outs"], *definition.get("metrics", ())]
             outs = [next(iter(out)) if isinstance(out, dict) else out for out in outs]
-            definition["deps"] = [dep for dep in definition["deps"] if not dep.startswith("stages/")]
+            definition["deps"] = [dep for dep in definition["deps"] if not dep.startswith(("stages/", "paper/"))]
             definition["cmd"] = " ".join(["sh write.sh", f"{name}@${{key}}" if "do" in stage else name, *outs])
         (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": pipeline["stages"]}))
         (folder / "write.sh").write_text(WRITE)
