@@ -32,15 +32,18 @@ export PYTHONHASHSEED := 0
 
 repro: install
 	@python -m dvc repro
+	@python -m tools.by_scale
 
 mnist paper: install
 	@python -m dvc repro $@/dvc.yaml
+	@python -m tools.by_scale
 
 mnist-report paper-report: install
 	@scale=$(@:-report=); for stage in measure plot report; do \
 		python -m stages.$$stage --partial --params $$scale/params.yaml --data data/$$scale \
 			--reports reports/$$scale || exit 1; \
 	done
+	@python -m tools.by_scale
 
 # Files in their own order: by default those of the fewest tests start last, and among them is the longest.
 test: install

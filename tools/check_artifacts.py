@@ -16,6 +16,7 @@ from dvc.exceptions import DvcException
 
 from stages.config import load
 from stages.shared.errors import UserError
+from tools import by_scale
 from tools.artifacts import claims, digests, lock, pictures, tables, tracked
 from tools.artifacts.pipeline import Pipeline, read
 
@@ -49,6 +50,7 @@ def check(root: Path, files: list[Path]) -> Iterator[str]:
         else:
             ran = len(pipeline.stages) - len(pipeline.unlocked)
             print(f"{pipeline.file}: {ran} of {len(pipeline.stages)} stages were run; its reports are not checked")
+    yield from by_scale.stale(root)
     if (root / ".git").exists():
         yield from tracked.too_large(root)
     else:
