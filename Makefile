@@ -2,9 +2,9 @@
 #
 #   make repro         install, then redo what parameters, code or data have changed
 #   make mnist         the same on MNIST with narrow networks (mnist/dvc.yaml), in hours on two cores
-#   make mnist-report  its report, on what has been run
+#   make mnist-report  its report, on the runs that there are
 #   make paper         the same at the paper's own scale (paper/dvc.yaml)
-#   make paper-report  its report, on those of its suites that have been run
+#   make paper-report  its report, on the runs that there are: yours, and those of other machines in paper/packs
 #   make test          tests, but for the long ones; `make test-all` with them
 #   make check         whether what is committed belongs together
 #   make compare       what metrics and reports differ in from those of BASE, by default the last commit
@@ -39,7 +39,11 @@ mnist paper: install
 	@python -m tools.by_scale
 
 mnist-report paper-report: install
-	@scale=$(@:-report=); for stage in measure plot report; do \
+	@scale=$(@:-report=); export MLI_ORIGIN=$${MLI_ORIGIN:-all}; \
+	for pack in $$scale/packs/*.pack; do \
+		[ ! -e "$$pack" ] || python tools/store.py unpack "$$pack" || exit 1; \
+	done; \
+	for stage in measure plot report; do \
 		python -m stages.$$stage --partial --params $$scale/params.yaml --data data/$$scale \
 			--reports reports/$$scale || exit 1; \
 	done

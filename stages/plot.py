@@ -51,6 +51,8 @@ def plot(job: Job) -> None:
             new.mkdir()
         for key, base in wanted.items():
             files, about = store.get("figures", keys[key])
+            if job.progress is not None and files["csv"].tobytes().count(b"\n") < 2:
+                continue  # of the runs that there are, none is to be shown; the pages say so
             folder = figures if base.startswith("figure") else tables
             for ending, content in files.items():
                 write_bytes((vectors if ending == "svg" else folder) / f"{about['stem']}.{ending}", content.tobytes())

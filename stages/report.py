@@ -1,5 +1,6 @@
 """Stage `report`: tables and figures -> reports/{claims.json, verdicts.json, README.md, index.html}."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from math import isfinite
@@ -27,7 +28,7 @@ from stages.shared.origins import HERE
 from stages.shared.progress import bar
 
 EXPLANATION = (
-    "Ours are over converged runs, with intervals in brackets. [How verdicts are made](../docs/verdicts.md) defines "
+    "Ours are over converged runs, with intervals in brackets. [How verdicts are made]({docs}/verdicts.md) defines "
     "the verdicts and their rules. Figures from 30 on and table 8 are not in the paper."
 )
 
@@ -56,7 +57,8 @@ def report(job: Job) -> None:
     ]
     context = {
         "title": "Monotonic linear interpolation: claims, figures and tables",
-        "command": command(job.pipeline),
+        "command": command(job.pipeline) if job.progress is None else partial_command(job.pipeline),
+        "summary": _summary(job),
         "claims": judged,
         "unjudged": [
             _plain(all_claims()[name]) | {"lacks": _lacks(job, suites)}
@@ -64,7 +66,7 @@ def report(job: Job) -> None:
             if name not in job.params.claims
         ],
         "unfinished": _unfinished(job),
-        "explanation": EXPLANATION,
+        "explanation": EXPLANATION.format(docs=os.path.relpath("docs", job.reports)),
         "measures": summarise_measures(measures, {name: suite.tolerance for name, suite in job.params.suites.items()}),
         "figures": [item for item in items if item["named"] and item["name"].startswith("Figure")],
         "tables": [item for item in items if item["named"] and item["name"].startswith("Table")],
@@ -83,6 +85,21 @@ def command(pipeline: Path, suite: str | None = None) -> str:
     if suite is None:
         return "dvc repro" if default else f"dvc repro {pipeline}"
     return f"dvc repro {'' if default else f'{pipeline}:'}interpolate@{suite}"
+
+
+def partial_command(pipeline: Path) -> str:
+    """Return the command that reports on the runs that there are."""
+    return f"python -m stages.report --partial --params {pipeline.with_name('params.yaml')}"
+
+
+def _summary(job: Job) -> str:
+    """Return a sentence on how many of all runs there are, and from where; empty for a whole pipeline."""
+    if job.progress is None:
+        return ""
+    found = job.progress.values()
+    origins = "; ".join(dict.fromkeys(origin for one in found for origin in one.origins))
+    evaluated, runs = sum(one.evaluated for one in found), sum(one.runs for one in found)
+    return f"A report of what there is: {evaluated} of {runs} runs evaluated, origin: {origins}."
 
 
 def _unfinished(job: Job) -> list[dict[str, str]]:
@@ -134,11 +151,14 @@ def _item(job: Job, key: str, suites: tuple[str, ...], measures: pd.DataFrame, j
     item |= {"stem": None, "lacks": _lacks(job, suites), "named": key in (job.whole or job.params).plot}
     item["ours"] = _counts(job, measures, suites) if suites else "on the paper's models"
     item["claims"] = [entry for entry in judged if entry["name"] in declared.claims]
-    if drawn and kind == "figure":
-        item["stem"] = key.replace(base, f"{base}_{declared.slug}")
+    stem = key.replace(base, f"{base}_{declared.slug}") if kind == "figure" else key
+    if drawn and job.progress is not None and not (job.reports / f"{kind}s" / f"{stem}.csv").exists():
+        item["lacks"] = "runs that have converged, or lines that have not been evaluated"
+    elif drawn and kind == "figure":
+        item["stem"] = stem
     elif drawn:
         text = (job.reports / "tables" / f"{key}.md").read_text(encoding="utf-8")
-        item |= {"stem": key, "markdown": text, "html": page.html_of(text)}
+        item |= {"stem": stem, "markdown": text, "html": page.html_of(text)}
     return item
 
 

@@ -6,7 +6,7 @@ being trained.
 """
 
 import shutil
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +44,23 @@ def gather(job: Job) -> Job:
         UserError: If MLI_ORIGIN is no origin, or records do not fit the parameters.
     """
     store = Store.default()
-    chosen = chosen_origins(known_origins(store))
+    return gather_from(job, store, chosen_origins(known_origins(store)))
+
+
+def gather_from(job: Job, store: Store, chosen: Sequence[str]) -> Job:
+    """Gather the evaluated runs of some origins, of all suites.
+
+    Args:
+        job: The parameters and folders of the whole pipeline.
+        store: The store that holds the origins' records.
+        chosen: Names of the origins; of a run that several have, earlier ones take precedence.
+
+    Returns:
+        The job on what was gathered, as of `gathered`.
+
+    Raises:
+        UserError: If records do not fit the parameters.
+    """
     progress = {}
     with replacing(partial_folder(job)) as folder:
         folder.mkdir()
