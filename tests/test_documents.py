@@ -109,6 +109,18 @@ def test_the_numbers_of_the_readme_are_those_of_the_parameters_and_reports():
     assert [int(word.replace("none", "0")) for word in said.groups()] == counts
 
 
+def test_the_numbers_of_the_readme_at_the_papers_own_size_are_those_of_the_report():
+    words = " ".join(text_of("README.md").split())
+    table = pd.read_csv(ROOT / "reports/paper/measures.csv")
+    own = table[(table["suite"] == "classifiers_mnist") & (table["line"] == "initial_to_final")]
+    kept = own[own["status"] == "converged"]
+    groups = [kept[kept["normalized_distance"] < 3], kept[kept["normalized_distance"] >= 3]]
+    counts = [count for rows in groups for count in (len(rows), int((rows["min_delta"] > 0.001).sum()))]
+    said = re.search(r"of (\d+) networks of table 1 .*?, (\w+) has .*?of the (\d+) that .*?, (\d+) have", words)
+    assert [int(word.replace("none", "0")) for word in said.groups()] == counts
+    assert int(re.search(r"\[(\d+) runs\]\(reports/paper", words)[1]) == len(own)
+
+
 def test_variables_that_are_named_are_read_and_those_that_are_read_are_named():
     def found(paths):
         texts = (path.read_text(encoding="utf-8") for path in paths)
