@@ -13,6 +13,7 @@ from stages.config.lines import (
 )
 from stages.config.params import (
     Alphas,
+    GaussRefinement,
     Interpolate,
     Measure,
     Params,
@@ -27,6 +28,7 @@ from stages.config.source import Source
 __all__ = [
     "Alphas",
     "BatchNormStatistics",
+    "GaussRefinement",
     "Interpolate",
     "Refinement",
     "LineStatistics",

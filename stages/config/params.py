@@ -51,6 +51,15 @@ class Refinement(Frozen):
     """Number of new alphas in each of the intervals on both sides of the rise's start and top."""
 
 
+class GaussRefinement(Frozen):
+    """Alphas that are added along a run's own line until its Gauss lengths are resolved."""
+
+    tolerance: Annotated[float, Field(gt=0)] = 0.02
+    """Relative change of the mean Gauss lengths, when every second alpha is left out, at which none is added."""
+    most_alphas: NonNegativeInt = 400
+    """Largest number of alphas; none is added to a grid of as many or more."""
+
+
 class Interpolate(Frozen):
     """Group `interpolate`: the evaluation of lines."""
 
@@ -60,6 +69,8 @@ class Interpolate(Frozen):
     """Statistics of batch norm along a line."""
     refinement: Refinement = Refinement()
     """Finer grid around the largest rise of a run's own line."""
+    gauss_refinement: GaussRefinement = GaussRefinement()
+    """Alphas that are added where the Gauss lengths of a run's own line are not resolved."""
 
 
 class Measure(Frozen):

@@ -43,7 +43,7 @@ def collect_curves(lines: Sequence[Line], found: Sequence[dict | None], request:
     shapes: dict[str, tuple[int, ...]] = {}
     shapes |= {name: (len(alphas),) for name in ("loss_train", "loss_test", "accuracy_train", "accuracy_test")}
     shapes |= dict.fromkeys(EXAMPLE_FIELDS, (request.gauss_examples,))
-    shapes |= {"distance": (), "start_norm": (), "bias_gap": ()}
+    shapes |= dict.fromkeys(("distance", "start_norm", "bias_gap", "gauss_alphas", "gauss_change"), ())
     refinement = request.interpolate.refinement
     shapes |= dict.fromkeys(("refined_alphas", "refined_loss"), (4 * refinement.levels * refinement.points,))
     shapes |= {"paths": (len(alphas), request.path_examples, outputs), "path_labels": (request.path_examples,)}

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.config import Interpolate, Refinement
+from stages.config import GaussRefinement, Interpolate, Refinement
 from stages.lines.line import Line
 from stages.shared.environment import identity
 
-NUMERICS = 9
+NUMERICS = 10
 """Version of the sweep: raise it with any change that moves a curve, so that no old line is reused."""
 
 
@@ -25,7 +25,7 @@ class LineEvaluation:
 
     def losses_only(self) -> "LineEvaluation":
         """Return an evaluation of losses and accuracies alone, as for lines that are not a run's own line."""
-        none = {"refinement": Refinement(levels=0, points=1)}
+        none = {"refinement": Refinement(levels=0, points=1), "gauss_refinement": GaussRefinement(most_alphas=0)}
         return LineEvaluation(self.interpolate.model_copy(update=none), 0, 0)
 
     def alphas(self) -> np.ndarray:

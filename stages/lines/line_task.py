@@ -55,7 +55,11 @@ def line_task(paths: TaskPaths, lines: Sequence[tuple[Line, Run]], evaluation: L
                 settings,
                 evaluation.gauss_examples,
                 evaluation.path_examples,
-                EvaluationOptions(evaluation.interpolate.refinement, draw if order == "redrawn" else None),
+                EvaluationOptions(
+                    evaluation.interpolate.refinement,
+                    draw if order == "redrawn" else None,
+                    evaluation.interpolate.gauss_refinement,
+                ),
                 report,
             )
         labels = torch.zeros(0, dtype=torch.int64)

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.config import BatchNormStatistics, Refinement
+from stages.config import BatchNormStatistics, GaussRefinement, Refinement
+from stages.lines.corners import corner_angles, corner_units
+from stages.lines.gauss_lengths import GaussLengths, GaussPoints, resolve_gauss_lengths
 from stages.lines.jets import FixedExamples, Jet, MovingTensor
 from stages.lines.redrawn_statistics import estimate_redrawn
 from stages.lines.taylor import TaylorMode, differentiate
-from stages.measures.gauss_length import smooth, turning
 from stages.measures.monotonicity import min_delta
 from stages.measures.refinement import between
 from stages.networks.batch_norm import statistics_of
@@ -33,8 +34,6 @@ from stages.workers.gpu_memory import memory_factor
 
 BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**32}
 """Largest memory for the products of a block of examples with the weights at both ends, by kind of device."""
-GAUSS_NUMBERS = 2**20
-"""Largest number of values of tangents whose Gauss lengths are computed at once, in double precision."""
 
 
 # Shape letters: A = alphas, D = parameters, G = examples of the Gauss lengths, K = of the paths, O = outputs.
@@ -53,7 +52,15 @@ class SweepResult:
     gauss_smooth: np.ndarray
     """Gauss length by the paper's integral, shape (G,), in radians."""
     gauss_turning: np.ndarray
-    """Gauss length by the angles between tangents, shape (G,), in radians."""
+    """Total turning, corners included, shape (G,), in radians."""
+    gauss_smooth_grid: np.ndarray
+    """Gauss length by the paper's integral on the given alphas alone, shape (G,), in radians."""
+    gauss_turning_grid: np.ndarray
+    """Angles between tangents at the given alphas alone, shape (G,), in radians."""
+    gauss_alphas: np.ndarray
+    """Number of alphas that the Gauss lengths are computed from, shape ()."""
+    gauss_change: np.ndarray
+    """Largest relative change of the mean Gauss lengths when every second alpha is left out, shape ()."""
     example_start_loss: np.ndarray
     """Loss of each example at the first alpha, shape (G,)."""
     example_final_loss: np.ndarray
@@ -80,6 +87,8 @@ class EvaluationOptions:
     """Fine grids of alphas around the largest rise."""
     redraw: int | None = None
     """Number of an evaluation with batches drawn anew at each alpha; None for the same batches at each."""
+    gauss_refinement: GaussRefinement = GaussRefinement(most_alphas=0)
+    """Alphas that are added for Gauss lengths; none by default."""
 
 
 EVALUATE_ONCE = EvaluationOptions(Refinement(levels=0, points=1))
@@ -128,10 +137,13 @@ def sweep_line(
         statistics = _redrawn_statistics(task, line, chunks, settings, options.redraw)
     train = _evaluate(task, task.train, line, chunks, statistics, settings, max(gauss_examples, path_examples))
     test = _evaluate(task, task.test, line, chunks, statistics, settings, 0)
-    outputs, v, a = (term.cpu().numpy() for term in train.outputs)
-    few = max(1, GAUSS_NUMBERS // outputs[:, 0].size) if outputs.size else 1
-    some = [(v[:, part], a[:, part]) for part in batches(min(gauss_examples, v.shape[1]), few)]
-    none = [np.zeros(0)]
+    known = GaussPoints(
+        alphas,
+        Jet(*(term[:, :gauss_examples] for term in train.outputs)),
+        {name: torch.cat([some[name].value for some in statistics]) for name in statistics[0]},
+    )
+    lengths = _gauss_lengths(task, line, known, settings, options.gauss_refinement)
+    outputs = train.outputs.value.cpu().numpy()
     loss = train.loss.cpu().numpy()
     refined = _refine(task, line, alphas, loss, settings, options.refinement)
     losses, distances = _by_example(task, torch.from_numpy(outputs[:, :gauss_examples]).double())
@@ -140,8 +152,12 @@ def sweep_line(
         accuracy_train=train.accuracy.cpu().numpy(),
         loss_test=test.loss.cpu().numpy(),
         accuracy_test=test.accuracy.cpu().numpy(),
-        gauss_smooth=np.concatenate(none + [smooth(v, a, alphas.double().cpu().numpy()) for v, a in some]),
-        gauss_turning=np.concatenate(none + [turning(v) for v, _ in some]),
+        gauss_smooth=lengths.smooth,
+        gauss_turning=lengths.turning,
+        gauss_smooth_grid=lengths.smooth_grid,
+        gauss_turning_grid=lengths.turning_grid,
+        gauss_alphas=np.array(lengths.alphas),
+        gauss_change=np.array(lengths.change),
         example_start_loss=losses[:, 0],
         example_final_loss=losses[:, -1],
         example_rise=min_delta(losses),
@@ -173,6 +189,33 @@ def differentiate_outputs(
     chunks = alphas.split(chunk_points(task, settings, len(alphas)))
     statistics = _statistics(task, line, chunks, settings, derivatives=True)
     return _evaluate(task, task.train, line, chunks, statistics, settings, examples).outputs
+
+
+def _gauss_lengths(
+    task: Task, line: "_Line", known: GaussPoints, settings: BatchNormStatistics, wanted: GaussRefinement
+) -> GaussLengths:
+    """Return the Gauss lengths of a line, from what is known on its grid of alphas and from alphas that are added."""
+    count = known.outputs.value.shape[1]
+    split = task.train
+    if task.by_batch(settings):  # whole batches, since each has its own statistics
+        bounds = batches(len(split), settings.batch_size, SMALLEST_NORMALISED)
+        count_needed = next((batch.stop for batch in bounds if batch.stop >= count), count)
+    else:
+        count_needed = count
+    few = Split(split.x[:count_needed], split.target[:count_needed], None)
+
+    def evaluate(new: Tensor) -> GaussPoints:
+        chunks = new.split(chunk_points(task, settings, len(new)))
+        statistics = _statistics(task, line, chunks, settings, derivatives=True)
+        outputs = _evaluate(task, few, line, chunks, statistics, settings, count).outputs
+        values = {name: torch.cat([some[name].value for some in statistics]) for name in statistics[0]}
+        return GaussPoints(new, outputs, values)
+
+    def corners(points: GaussPoints) -> tuple[Tensor, Tensor]:
+        return corner_angles(task, settings, line.at, points.alphas, points.statistics, points.outputs.first)
+
+    units = corner_units(task, settings) if count else None
+    return resolve_gauss_lengths(known, evaluate, corners if units else None, units == 0, wanted)
 
 
 def _evaluations(task: Task, alphas: int, settings: BatchNormStatistics, options: EvaluationOptions) -> int:

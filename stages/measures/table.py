@@ -15,7 +15,7 @@ from stages.shared.errors import UserError
 from stages.shared.origins import HERE
 from stages.shared.store import Store
 
-ESTIMATORS = ("smooth", "turning")
+ESTIMATORS = ("smooth", "turning", "smooth_grid", "turning_grid")
 """Estimators of the Gauss length, each with a column `gauss_length_...`."""
 OUTCOMES = (
     "status",

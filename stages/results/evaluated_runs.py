@@ -157,6 +157,10 @@ def _known(arrays: Mapping[str, np.ndarray], request: LineEvaluation) -> dict[st
     known = {name: array for name, array in arrays.items() if name in OF_LINES}
     outputs = known.get("paths", np.zeros((0, 0, 0))).shape[2:]
     empty = {"paths": np.zeros((len(request.alphas()), 0, *outputs)), "gauss_smooth": np.zeros(0)}
+    if "gauss_alphas" not in known and len(known.get("gauss_smooth", ())):
+        # Gauss lengths of a record without the number of their alphas are those of the line's own grid.
+        grids = {f"{name}_grid": known[name] for name in ("gauss_smooth", "gauss_turning")}
+        known = known | grids | {"gauss_alphas": np.array(len(request.alphas()))}
     return empty | known
 
 

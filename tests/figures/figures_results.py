@@ -277,7 +277,7 @@ def _walk(rows, suite, alphas, largest):
 def nothing_more(lines, alphas):
     """Return what the sweep finds when it is not asked to look more closely or again."""
     none = {name: np.zeros((lines, 0)) for name in ("refined_alphas", "refined_loss")}
-    return none | {"bias_gap": np.full(lines, np.nan)}
+    return none | dict.fromkeys(("bias_gap", "gauss_alphas", "gauss_change"), np.full(lines, np.nan))
 
 
 def some_lines(curves: Curves, keep: np.ndarray) -> Curves:

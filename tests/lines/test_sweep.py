@@ -163,7 +163,7 @@ def test_gauss_lengths_are_those_of_finite_differences(run, settings):
         for shift in (-step, 0.0, step)
     )
     tangents = (high - low) / (2 * step)
-    np.testing.assert_allclose(found.gauss_turning, turning(tangents), rtol=1e-4)
+    np.testing.assert_allclose(found.gauss_turning_grid, turning(tangents), rtol=1e-4)
     if bent:  # a difference quotient across a corner is no second derivative
         accelerations = (high - 2 * middle + low) / step**2
         expected = smooth(tangents, accelerations, alphas.numpy())

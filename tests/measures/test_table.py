@@ -43,6 +43,10 @@ def curves(losses=LOSSES):
         examples=np.where(np.isfinite(losses).all(axis=1), 3, 0),
         gauss_smooth=lengths,
         gauss_turning=lengths * 1.1,
+        gauss_smooth_grid=lengths * 0.9,
+        gauss_turning_grid=lengths * 0.8,
+        gauss_alphas=np.full(lines, 7.0),
+        gauss_change=np.full(lines, 0.015),
         **dict.fromkeys((name for name in EXAMPLE_FIELDS if name.startswith("example_")), lengths),
         distance=np.where(np.isfinite(losses[:, 0]), 6.0, np.nan),
         start_norm=np.where(np.isfinite(losses[:, 0]), 3.0, np.nan),
@@ -93,6 +97,10 @@ def test_the_measures_of_a_line_worked_by_hand():
         "normalized_distance": 2.0,
         "gauss_length_smooth": 3.0,
         "gauss_length_turning": 3.3,
+        "gauss_length_smooth_grid": 2.7,
+        "gauss_length_turning_grid": 2.4,
+        "gauss_alphas": 7,
+        "gauss_change": 0.015,
         "gauss_length_kinks": 0.3,
         "fraction_below_half_pi": 0.0,
     }
@@ -170,14 +178,15 @@ def test_numbers_of_a_summary_keep_six_digits():
 def test_power_laws_are_fitted_to_converged_runs_for_each_estimator():
     x = np.array([1.0, 2.0, 4.0, 8.0, 5.0, 5.0])
     columns = {"normalized_distance": x, "gauss_length_smooth": 2 * x**0.5, "gauss_length_turning": 3 * x}
+    columns |= {"gauss_length_smooth_grid": x**0.25, "gauss_length_turning_grid": x**2}
     frame = pd.DataFrame(columns | {"status": ["converged"] * 4 + ["above threshold", "diverged"], "line": OWN_LINE})
-    frame.loc[4:, ["gauss_length_smooth", "gauss_length_turning"]] = 1e6
+    frame.loc[4:, list(columns)[1:]] = 1e6
     laws = power_laws("mine", frame, SETTINGS)
-    assert laws["suite"].tolist() == ["mine"] * 2
-    assert laws["estimator"].tolist() == list(ESTIMATORS) == ["smooth", "turning"]
-    np.testing.assert_allclose(laws["exponent"], [0.5, 1.0])
-    np.testing.assert_allclose(laws["prefactor"], [2.0, 3.0])
-    assert laws["points"].tolist() == [4, 4]
+    assert laws["suite"].tolist() == ["mine"] * 4
+    assert laws["estimator"].tolist() == list(ESTIMATORS) == ["smooth", "turning", "smooth_grid", "turning_grid"]
+    np.testing.assert_allclose(laws["exponent"], [0.5, 1.0, 0.25, 2.0])
+    np.testing.assert_allclose(laws["prefactor"], [2.0, 3.0, 1.0, 1.0])
+    assert laws["points"].tolist() == [4] * 4
 
 
 def test_lines_from_fresh_initialisations_are_in_no_summary():
