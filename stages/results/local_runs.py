@@ -26,7 +26,7 @@ from stages.training.stored_runs import StoredRuns
 
 @dataclass(frozen=True)
 class SuiteRecords:
-    """What there is of a suite."""
+    """Evaluated runs, planes and trajectories of a suite."""
 
     runs: tuple[EvaluatedRun, ...] = ()
     """The evaluated runs, in the order of the suite's grids."""

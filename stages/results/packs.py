@@ -27,7 +27,7 @@ RECORD = re.compile(r"[0-9a-f]{12}\.safetensors")
 
 @dataclass(frozen=True)
 class Pack:
-    """What a pack holds."""
+    """Content of a pack."""
 
     origin: Origin
     suite: str

@@ -24,7 +24,7 @@ class Origin:
     text: str
     """Device, version of PyTorch and kind of products, such as `NVIDIA H200, PyTorch 2.11, single precision`."""
     environment: Mapping[str, str]
-    """What results depended on there, as of `stages.shared.environment.environment`."""
+    """Environment that results depended on there, as of `stages.shared.environment.environment`."""
     numerics: Mapping[str, int]
     """Versions of the code that computed: of `training`, `evaluation` and `lines`."""
 

@@ -15,7 +15,7 @@ EVALUATED = ("final_train_loss", "train_accuracy", "final_test_loss", "test_accu
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training and evaluating a run led to, without its weights."""
+    """Result of training and evaluating a run, without its weights."""
 
     run_id: str
     run: Run
