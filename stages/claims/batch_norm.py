@@ -3,10 +3,16 @@
 from dataclasses import replace
 
 from stages.claims.declare import claim
-from stages.claims.finding import Finding
-from stages.claims.judgements import judge_more_non_monotone, stratified_difference
+from stages.claims.finding import Finding, not_testable
+from stages.claims.judgements import (
+    MARGIN_OF_DIFFERENCE,
+    judge_more_non_monotone,
+    judge_number,
+    stratified_difference,
+)
 from stages.claims.paper_counts import TABLE_1
 from stages.measures.stratified import stratify
+from stages.results.matched_statistics import compare, lines_redrawn
 from stages.results.results import Results
 from stages.results.rows import combined_labels, converged
 
@@ -39,3 +45,41 @@ def effect_in_table_1() -> float:
     """Return the paper's difference of proportions, stratified by optimizer and learning rate."""
     cells = [(TABLE_1[name, True][i], TABLE_1[name, False][i]) for name in ("sgd", "adam") for i in range(8)]
     return stratified_difference([[a[0], b[0]] for a, b in cells], [[a[1], b[1]] for a, b in cells])
+
+
+@claim(
+    "release_statistics_break_monotonicity",
+    statement="Batch-norm statistics that are estimated as in the paper's release make monotone lines non-monotone.",
+    section="this project; tables 1 to 4 rest on the release's statistics",
+    paper="not in the paper",
+    rule="Supported if more lines are non-monotone with a moving average over batches redrawn at each α than with "
+    "cumulative statistics, at each suite's tolerance, beyond doubt, in matched pairs.",
+    own=True,
+)
+def release_statistics_break_monotonicity(results: Results) -> Finding:
+    """Judge lines with redrawn batches beside the own lines of the same runs."""
+    lines = lines_redrawn(results)
+    if lines.empty:
+        return not_testable("no converged run with lines of redrawn batches")
+
+    def compared(some):
+        return compare(some["suite"] + some["run_id"], ~some["monotonic"], ~some["own_monotonic"], confidence)
+
+    confidence = results.measure.confidence
+    found = compared(lines)
+    parts = []
+    for suite, some in lines.groupby("suite", sort=False):
+        part = compared(some)
+        parts.append(f"{suite}: {part.proportion:.2f} against {part.proportion - part.difference:.2f} of {part.runs}")
+    words = f"redrawn batches against own lines, {', '.join(parts)} runs non-monotone; difference "
+    words += f"{found.difference:.2f} ({found.difference_low:.2f} to {found.difference_high:.2f})"
+    return judge_number(
+        found.difference,
+        found.difference_low,
+        found.difference_high,
+        kind="difference of proportions in matched pairs",
+        words=words,
+        counts={"runs": found.runs},
+        settings=results.measure,
+        margin=MARGIN_OF_DIFFERENCE,
+    )

@@ -58,3 +58,27 @@ def wilson_of_share(share: float, size: float, confidence: float) -> tuple[float
     centre = (share + z * z / (2 * size)) / shrunk
     half = z * sqrt(share * (1 - share) / size + z * z / (4 * size * size)) / shrunk
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def agresti_min(gained: float, lost: float, pairs: int, confidence: float) -> tuple[float, float]:
+    """Return the interval of a difference of proportions in matched pairs (Agresti and Min 2005).
+
+    Half a pair is added to each cell of the table of both answers, so that the interval has a width without any
+    discordant pair.
+
+    Args:
+        gained: Number of pairs in which only the second has the property; the sum of shares if there are repeats.
+        lost: Number of pairs in which only the first has it, likewise.
+        pairs: Number of pairs, above 0.
+        confidence: Confidence of the interval, such as 0.95.
+
+    Returns:
+        Its bounds, in [-1, 1], around the difference, the second minus the first.
+    """
+    from scipy.stats import norm
+
+    z = float(norm.ppf((1 + confidence) / 2))
+    size = pairs + 2
+    centre = (gained - lost) / size
+    half = z * sqrt(gained + lost + 1 - (gained - lost) ** 2 / size) / size
+    return max(-1.0, centre - half), min(1.0, centre + half)
