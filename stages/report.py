@@ -1,9 +1,10 @@
-"""Stage `report`: tables and figures -> reports/{claims.json, verdicts.json, README.md, index.html}."""
+"""Stage `report`: tables and figures -> reports/{claims.json, verdicts.json, fidelity.*, README.md, index.html}."""
 
 import os
 from collections import Counter
 from collections.abc import Sequence
 from math import isfinite
+from os.path import relpath
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,13 @@ from stages.config import OWN_LINE, Params
 from stages.config.declared import declared_items, item_of
 from stages.config.job import Job
 from stages.figures.registry import item as declared_item
-from stages.reporting import page
+from stages.reporting import fidelity, page
 from stages.reporting.measure_summary import summarise_measures
 from stages.reporting.robustness import assess_with_variants, describe
 from stages.results.gathering import gathered
 from stages.results.precedence import one_origin
 from stages.results.results import Results
-from stages.shared.csv_files import read_csv
+from stages.shared.csv_files import read_csv, write_csv
 from stages.shared.files import write_bytes, write_json
 from stages.shared.origins import HERE
 from stages.shared.progress import bar
@@ -31,6 +32,9 @@ EXPLANATION = (
     "Ours are over converged runs, with intervals in brackets. [How verdicts are made]({docs}/verdicts.md) defines "
     "the verdicts and their rules. Figures from 30 on and table 8 are not in the paper."
 )
+
+SETTINGS = "docs/fidelity.md"
+"""Page on the settings that the paper leaves open."""
 
 
 def report(job: Job) -> None:
@@ -72,6 +76,10 @@ def report(job: Job) -> None:
         "tables": [item for item in items if item["named"] and item["name"].startswith("Table")],
         "unnamed": [item["name"] for item in items if not item["named"]],
     }
+    plotted = {key: Results.of(job, suites) for key, suites in job.params.plot.items() if suites}
+    found = fidelity.compare(job.reports / "tables", plotted)
+    write_csv(job.reports / "fidelity.csv", found)
+    write_bytes(job.reports / "fidelity.md", fidelity.page(found, relpath(SETTINGS, job.reports)).encode())
     for name in page.PAGES:
         write_bytes(job.reports / name, page.render(name, context).encode())
     tally = Counter(str(entry["verdict"]) for entry in judged)

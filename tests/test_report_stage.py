@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 sys.path.append(str(Path(__file__).parent / "figures"))
@@ -54,6 +55,9 @@ def job(tmp_path):
     write_csv(job.theory_file("two_layer_linear"), lines.head(0))
     (job.reports / "tables").mkdir()
     (job.reports / "tables" / "table_1.md").write_text("**Title: a < b**\n\n| a | b |\n|---|---:|\n| 1 | 2<br>3 |\n")
+    write_csv(
+        job.reports / "tables" / "table_1.csv", pd.DataFrame({"optimizer": ["sgd"], "non_monotone_agrees": [None]})
+    )
     return job
 
 

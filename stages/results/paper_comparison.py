@@ -28,13 +28,14 @@ def at_paper_scale(rows: pd.DataFrame, place: str) -> bool:
     numbers = read_paper_numbers()
     numbers = numbers[numbers["place"] == place]
     return bool(len(rows)) and all(
-        rows[column].map(lambda ours, value=value: _is_of(ours, value)).all()
+        rows[column].map(lambda ours, value=value: is_of(ours, value)).all()
         for column in SCALE
         for value in numbers[column].dropna().unique()
     )
 
 
-def _is_of(ours: object, stated: str) -> bool:
+def is_of(ours: object, stated: str) -> bool:
+    """Return whether a value of ours is one of those that the paper states, or begins with one and an underscore."""
     return any(str(ours) == one or str(ours).startswith(f"{one}_") for one in stated.split())
 
 
