@@ -14,8 +14,8 @@ SHARE = 0.1
 ARCHITECTURE = ("network", "hidden", "layers", "width_multiplier")
 """Columns that make an architecture; each is forecast by a model that was fitted to the others."""
 TRAINING = ("log_distance", "log_growth", "log_loss")
-"""What is seen of training: the logarithms of the normalised distance, of its growth over the second half of the
-epochs seen, and of the last epoch's mean loss over the loss at the start."""
+"""Features of the epochs that are seen: logarithms of the normalised distance, of its growth over the second half of
+these epochs, and of the last one's mean loss over the loss at the start."""
 BASELINE = "learning rate and optimizer"
 EVERYTHING = "first tenth of training, learning rate and optimizer"
 PREDICTORS = {

@@ -164,6 +164,14 @@ def test_switches_and_grafts_are_those_of_torch_optim(toy, runs):
         torch.testing.assert_close(found.epoch_loss, torch.tensor(losses, dtype=torch.float64), rtol=1e-9, atol=1e-11)
 
 
+def test_the_lengths_of_grafted_steps_are_those_of_all_groups_of_parameters(toy, monkeypatch):
+    monkeypatch.setattr("stages.training.parameter_groups.GROUP_NUMBERS", 1)  # each parameter by itself
+    for run, found in zip(GRAFTED, train(GRAFTED, toy, CPU, torch.float64), strict=True):
+        _, final, _ = plain.train(run, toy.train_x.double(), toy.train_y, 3)
+        for value, alone in zip(found.layout.split(found.final).values(), final, strict=True):
+            torch.testing.assert_close(value, alone, rtol=1e-7, atol=1e-10)
+
+
 def test_runs_with_different_switches_are_not_of_one_stack():
     later = SWITCHED[0].model_copy(update={"switch_after": 2})
     assert stack_key(later) != stack_key(SWITCHED[0])
