@@ -147,9 +147,10 @@ def corner_angles(
     numbers = directions * max(1, corner_units(task, settings) or 1) * alphas.element_size()
     room = int(SITE_BYTES[kind] * memory_factor(kind)) // numbers
     step = min(count, max(2, room // examples - 2))
+    random = torch.randn(SAMPLED_DIRECTIONS, examples, outputs, generator=generator("corners", 0))
     for part in batches(examples, max(1, room // (step + 2))):
         x, v = task.train.x[part], tangents[:, part]
-        seeds = _directions(v, part.start)
+        seeds = _directions(v, random[:, part])
         for low in range(0, count - 1, step):
             at = slice(low, min(low + step + 2, count))
             known = {name: value[at] for name, value in statistics.items()}
@@ -161,17 +162,16 @@ def corner_angles(
     return intervals, pairs
 
 
-def _directions(tangents: Tensor, first: int) -> Tensor:
+def _directions(tangents: Tensor, random: Tensor) -> Tensor:
     """Return directions among the outputs, (A, S, G, O): all axes, or the tangent's and random ones across it.
 
-    The random ones are Gaussian, scaled so that the mean length of a vector's components along them is the length of
-    its part across the tangent.
+    Those are Gaussian, given with shape (S - 1, G, O), and scaled so that the mean length of a vector's components
+    along them is the length of its part across the tangent.
     """
     count, examples, outputs = tangents.shape
     if outputs <= MOST_DIRECTIONS:
         axes = torch.eye(outputs, dtype=tangents.dtype, device=tangents.device)
         return axes[None, :, None].expand(count, outputs, examples, outputs)
-    random = torch.randn(SAMPLED_DIRECTIONS, examples, outputs, generator=generator("corners", first))
     half = SAMPLED_DIRECTIONS / 2
     random = random.to(tangents) / (math.sqrt(2) * math.exp(math.lgamma(half + 0.5) - math.lgamma(half)))
     along = F.normalize(tangents, dim=2)[:, None]

@@ -30,6 +30,11 @@ class GaussPoints:
     statistics: Statistics
     """Batch-norm statistics by name, shape (A, C) each."""
 
+    def among(self, some: slice) -> "GaussPoints":
+        """Return some of the points."""
+        statistics = {name: value[some] for name, value in self.statistics.items()}
+        return GaussPoints(self.alphas[some], Jet(*(term[some] for term in self.outputs)), statistics)
+
     def merge(self, other: "GaussPoints") -> "GaussPoints":
         """Return the points of both in the order of alpha."""
         order = torch.cat([self.alphas, other.alphas]).argsort(stable=True)
@@ -93,12 +98,14 @@ def resolve_gauss_lengths(
     grid = first.lengths()
     if not first.finite:
         return GaussLengths(*grid, *grid, len(first), float("nan"))
+    counted = None
     while True:
         room = max(0, wanted.most_alphas - len(found))
         changes = found.changes(by_angles=corners is None)
         chosen = select_intervals([*changes, found.missed()] if smooth else changes, wanted.tolerance, room)
         if corners is not None and not len(chosen):
-            found = replace(found, corners=tuple(part.numpy() for part in corners(points)))
+            counted = _count_corners(counted, points, corners)
+            found = replace(found, corners=counted.angles)
             changes = found.changes(by_angles=False)
             chosen = select_intervals([*changes, found.missed()], wanted.tolerance, room)
         where = points.alphas.double().cpu().numpy()
@@ -111,10 +118,39 @@ def resolve_gauss_lengths(
             break
         points, found = further, parts
     if corners is not None and found.corners is None:
-        found = replace(found, corners=tuple(part.numpy() for part in corners(points)))
+        found = replace(found, corners=_count_corners(counted, points, corners).angles)
         changes = found.changes(by_angles=False)
     change = max(relative_change(*part) for part in changes)
     return GaussLengths(*found.lengths(), *grid, len(found), change)
+
+
+@dataclass(frozen=True)
+class _CountedCorners:
+    """Angles at the corners between some alphas."""
+
+    alphas: Tensor
+    """Shape (A,)."""
+    angles: tuple[np.ndarray, ...]
+    """Of intervals, shape (A - 1, G), and of pairs of adjacent intervals, (A - 2, G)."""
+
+
+def _count_corners(known: _CountedCorners | None, points: GaussPoints, corners: Corners) -> _CountedCorners:
+    """Return the angles at corners between all alphas; those between alphas that are known are not computed again."""
+    if known is None:
+        return _CountedCorners(points.alphas, tuple(part.numpy() for part in corners(points)))
+    old = torch.isin(points.alphas, known.alphas).cpu().numpy()
+    near = np.convolve(~old, np.ones(5), "same") > 0  # a pair of intervals spans two alphas on either side
+    angles = []
+    for span, before in zip((1, 2), known.angles, strict=True):
+        kept = np.all([old[step : len(old) - span + step] for step in range(span + 1)], axis=0)
+        found = np.full((len(kept), before.shape[1]), np.nan)
+        found[kept] = before[(np.cumsum(old) - 1)[:-span][kept]]
+        angles.append(found)
+    edges = np.flatnonzero(np.diff(near, prepend=False, append=False))
+    for low, high in edges.reshape(-1, 2):
+        for span, again in zip((1, 2), corners(points.among(slice(low, high))), strict=True):
+            angles[span - 1][low : high - span] = again.numpy()
+    return _CountedCorners(points.alphas, tuple(angles))
 
 
 @dataclass(frozen=True)

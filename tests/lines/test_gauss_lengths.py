@@ -88,6 +88,28 @@ def test_corners_are_added_to_the_integral():
     assert found.change < 0.02
 
 
+def bends(alphas):
+    """Return a polygon's angle with many corners near its middle."""
+    return 0.7 * np.floor(300 * np.clip(alphas - 0.5, 0, 0.07) + 0.3), 0 * alphas
+
+
+def test_corners_between_known_alphas_are_not_counted_again():
+    def count(points):
+        asked.append(points.alphas)
+        angle = torch.from_numpy(bends(points.alphas.numpy())[0])
+        intervals = (angle[1:] - angle[:-1]).sqrt()  # parts of an interval do not add up, so that alphas are added
+        pairs = (angle[2:] - angle[:-2]).sqrt()
+        return tuple(one[:, None].expand(-1, 2) for one in (intervals, pairs))
+
+    asked = []
+    path = Path(bends)
+    found = path.resolve(GaussRefinement(most_alphas=150), count, smooth=False)
+    alphas = torch.tensor(sorted({*GRID.tolist(), *path.asked}), dtype=torch.float64)
+    assert len(asked) > 2
+    assert all(0.4 < again.min() and again.max() < 0.7 for again in asked[1:])
+    np.testing.assert_allclose(found.turning, count(path(alphas))[0].sum(0), rtol=1e-12)
+
+
 def test_without_a_count_of_corners_angles_between_tangents_are_taken_on_more_alphas():
     found = Path(polygon).resolve(smooth=False)
     np.testing.assert_allclose(found.turning, 0.7 * 40, rtol=0.02)
