@@ -78,7 +78,8 @@ suites:
            crop_padding: 1, flip: true, clip_norm: 1.0, weight_decay: 0.1, schedule: constant}
     grids:
       adam: {optimizer: [adam], betas: [[0.9, 0.99]], epsilon: [1.0e-8], seed: [0, 1], order_seed: [1]}
-      rmsprop: {optimizer: [rmsprop], smoothing: [0.9], milestones: [[1, 2]], decay: [0.1], seed: [0]}
+      rmsprop: {optimizer: [rmsprop], smoothing: [0.9], milestones: [[1, 2]], decay: [0.1], seed: [0], warmup: [2],
+                average_from: [3]}
       grafted: {optimizer: [sgd], momentum: [0.9], magnitude: [adam], seed: [0]}
       switched: {optimizer: [sgd], switch_after: [1], switch_optimizer: [adam], switch_lr: [0.1], seed: [0]}
       kfac: {optimizer: [kfac], damping: [0.1], factor_decay: [0.9], factor_interval: [5], inverse_interval: [9],
