@@ -4,13 +4,8 @@ from dataclasses import replace
 
 from stages.claims.declare import claim
 from stages.claims.finding import Finding, not_testable
-from stages.claims.judgements import (
-    MARGIN_OF_DIFFERENCE,
-    judge_more_non_monotone,
-    judge_number,
-    stratified_difference,
-)
-from stages.claims.paper_counts import TABLE_1
+from stages.claims.judgements import MARGIN_OF_DIFFERENCE, judge_more_non_monotone, judge_number
+from stages.claims.paper_effects import cells, stratified_difference
 from stages.measures.stratified import stratify
 from stages.results.matched_statistics import compare, lines_redrawn
 from stages.results.results import Results
@@ -43,8 +38,8 @@ def batch_norm_breaks_monotonicity(results: Results) -> Finding:
 
 def effect_in_table_1() -> float:
     """Return the paper's difference of proportions, stratified by optimizer and learning rate."""
-    cells = [(TABLE_1[name, True][i], TABLE_1[name, False][i]) for name in ("sgd", "adam") for i in range(8)]
-    return stratified_difference([[a[0], b[0]] for a, b in cells], [[a[1], b[1]] for a, b in cells])
+    table = cells("table 1")
+    return stratified_difference(table, table["batch_norm"].astype(bool), ("optimizer", "lr"))
 
 
 @claim(

@@ -1,6 +1,7 @@
 """Claims about how far a network moves in weight space, and how much its output turns on the way."""
 
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pandas as pd
 from stages.claims.declare import claim
 from stages.claims.finding import Finding, Verdict, grade, not_testable
 from stages.claims.judgements import POWER, judge_difference, judge_larger_if_non_monotone
+from stages.claims.paper_effects import r_squared
 from stages.measures.power_law import fit
 from stages.results.results import Results
 from stages.results.rows import configurations, converged
@@ -16,8 +18,6 @@ NEAR = 3.0
 """Normalised distance that separates the two regimes of the power law: lines shorter than this hardly turn more."""
 MARGIN_OF_EXPONENT = 0.05
 """Exponent up to which Gauss length counts as not growing with the distance."""
-R_SQUARED = {"classifiers": 0.616, "autoencoders": 0.705, "residual": 0.402}
-"""The paper's R² in figures 7, 15 and 17."""
 
 
 @claim(
@@ -85,7 +85,7 @@ def short_paths_are_monotone(results: Results) -> Finding:
 )
 def power_law(results: Results) -> Finding:
     """Judge the exponent of Gauss length by normalised distance, and R², for fully-connected networks."""
-    return _judge_power_law(results, R_SQUARED["classifiers"])
+    return _judge_power_law(results, r_squared("figure 7"))
 
 
 @claim(
@@ -98,7 +98,7 @@ def power_law(results: Results) -> Finding:
 )
 def power_law_autoencoders(results: Results) -> Finding:
     """Judge the exponent of Gauss length by normalised distance, and R², for autoencoders."""
-    return _judge_power_law(results, R_SQUARED["autoencoders"])
+    return _judge_power_law(results, r_squared("figure 15"))
 
 
 @claim(
@@ -111,10 +111,10 @@ def power_law_autoencoders(results: Results) -> Finding:
 )
 def power_law_residual(results: Results) -> Finding:
     """Judge that the exponent is above 0, and R² below that of a clear power law."""
-    found = _judge_power_law(results, R_SQUARED["residual"])
+    found = _judge_power_law(results, r_squared("figure 17"))
     if found.verdict not in (Verdict.REPRODUCED, Verdict.WEAKER):
         return found
-    clear = R_SQUARED["classifiers"]
+    clear = r_squared("figure 7")
     verdict = (
         Verdict.REPRODUCED if found.high < clear else Verdict.OPPOSITE if found.low > clear else Verdict.UNDERPOWERED
     )
@@ -123,8 +123,6 @@ def power_law_residual(results: Results) -> Finding:
 
 def _judge_power_law(results: Results, paper_effect: float) -> Finding:
     """Judge the exponent and R² of the power law, where runs that differ only in their seeds are one point."""
-    from scipy.stats import norm
-
     settings = results.measure
     points = _points(converged(results.lines()), results.gauss_length)
     distance = points["normalized_distance"].to_numpy()
@@ -142,7 +140,7 @@ def _judge_power_law(results: Results, paper_effect: float) -> Finding:
     verdict = grade(law.exponent_low, law.exponent_high, margin=MARGIN_OF_EXPONENT)
     if verdict == Verdict.REPRODUCED and law.r_squared_high < paper_effect:
         verdict = Verdict.WEAKER
-    limit, root = float(norm.ppf((1 + settings.confidence) / 2)), np.sqrt(max(law.points - 3, 0))
+    limit, root = NormalDist().inv_cdf((1 + settings.confidence) / 2), np.sqrt(max(law.points - 3, 0))
     return Finding(
         verdict=verdict,
         ours=words,
@@ -153,8 +151,8 @@ def _judge_power_law(results: Results, paper_effect: float) -> Finding:
         kind="R² of ln Gauss length by ln normalised distance",
         paper_effect=paper_effect,
         margin=MARGIN_OF_EXPONENT,
-        power=float(norm.cdf(np.arctanh(np.sqrt(paper_effect)) * root - limit)),
-        smallest_effect=float(np.tanh((limit + norm.ppf(POWER)) / root) ** 2) if root else None,
+        power=NormalDist().cdf(float(np.arctanh(np.sqrt(paper_effect)) * root - limit)),
+        smallest_effect=float(np.tanh((limit + NormalDist().inv_cdf(POWER)) / root) ** 2) if root else None,
     )
 
 

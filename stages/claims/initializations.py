@@ -6,8 +6,8 @@ import pandas as pd
 
 from stages.claims.declare import claim
 from stages.claims.finding import Finding, not_testable
-from stages.claims.judgements import MOST, judge_more_non_monotone, judge_share, stratified_difference
-from stages.claims.paper_counts import TABLES_2_AND_4
+from stages.claims.judgements import MOST, judge_more_non_monotone, judge_share
+from stages.claims.paper_effects import cells, stratified_difference
 from stages.config import FreshLines, Lines, PermutedLines
 from stages.results.results import Results
 from stages.results.rows import converged
@@ -44,8 +44,9 @@ def block_identity_restores_monotonicity(results: Results) -> Finding:
 
 def effect_in_tables_2_and_4() -> float:
     """Return the paper's difference of proportions, stratified by dataset and optimizer."""
-    cells = [(arms["BN"][i], arms["others"][i]) for arms in TABLES_2_AND_4.values() for i in (0, 1)]
-    return stratified_difference([[a[0], b[0]] for a, b in cells], [[a[1], b[1]] for a, b in cells])
+    table = cells("table 2", "table 4")
+    standard = table["batch_norm"].astype(bool) & (table["initialization"] == "standard")
+    return stratified_difference(table, standard, ("dataset", "optimizer"))
 
 
 @claim(

@@ -3,8 +3,10 @@
 `docs/verdicts.md` explains them to a reader of the report.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from stages.claims.finding import NAN, Finding, Verdict, grade, not_testable
 from stages.config import Measure
 from stages.measures.area import area_under_curve, newcombe_interval, smallest_area
 from stages.measures.proportion import wilson_of_share
-from stages.measures.stratified import Strata, design_effect, power, score_interval, smallest_difference, stratify
+from stages.measures.stratified import design_effect, power, score_interval, smallest_difference, stratify
 from stages.results.rows import combined_labels, configurations
 
 NEARLY_ALL = 0.9
@@ -65,7 +67,7 @@ def judge_share(
     share = count / total
     low, high = wilson_of_share(share, size, settings.confidence)
     words = f"{count:g} of {total} {description} ({_interval(low, high)}"
-    words += ")" if clusters is None else f", {clusters} {noun} that count once each)"
+    words += ")" if clusters is None else f"; {noun}, counted once each: {clusters})"
     return Finding(
         verdict=_verdict_on_share(low, high, at_least),
         ours=words,
@@ -75,7 +77,6 @@ def judge_share(
         counts={"lines": total} | ({} if clusters is None else {"clusters": clusters}),
         kind="share of lines" if clusters is None else f"share of lines, {noun} counted once each",
         paper_effect=1.0,
-        margin=1 - at_least,
         power=float(wilson_of_share(1.0, size, settings.confidence)[0] >= at_least),
         smallest_effect=_smallest_share(size, at_least, settings.confidence),
     )
@@ -307,8 +308,10 @@ def judge_equal_means(
     low, high = difference - limit * error, difference + limit * error
     inside, outside = -margin <= low and high <= margin, low > margin or high < -margin
     means = [float(table.loc[table["arm"] == side, "value"].mean()) for side in (1, 0)]
-    words = f"{names[0]} {means[0]:.4f}, {names[1]} {means[1]:.4f} in {table['stratum'].nunique()} strata; "
-    words += f"difference {difference:.4f} ({_interval(low, high)})"
+    words = f"{names[0]} {means[0]:.4f}, {names[1]} {means[1]:.4f}; difference {difference:.4f} "
+    words += f"({_interval(low, high)})"
+    if (number := table["stratum"].nunique()) > 1:
+        words += f" within {number} problems"
     return Finding(
         verdict=Verdict.REPRODUCED if inside else Verdict.OPPOSITE if outside else Verdict.UNDERPOWERED,
         ours=words,
@@ -334,11 +337,9 @@ def judge_no_difference(found: Finding, settings: Measure) -> Finding:
         The same numbers: `REPRODUCED` if the interval is within the margin, `OPPOSITE` if it is wholly beyond, and
         `UNDERPOWERED` otherwise. Its power is the probability of `REPRODUCED` if there is no difference.
     """
-    from scipy.stats import norm
-
     if found.verdict == Verdict.NOT_TESTABLE:
         return found
-    margin, limit = found.margin or 0.0, float(norm.ppf((1 + settings.confidence) / 2))
+    margin, limit = found.margin or 0.0, NormalDist().inv_cdf((1 + settings.confidence) / 2)
     outside = found.low > margin or found.high < -margin
     inside = found.verdict == Verdict.ABSENT
     return replace(
@@ -419,11 +420,9 @@ def judge_number(
     Returns:
         The finding. Its power and smallest effect take the estimate to be normal, with the interval's width.
     """
-    from scipy.stats import norm
-
     if not np.isfinite(effect) or not np.isfinite(low) or not np.isfinite(high):
         return not_testable(f"{words or kind}: too few runs to estimate it", counts)
-    limit = float(norm.ppf((1 + settings.confidence) / 2))
+    limit = NormalDist().inv_cdf((1 + settings.confidence) / 2)
     error = (high - low) / (2 * limit)
     reach = np.inf if error == 0 else (0.0 if paper_effect is None else paper_effect - null) / error
     return Finding(
@@ -436,29 +435,14 @@ def judge_number(
         kind=kind,
         paper_effect=paper_effect,
         margin=margin,
-        power=None if paper_effect is None else float(norm.cdf(reach - limit)),
-        smallest_effect=null + (limit + float(norm.ppf(POWER))) * error,
+        power=None if paper_effect is None else NormalDist().cdf(reach - limit),
+        smallest_effect=null + (limit + NormalDist().inv_cdf(POWER)) * error,
     )
 
 
 def count_non_monotone(rows: pd.DataFrame) -> tuple[int, int]:
     """Return the number of non-monotone lines among some rows, and the number of rows."""
     return int((~rows["monotonic"].astype(bool)).sum()), len(rows)
-
-
-def stratified_difference(events: Sequence[Sequence[float]], trials: Sequence[Sequence[float]]) -> float:
-    """Return the Mantel-Haenszel difference of proportions of a table of the paper, first arm minus second.
-
-    Args:
-        events: Number of events in both arms, for each stratum, shape (K, 2).
-        trials: Number of lines in both arms, shape (K, 2); strata without lines in an arm are left out.
-
-    Returns:
-        The difference.
-    """
-    counted = np.array(trials, dtype=float)
-    both = (counted > 0).all(1)
-    return Strata(np.array(events, dtype=float)[both], counted[both]).difference
 
 
 def _verdict_on_share(low: float, high: float, at_least: float) -> Verdict:
@@ -473,17 +457,16 @@ def _smallest_share(size: int, at_least: float, confidence: float) -> float:
     """Return the smallest true share, to 0.01, that so many lines show to be `at_least` with the power `POWER`."""
     from scipy.stats import binom
 
-    enough = [k for k in range(size + 1) if wilson_of_share(k / size, size, confidence)[0] >= at_least]
-    shares = np.arange(at_least, 1.001, 0.01)
-    shown = [bool(enough) and binom.sf(enough[0] - 1, size, min(share, 1.0)) >= POWER for share in shares]
-    return float(round(shares[shown][0], 2)) if any(shown) else NAN
+    if wilson_of_share(1.0, size, confidence)[0] < at_least:
+        return NAN
+    least = bisect_left(range(size + 1), True, key=lambda k: wilson_of_share(k / size, size, confidence)[0] >= at_least)
+    shares = np.minimum(np.arange(at_least, 1.005, 0.01), 1.0)
+    return float(round(shares[binom.sf(least - 1, size, shares) >= POWER][0], 2))
 
 
 def _power_of_equivalence(margin: float, error: float, limit: float) -> float:
     """Return the probability that an interval lies within the margin if there is no difference."""
-    from scipy.stats import norm
-
-    return 1.0 if error == 0 else max(0.0, float(2 * norm.cdf(margin / error - limit) - 1))
+    return 1.0 if error == 0 else max(0.0, 2 * NormalDist().cdf(margin / error - limit) - 1)
 
 
 def _design_effects(

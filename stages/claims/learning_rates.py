@@ -4,8 +4,8 @@ import pandas as pd
 
 from stages.claims.declare import claim
 from stages.claims.finding import Finding
-from stages.claims.judgements import judge_all_monotone, judge_more_non_monotone, stratified_difference
-from stages.claims.paper_counts import TABLE_1, TABLE_1_RATES
+from stages.claims.judgements import judge_all_monotone, judge_more_non_monotone
+from stages.claims.paper_effects import cells, stratified_difference
 from stages.results.results import Results
 from stages.results.rows import converged
 
@@ -49,13 +49,10 @@ def large_learning_rates_break_monotonicity(results: Results) -> Finding:
 
 def effect_in_table_1() -> float:
     """Return the paper's difference of proportions between large and small rates, stratified by batch norm."""
-    sums = []
-    for normalised in (True, False):
-        cells = list(zip(TABLE_1_RATES, TABLE_1["sgd", normalised], strict=True))
-        large = [cell for rate, cell in cells if rate >= LARGE_LEARNING_RATE]
-        small = [cell for rate, cell in cells if rate <= SMALL_LEARNING_RATE]
-        sums.append([[sum(cell[i] for cell in arm) for arm in (large, small)] for i in (0, 1)])
-    return stratified_difference([events for events, _ in sums], [trials for _, trials in sums])
+    table = cells("table 1")
+    large, small = table["lr"] >= LARGE_LEARNING_RATE, table["lr"] <= SMALL_LEARNING_RATE
+    table = table[(table["optimizer"] == "sgd") & (large | small)]
+    return stratified_difference(table, table["lr"] >= LARGE_LEARNING_RATE, ("batch_norm",))
 
 
 def _runs_of_sgd(results: Results) -> pd.DataFrame:

@@ -10,16 +10,13 @@ from stages.claims.judgements import (
     judge_more_non_monotone,
     judge_ratio,
     judge_share,
-    stratified_difference,
 )
 from stages.claims.learning_rates import ARCHITECTURE
-from stages.claims.paper_counts import (
-    DISTANCE_OF_SGD_WITH_LENGTH_OF_ADAM,
-    TABLE_1,
-    TABLE_5,
-    TABLE_6,
-    initial_norm_of_switched_networks,
-    mean_ratio,
+from stages.claims.paper_effects import (
+    cells,
+    ratio_of_switched,
+    shortest_normalized_distance,
+    stratified_difference,
 )
 from stages.results.results import Results
 from stages.results.rows import combined_labels, configurations, converged
@@ -54,11 +51,8 @@ def adaptive_optimizers_break_monotonicity(results: Results) -> Finding:
 
 def effect_in_table_1() -> float:
     """Return the paper's difference of proportions between Adam and SGD, stratified by batch norm."""
-    sums = [
-        [[sum(cell[i] for cell in TABLE_1[name, normalised]) for name in ("adam", "sgd")] for i in (0, 1)]
-        for normalised in (True, False)
-    ]
-    return stratified_difference([events for events, _ in sums], [trials for _, trials in sums])
+    table = cells("table 1")
+    return stratified_difference(table, table["optimizer"] == "adam", ("batch_norm",))
 
 
 @claim(
@@ -114,7 +108,7 @@ def adam_breaks_monotonicity_of_autoencoders(results: Results) -> Finding:
 )
 def switching_raises_distance(results: Results) -> Finding:
     """Judge the distance of runs that switch to Adam beside that of runs that stay with SGD."""
-    return _judge_switching(results, "sgd", "distance", 1 / mean_ratio(TABLE_5["distance"]))
+    return _judge_switching(results, "sgd", "distance", 1 / ratio_of_switched("table 5", "distance"))
 
 
 @claim(
@@ -126,7 +120,7 @@ def switching_raises_distance(results: Results) -> Finding:
 )
 def switching_raises_gauss_length(results: Results) -> Finding:
     """Judge the Gauss length of runs that switch to Adam beside that of runs that stay with SGD."""
-    return _judge_switching(results, "sgd", results.gauss_length, 1 / mean_ratio(TABLE_5["gauss_length"]))
+    return _judge_switching(results, "sgd", results.gauss_length, 1 / ratio_of_switched("table 5", "gauss_length"))
 
 
 @claim(
@@ -138,7 +132,7 @@ def switching_raises_gauss_length(results: Results) -> Finding:
 )
 def switching_back_lowers_distance(results: Results) -> Finding:
     """Judge the distance of runs that stay with Adam beside that of runs that switch to SGD."""
-    return _judge_switching(results, "adam", "distance", mean_ratio(TABLE_6["distance"]))
+    return _judge_switching(results, "adam", "distance", ratio_of_switched("table 6", "distance"))
 
 
 @claim(
@@ -150,7 +144,7 @@ def switching_back_lowers_distance(results: Results) -> Finding:
 )
 def switching_back_lowers_gauss_length(results: Results) -> Finding:
     """Judge the Gauss length of runs that stay with Adam beside that of runs that switch to SGD."""
-    return _judge_switching(results, "adam", results.gauss_length, mean_ratio(TABLE_6["gauss_length"]))
+    return _judge_switching(results, "adam", results.gauss_length, ratio_of_switched("table 6", "gauss_length"))
 
 
 def _judge_switching(results: Results, first: str, column: str, paper_effect: float) -> Finding:
@@ -179,8 +173,7 @@ def switching_breaks_monotonicity(results: Results) -> Finding:
     """Judge the lines of runs that switch to Adam."""
     rows = converged(results.lines())
     switched = rows[(rows["optimizer"] == "sgd") & rows["magnitude"].isna() & (rows["switch_optimizer"] == "adam")]
-    shortest = min(min(row[1:]) for row in TABLE_5["distance"])
-    return _judge_all_non_monotone(results, switched, shortest / initial_norm_of_switched_networks())
+    return _judge_all_non_monotone(results, switched, shortest_normalized_distance("table 5"))
 
 
 @claim(
@@ -198,7 +191,7 @@ def step_length_breaks_monotonicity(results: Results) -> Finding:
     direction = (rows["optimizer"] == "adam") & (rows["magnitude"] == "sgd")
     rows, names = rows[length | direction], ("length of Adam", "direction of Adam")
     found = judge_more_non_monotone(rows, length[length | direction], names, results.measure, paper_effect=1.0)
-    needed = DISTANCE_OF_SGD_WITH_LENGTH_OF_ADAM / initial_norm_of_switched_networks()
+    needed = shortest_normalized_distance("section C.4")
     reached = float(rows.loc[rows["magnitude"] == "adam", "normalized_distance"].max())
     if found.verdict == Verdict.REPRODUCED or reached >= needed:
         return found

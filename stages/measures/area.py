@@ -1,5 +1,7 @@
 """The area under the ROC curve: the probability that a value of one sample exceeds a value of another."""
 
+from statistics import NormalDist
+
 import numpy as np
 
 
@@ -30,9 +32,8 @@ def newcombe_interval(area: float, sizes: tuple[float, float], confidence: float
         Its bounds, in [0, 1]: areas from which the observed one is as many standard errors away as the confidence says.
     """
     from scipy.optimize import brentq
-    from scipy.stats import norm
 
-    limit = float(norm.ppf((1 + confidence) / 2))
+    limit = NormalDist().inv_cdf((1 + confidence) / 2)
 
     def excess(truth: float) -> float:
         return abs(area - truth) - limit * standard_error(truth, sizes)
@@ -69,9 +70,7 @@ def smallest_area(sizes: tuple[float, float], confidence: float, target: float =
     Returns:
         The area, to 0.01; NaN if none below 1 is shown.
     """
-    from scipy.stats import norm
-
-    needed = 0.5 + float(norm.ppf((1 + confidence) / 2)) * standard_error(0.5, sizes)
+    needed = 0.5 + NormalDist().inv_cdf((1 + confidence) / 2) * standard_error(0.5, sizes)
     areas = np.arange(0.5, 1.0, 0.01)
-    shown = [area - norm.ppf(target) * standard_error(float(area), sizes) >= needed for area in areas]
+    shown = [area - NormalDist().inv_cdf(target) * standard_error(float(area), sizes) >= needed for area in areas]
     return float(round(areas[shown][0], 2)) if any(shown) else float("nan")

@@ -1,6 +1,7 @@
 """Confidence intervals of proportions and of their differences."""
 
 from math import hypot, sqrt
+from statistics import NormalDist
 
 
 def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float]:
@@ -51,9 +52,7 @@ def wilson_of_share(share: float, size: float, confidence: float) -> tuple[float
     Returns:
         Its bounds, in [0, 1].
     """
-    from scipy.stats import norm
-
-    z = float(norm.ppf((1 + confidence) / 2))
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
     shrunk = 1 + z * z / size
     centre = (share + z * z / (2 * size)) / shrunk
     half = z * sqrt(share * (1 - share) / size + z * z / (4 * size * size)) / shrunk

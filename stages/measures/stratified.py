@@ -1,6 +1,7 @@
 """Differences of proportions that are stratified: two arms compared within strata, with power and clusters."""
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -117,11 +118,10 @@ def score_interval(counts: Strata, confidence: float) -> tuple[float, float]:
         Its bounds, in [-1, 1]; (NaN, NaN) without a stratum that has both arms.
     """
     from scipy.optimize import brentq
-    from scipy.stats import norm
 
     if not len(counts.trials):
         return float("nan"), float("nan")
-    limit = float(norm.ppf((1 + confidence) / 2))
+    limit = NormalDist().inv_cdf((1 + confidence) / 2)
     estimate = counts.difference
 
     def excess(delta: float) -> float:
@@ -150,12 +150,10 @@ def power(counts: Strata, difference: float, confidence: float, seed: int = 0) -
         The share of `DRAWS` simulated tables whose score statistic at 0 exceeds its limit. The overall proportion of
         events is kept, as far as proportions stay in [0, 1].
     """
-    from scipy.stats import norm
-
     trials = np.maximum(np.rint(counts.trials), 1).astype(int)
     proportions = _proportions_of_arms(counts, difference)
     events = np.random.default_rng(seed).binomial(trials, proportions, size=(DRAWS, *trials.shape))
-    return float((cmh_scores(events, trials) > norm.ppf((1 + confidence) / 2)).mean())
+    return float((cmh_scores(events, trials) > NormalDist().inv_cdf((1 + confidence) / 2)).mean())
 
 
 def smallest_difference(counts: Strata, confidence: float, target: float = 0.8, seed: int = 0) -> float:

@@ -21,6 +21,8 @@ LOOKS = {
     Verdict.NOT_TESTABLE: "few",
 }
 """Class of the style of each verdict in the page."""
+ROUNDING = 1e-9
+"""Rounding error of the bounds of intervals."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -65,7 +67,9 @@ def details(claim: dict) -> str:
     clauses = []
     paper, smallest, low, high = (claim[name] for name in ("paper_effect", "smallest_effect", "low", "high"))
     if paper is not None and isfinite(low):
-        clauses.append(f"the paper's {paper:.3g} is {'inside' if low <= paper <= high else 'outside'} our interval")
+        clauses.append(
+            f"the paper's {paper:.3g} is {'inside' if low - 1e-9 <= paper <= high + 1e-9 else 'outside'} our interval"
+        )
     if claim["verdict"] == Verdict.UNDERPOWERED and smallest is not None and isfinite(smallest):
         clauses.append(f"the smallest effect that these counts show with a power of 80 % is {smallest:.3g}")
     clauses += [claim["robust"]] if claim["robust"] else []

@@ -72,6 +72,8 @@ def combined_labels(rows: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
     Returns:
         Whole numbers, shape (N,).
     """
-    texts = [rows[name].astype(str).to_numpy() for name in columns]
-    joined = ["\n".join(parts) for parts in zip(*texts, strict=True)] if texts else [""] * len(rows)
-    return pd.factorize(np.array(joined, dtype=object))[0]
+    labels = np.zeros(len(rows), dtype=int)
+    for name in columns:
+        codes, values = pd.factorize(rows[name], use_na_sentinel=False)
+        labels = pd.factorize(labels * max(len(values), 1) + codes)[0]
+    return labels

@@ -77,7 +77,7 @@ def test_clusters_count_once():
     clustered = judge_share(60, 60, "do", SETTINGS, clusters=4, noun="optima")
     assert (alone.verdict, clustered.verdict) == (REPRODUCED, UNDERPOWERED)
     assert clustered.low == pytest.approx(4 / (4 + 1.96**2), abs=1e-3)  # Wilson's lower bound of 4 of 4
-    assert "4 optima that count once each" in clustered.ours
+    assert "optima, counted once each: 4" in clustered.ours
 
 
 def lines(risen, of, **columns):
