@@ -11,7 +11,7 @@ from stages.results.matched_statistics import compare, lines_redrawn
 from stages.results.results import Results
 from stages.results.rows import combined_labels, converged
 
-CELL = ("suite", "dataset", "hidden", "activation", "optimizer", "lr", "seed")
+CELL = ("dataset", "batch_size", "hidden", "activation", "optimizer", "lr", "seed")
 """Columns that two matched runs agree in, which differ in batch norm."""
 
 
@@ -28,7 +28,12 @@ def batch_norm_breaks_monotonicity(results: Results) -> Finding:
     rows = converged(results.lines())
     normalised, names = rows["batch_norm"].astype(bool), ("batch norm", "none")
     found = judge_more_non_monotone(
-        rows, normalised, names, results.measure, strata=("optimizer", "lr"), paper_effect=effect_in_table_1()
+        rows,
+        normalised,
+        names,
+        results.measure,
+        strata=("dataset", "batch_size", "optimizer", "lr"),
+        paper_effect=effect_in_table_1(),
     )
     pairs = stratify(~rows["monotonic"].to_numpy(bool), normalised.to_numpy(bool), combined_labels(rows, CELL))
     only_with, only_without = (int((pairs.events[:, i] > pairs.events[:, 1 - i]).sum()) for i in (0, 1))

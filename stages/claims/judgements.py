@@ -15,7 +15,7 @@ from stages.claims.finding import NAN, Finding, Verdict, grade, not_testable
 from stages.config import Measure
 from stages.measures.area import area_under_curve, newcombe_interval, smallest_area
 from stages.measures.proportion import wilson_of_share
-from stages.measures.stratified import design_effect, power, score_interval, smallest_difference, stratify
+from stages.measures.stratified import Strata, design_effect, power, score_interval, smallest_difference, stratify
 from stages.results.rows import combined_labels, configurations
 
 NEARLY_ALL = 0.9
@@ -28,8 +28,12 @@ MARGIN_OF_RATIO = 1.25
 """Ratio of means up to which two groups count as alike, as in tests of bioequivalence."""
 MARGIN_OF_AREA = 0.1
 """Distance of an area under the ROC curve from 1/2 up to which two groups count as alike."""
+ERROR_RATE = 0.05
+"""Largest probability that a claim counts as reproduced though it is false."""
 POWER = 0.8
 """Power at which the smallest detectable effect is stated."""
+SHOWN = (Verdict.REPRODUCED, Verdict.WEAKER)
+"""Verdicts that a claim holds, at least in direction."""
 CHANCE = 0.5
 """Area under the ROC curve if two groups do not differ."""
 
@@ -69,7 +73,7 @@ def judge_share(
     words = f"{count:g} of {total} {description} ({_interval(low, high)}"
     words += ")" if clusters is None else f"; {noun}, counted once each: {clusters})"
     return Finding(
-        verdict=_verdict_on_share(low, high, at_least),
+        verdict=_verdict_on_share(low, high, at_least, size),
         ours=words,
         effect=share,
         low=low,
@@ -77,7 +81,7 @@ def judge_share(
         counts={"lines": total} | ({} if clusters is None else {"clusters": clusters}),
         kind="share of lines" if clusters is None else f"share of lines, {noun} counted once each",
         paper_effect=1.0,
-        power=float(wilson_of_share(1.0, size, settings.confidence)[0] >= at_least),
+        power=float(_verdict_on_share(*wilson_of_share(1.0, size, settings.confidence), at_least, size) in SHOWN),
         smallest_effect=_smallest_share(size, at_least, settings.confidence),
     )
 
@@ -146,14 +150,12 @@ def judge_difference(
     table = stratify(events, arm, labels)
     if not len(table.trials):
         return not_testable(f"{crude} {what}, but no stratum ({stratified_by}) has both", counts)
-    both = np.isin(labels, np.intersect1d(labels[arm], labels[~arm]))
     words = f"{crude} {what}"
     if strata is not None:
         used = ", ".join(f"{int(n)} of {int(t)}" for n, t in zip(table.events.sum(0), table.trials.sum(0), strict=True))
         words += f"; in the {len(table.trials)} strata by {stratified_by} that have both: {used}"
         words += f", odds ratio {table.odds_ratio:.3g}" if np.isfinite(table.odds_ratio) else ""
-    if clusters is not None:
-        table = table.deflated(_design_effects(arm, events, labels, np.asarray(clusters), both))
+    table = table if clusters is None else effective_counts(arm, events, labels, np.asarray(clusters))
     low, high = score_interval(table, settings.confidence)
     words += f"; difference {table.difference:.2f} ({_interval(low, high)})"
     return Finding(
@@ -193,6 +195,7 @@ def judge_more_non_monotone(
     Returns:
         The finding of `judge_difference`, in which runs that differ only in their seeds are a cluster.
     """
+    strata = [name for name in strata if rows[name].nunique(dropna=False) > 1]
     return judge_difference(
         first_arm,
         ~rows["monotonic"].astype(bool),
@@ -440,13 +443,31 @@ def judge_number(
     )
 
 
+def effective_counts(arm: np.ndarray, events: np.ndarray, strata: np.ndarray, clusters: np.ndarray) -> Strata:
+    """Return the counts of both arms by stratum, divided by the design effect of the clusters in each arm.
+
+    Args:
+        arm: True for each line of the first arm, shape (N,).
+        events: True for each line with the event, shape (N,).
+        strata: Label of the stratum of each line, shape (N,).
+        clusters: Label of the cluster of each line, shape (N,).
+
+    Returns:
+        The counts of strata that have lines in both arms.
+    """
+    used = np.isin(strata, np.intersect1d(strata[arm], strata[~arm]))
+    first, second = (design_effect(events[side], strata[side], clusters[side]) for side in (used & arm, used & ~arm))
+    return stratify(events, arm, strata).deflated((first, second))
+
+
 def count_non_monotone(rows: pd.DataFrame) -> tuple[int, int]:
     """Return the number of non-monotone lines among some rows, and the number of rows."""
     return int((~rows["monotonic"].astype(bool)).sum()), len(rows)
 
 
-def _verdict_on_share(low: float, high: float, at_least: float) -> Verdict:
-    if low >= at_least:
+def _verdict_on_share(low: float, high: float, at_least: float, size: int) -> Verdict:
+    # Wilson's interval is a little short for fewer than five: four of four come up by chance in 6 of 100.
+    if low >= at_least and at_least**size <= ERROR_RATE:
         return Verdict.WEAKER if high < NEARLY_ALL else Verdict.REPRODUCED
     if high < at_least:
         return Verdict.OPPOSITE if high < MOST else Verdict.ABSENT
@@ -457,7 +478,7 @@ def _smallest_share(size: int, at_least: float, confidence: float) -> float:
     """Return the smallest true share, to 0.01, that so many lines show to be `at_least` with the power `POWER`."""
     from scipy.stats import binom
 
-    if wilson_of_share(1.0, size, confidence)[0] < at_least:
+    if _verdict_on_share(*wilson_of_share(1.0, size, confidence), at_least, size) not in SHOWN:
         return NAN
     least = bisect_left(range(size + 1), True, key=lambda k: wilson_of_share(k / size, size, confidence)[0] >= at_least)
     shares = np.minimum(np.arange(at_least, 1.005, 0.01), 1.0)
@@ -469,18 +490,11 @@ def _power_of_equivalence(margin: float, error: float, limit: float) -> float:
     return 1.0 if error == 0 else max(0.0, 2 * NormalDist().cdf(margin / error - limit) - 1)
 
 
-def _design_effects(
-    arm: np.ndarray, events: np.ndarray, strata: np.ndarray, clusters: np.ndarray, used: np.ndarray
-) -> tuple[float, float]:
-    first, second = (design_effect(events[side], strata[side], clusters[side]) for side in (used & arm, used & ~arm))
-    return first, second
-
-
 def _interval(low: float, high: float) -> str:
     return f"{low:.3g} to {high:.3g}"
 
 
-WORDS = {"lr": "learning rate", "batch_norm": "batch norm", "hidden": "hidden widths"}
+WORDS = {"lr": "learning rate", "batch_norm": "batch norm", "hidden": "hidden widths", "batch_size": "batch size"}
 """Columns whose name in a sentence differs from the column's."""
 
 

@@ -11,8 +11,8 @@ from stages.results.rows import converged
 
 SMALL_LEARNING_RATE, LARGE_LEARNING_RATE = 0.03, 1.0
 """Bounds for SGD, read from table 1 of the paper."""
-ARCHITECTURE = ("dataset", "hidden", "activation", "batch_norm")
-"""Columns that make the architecture of a fully-connected network."""
+ARCHITECTURE = ("dataset", "batch_size", "hidden", "activation", "batch_norm")
+"""Columns that make a problem and the architecture of a fully-connected network."""
 
 
 @claim(

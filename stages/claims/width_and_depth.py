@@ -8,7 +8,7 @@ from stages.claims.judgements import judge_difference, judge_no_difference
 from stages.results.results import Results
 from stages.results.rows import combined_labels, configurations, converged
 
-SETTING = ("dataset", "activation", "batch_norm", "optimizer", "lr")
+SETTING = ("dataset", "batch_size", "activation", "batch_norm", "optimizer", "lr")
 """Columns that compared networks agree in."""
 NO_EFFECT = "“not observe any significant effect from changing either the hidden size or the network depth”"
 RULE = "Reproduced if the interval of the difference of proportions, stratified by activation, batch norm, optimizer, "

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-import pandas as pd
 
 DRAWS = 2000
 """Number of simulated tables that a power is computed from; its standard error is at most 0.011."""
@@ -93,13 +92,11 @@ def design_effect(events: np.ndarray, strata: np.ndarray, clusters: np.ndarray) 
     independent = float((residuals**2).sum())
     if independent == 0:
         return float((sizes**2).sum() / sizes.sum())
-    pairs = pd.DataFrame({"stratum": stratum, "cluster": cluster, "residual": residuals, "square": residuals**2})
-    sums = pairs.groupby(["stratum", "cluster"]).agg(
-        sum=("residual", "sum"), square=("square", "sum"), n=("square", "size")
-    )
-    number = sums.groupby("stratum")["sum"].transform("size")
+    _, first, pair = np.unique(stratum * len(sizes) + cluster, return_index=True, return_inverse=True)
+    sums, squares = (np.bincount(pair, weights=weights) for weights in (residuals, residuals**2))
+    number = np.bincount(stratum[first])[stratum[first]]
     # Residuals from the mean of few clusters are too small by (c - 1) / c, as in any variance.
-    between = np.where(number > 1, sums["sum"] ** 2 * number / (number - 1).clip(lower=1), sums["square"] * sums["n"])
+    between = np.where(number > 1, sums**2 * number / np.maximum(number - 1, 1), squares * np.bincount(pair))
     return max(1.0, float(between.sum()) / independent)
 
 
@@ -190,7 +187,7 @@ def cmh_scores(events: np.ndarray, trials: np.ndarray) -> np.ndarray:
     total = trials.sum(1)
     events_of_both = events.sum(2)
     expected = events_of_both * trials[:, 0] / total
-    variance = (trials.prod(1) / total**2 / np.maximum(total - 1, 1)) * events_of_both * (total - events_of_both)
+    variance = (trials.prod(1) / total**2 / np.maximum(total - 1, 0.5)) * events_of_both * (total - events_of_both)
     excess = (events[:, :, 0] - expected).sum(1)
     corrected = np.sign(excess) * np.maximum(np.abs(excess) - EVEN_CHANCE, 0)
     deviation = np.sqrt(variance.sum(1))
