@@ -5,6 +5,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ def read_pack(path: Path) -> Pack:
         raise UserError(f"{path} is missing; name a file that `python tools/store.py pack` wrote") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}; mend that and run again") from error
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
         raise UserError(f"{path} is damaged or no pack ({error}); copy it again from where it was packed") from error
     try:
         return _checked(files, json.loads(files.pop(CONTENTS)))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import random
 import shutil
 import zipfile
 
@@ -131,6 +132,19 @@ def test_damaged_and_foreign_files_are_refused_and_leave_the_store_as_it_was(fin
             unpack(path, store)
         assert known_origins(store) == ()
         assert not list(store.folder.rglob("*"))
+
+
+def test_a_pack_with_any_byte_changed_is_refused_or_holds_the_same(finished):
+    [file, _] = packed(finished)
+    content, whole = file.read_bytes(), vars(read_pack(file))
+    draws = random.Random(0)
+    for _ in range(100):
+        place = draws.randrange(len(content))
+        file.write_bytes(content[:place] + bytes([content[place] ^ 1 << draws.randrange(8)]) + content[place + 1 :])
+        try:
+            assert vars(read_pack(file)) == whole
+        except UserError as error:
+            assert "\n" not in str(error)
 
 
 def test_records_of_two_origins_do_not_share_a_name(finished, elsewhere):
