@@ -260,8 +260,10 @@ def finished(tmp_path_factory) -> Project:
         "mine",
         "paper",
     ):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
-        copy(ROOT / name, project.folder / name)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, project.folder / name, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(ROOT / name, project.folder / name)
     shutil.rmtree(project.folder / "mine" / "weights", ignore_errors=True)
     (project.folder / ".venv").mkdir()
     for path in Path(sys.prefix).iterdir():
