@@ -126,7 +126,7 @@ def _lacks(job: Job, suites: Sequence[str]) -> str:
 
 
 def _plain(claim) -> dict:
-    return {name: getattr(claim, name) for name in ("statement", "section", "paper", "rule")}
+    return {name: getattr(claim, name) for name in ("statement", "section", "paper", "rule", "own")}
 
 
 def _numbers(entry: dict) -> dict:
