@@ -150,7 +150,7 @@ def failures_at_the_end_vanish_at_the_best_point(results: Results) -> Finding:
 
 @claim(
     "averaged_weights_prevent_failures_at_the_end",
-    statement="Weights averaged over the last epochs end lines nearer to the minimum: failures at the end vanish.",
+    statement="Weights averaged over the last epochs end lines nearer to the minimum, where they climb less often.",
     section="this project",
     paper="not in the paper",
     rule="Supported if, in matched pairs of one training, lines to the last weights fail at the end more often than "

@@ -50,6 +50,7 @@ def test_a_treatment_is_judged_in_pairs_by_its_own_kind_of_failure(treatment):
     works = judge(name, pairs(treatment, [(True, False)] * 15 + [(False, False)] * 25))
     assert works.verdict == Verdict.SUPPORTED
     assert works.effect == pytest.approx(15 / 40)
+    assert works.counts["strata"] == 40
     assert "of all 40 pairs 15 are monotone with" in works.ours
     harms = judge(name, pairs(treatment, [(False, True)] * 15 + [(False, False)] * 25))
     assert (harms.verdict, harms.effect) == (Verdict.OPPOSITE, pytest.approx(-15 / 40))
