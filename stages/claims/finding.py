@@ -12,7 +12,7 @@ class Verdict(StrEnum):
     REPRODUCED = "reproduced"
     """The interval excludes no effect, on the claimed side, and reaches the paper's effect if the paper gives one."""
     SUPPORTED = "supported"
-    """The interval excludes no effect, on the claimed side, for a claim of this project that the paper does not make."""
+    """The interval excludes no effect, on the claimed side, for a claim that is this project's own."""
     WEAKER = "weaker"
     """The interval excludes no effect, on the claimed side, but lies wholly below the paper's effect."""
     OPPOSITE = "opposite"

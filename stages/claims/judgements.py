@@ -13,8 +13,8 @@ import pandas as pd
 
 from stages.claims.finding import NAN, Finding, Verdict, grade, not_testable
 from stages.config import Measure
-from stages.measures.area import area_under_curve, newcombe_interval, smallest_area
 from stages.measures.proportion import wilson_of_share
+from stages.measures.roc_area import area_under_curve, newcombe_interval, smallest_area
 from stages.measures.stratified import Strata, design_effect, power, score_interval, smallest_difference, stratify
 from stages.results.rows import combined_labels, configurations
 

@@ -23,7 +23,7 @@ from stages.claims.judgements import (
     judge_share,
 )
 from stages.config import Measure, load
-from stages.measures.area import area_under_curve, newcombe_interval
+from stages.measures.roc_area import area_under_curve, newcombe_interval
 from stages.measures.stratified import cmh_scores, power, score_interval, stratify
 from stages.measures.table import describe
 from stages.results.rows import combined_labels, configurations

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.measures.area import area_under_curve, newcombe_interval, smallest_area, standard_error
+from stages.measures.roc_area import area_under_curve, newcombe_interval, smallest_area, standard_error
 
 
 def test_the_area_is_the_share_of_pairs_in_order():
