@@ -61,7 +61,7 @@ def test_a_power_law_agrees_if_its_interval_holds_the_papers(compared):
     for noise, agrees in ((0.0, False), (0.9, True)):
         y = x * np.exp(noise * random.normal(size=40))
         pairs = zip(x, y, strict=True)
-        rows = ({"normalized_distance": a, "gauss_length_smooth": b} for a, b in pairs)
+        rows = ({"normalized_distance": a, "gauss_length_smooth_grid": b} for a, b in pairs)
         (row,) = compared(made_of(*rows), "figure_07").to_dict("records")
         assert (row["place"], row["paper"], row["runs"], row["agrees"]) == ("figure 7", 0.616, 40, agrees)
 

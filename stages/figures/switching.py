@@ -13,9 +13,14 @@ from stages.results.paper_comparison import at_paper_scale, beside_paper, paper_
 from stages.results.results import Results
 from stages.results.rows import converged
 
-LENGTH, DISTANCE = "gauss_length_smooth", "distance"
-BLOCKS = {LENGTH: "Gauss length (rad)", DISTANCE: "distance", "non_monotone": "non-monotone / converged"}
-PAPER = {LENGTH: "gauss_length", DISTANCE: "distance"}  # what the paper's numbers call them
+LENGTH, GRID_LENGTH, DISTANCE = "gauss_length_smooth", "gauss_length_smooth_grid", "distance"
+BLOCKS = {
+    LENGTH: "Gauss length (rad)",
+    GRID_LENGTH: "Gauss length on the grid (rad)",
+    DISTANCE: "distance",
+    "non_monotone": "non-monotone / converged",
+}
+PAPER = {GRID_LENGTH: "gauss_length", DISTANCE: "distance"}  # what the paper's numbers call them
 NEVER = np.inf  # epochs after which a run that is never switched is: a group of its own, and the last
 
 
@@ -52,6 +57,7 @@ def _switched(results: Results, place: str, first: str, second: str) -> Table:
     filled = {name: chosen[name].astype(float).fillna(NEVER) for name in when}
     cells = summaries(chosen.assign(**filled), ["lr", *when])
     beside = at_paper_scale(chosen, place)
+    blocks = [block for block in BLOCKS if block != GRID_LENGTH or beside]
     for measure, quantity in PAPER.items():
         paper = paper_cells(place, quantity)
         paper = paper.assign(switch_lr=paper["switch_lr"].astype(float).fillna(NEVER))
@@ -64,10 +70,10 @@ def _switched(results: Results, place: str, first: str, second: str) -> Table:
     for after, rate in across:
         which = f" (lr {rate:g})" if len(second_rates) > 1 else ""
         head.append(f"{after:g}{which}" if after < NEVER else "never")
-    lines = _lines(cells, ["lr"], {(rate,): [f"{rate:g}"] for rate in rates}, when, across, list(BLOCKS), beside)
+    lines = _lines(cells, ["lr"], {(rate,): [f"{rate:g}"] for rate in rates}, when, across, blocks, beside)
     at = f" (lr {', '.join(f'{rate:g}' for rate in second_rates)})" if second_rates else ""
     note = f"Columns: epochs after which {names[1]}{at} takes over from {names[0]}. Gauss length: smooth estimator. "
-    note += PAPER_NOTE if beside else ""
+    note += f"On the grid: with the alphas of the curves only, as in the paper. {PAPER_NOTE}" if beside else ""
     title = f"Switch from {names[0]} to {names[1]}: {subject(chosen)}"
     data = cells.replace(dict.fromkeys(when, NEVER), np.nan)
     switched = data["switch_after"].notna()
@@ -132,7 +138,7 @@ def summaries(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         One row a cell, sorted. The standard error is that of the mean, missing for fewer than two runs.
     """
     cells = tally(rows, keys)
-    measures = [LENGTH, DISTANCE]
+    measures = [LENGTH, GRID_LENGTH, DISTANCE]
     kept = converged(rows).astype(dict.fromkeys(measures, float))
     found = kept.groupby(keys)[measures].agg(["count", "mean", "sem"])
     parts = {"count": "n", "mean": "mean", "sem": "standard_error"}
@@ -183,7 +189,7 @@ def _cell(cell: dict | None, block: str, beside: bool) -> str:
         return f"{cell['non_monotone']}/{cell['converged']}" if cell["converged"] else "–"
     n, mean, error = (cell[f"{block}_{part}"] for part in ("n", "mean", "standard_error"))
     ours = _with_error(mean, error, n) if n else "–"
-    if not beside:
+    if not beside or block not in PAPER:
         return ours
     theirs = (cell[f"paper_{block}{part}"] for part in ("", "_error", "_count"))
     return ours + paper_text(cell, block, _with_error(*theirs))

@@ -21,7 +21,7 @@ OURS = {  # column of a table with our number, and with the number of its runs, 
     "non_monotone": ("proportion", "converged"),
     "converged": ("converged", "trained"),
     "mean_min_delta_of_non_monotone": ("mean_min_delta_of_non_monotone", "non_monotone"),
-    "gauss_length_smooth": ("gauss_length_smooth_mean", "gauss_length_smooth_n"),
+    "gauss_length_smooth_grid": ("gauss_length_smooth_grid_mean", "gauss_length_smooth_grid_n"),
     "distance": ("distance_mean", "distance_n"),
 }
 POWER_LAWS = {"figure 7": "figure_07", "figure 15": "figure_15", "figure 17": "figure_17"}
@@ -30,8 +30,9 @@ INTRODUCTION = f"""\
 # Fidelity: which of the paper's numbers are ours too
 
 `paper/numbers.csv` has every number that the paper states in its tables and the text. Compared are those whose data and
-networks were run at the paper's own scale. {RULE}; a number with an interval agrees if the interval holds the paper's.
-`fidelity.csv` has each comparison. [Which settings are the paper's?](SETTINGS) says what the paper leaves open.
+networks were run at the paper's own scale. {RULE}; a number with an
+interval agrees if the interval holds the paper's. Where ours are few runs, to agree means no more than not to be told
+apart. `fidelity.csv` has each comparison. [Which settings are the paper's?](SETTINGS) says what the paper leaves open.
 """
 
 
@@ -100,7 +101,7 @@ def _power_laws(place: str, results: Results) -> Iterator[dict]:
         chosen = _of(rows, number, SCALE)
         if len(chosen) < 3:
             continue
-        x, y = (chosen[name].to_numpy(float) for name in ("normalized_distance", "gauss_length_smooth"))
+        x, y = (chosen[name].to_numpy(float) for name in ("normalized_distance", "gauss_length_smooth_grid"))
         law = fit(x, y, settings.confidence, settings.bootstrap, settings.bootstrap_seed)
         agrees = law.r_squared_low <= number["value"] <= law.r_squared_high
         cell = f"{number['dataset']}, {number['network']}"
@@ -151,6 +152,13 @@ def _proportions(results: Results) -> Iterator[dict]:
                 )
 
 
+def _text(value: object) -> str:
+    """Write a number in few digits, and nothing where there is none."""
+    if value is None or pd.isna(value):
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def page(found: pd.DataFrame, settings: str) -> str:
     """Return the page: counts by place, then the comparisons that differ.
 
@@ -167,6 +175,6 @@ def page(found: pd.DataFrame, settings: str) -> str:
     total = f"{counts['agree'].sum()} of {counts['compared'].sum()} numbers agree."
     parts = [introduction, total, counts.to_markdown(index=False)]
     if len(apart := judged[~judged["agrees"]]):
-        shown = apart.drop(columns="agrees").map(lambda value: f"{value:.4g}" if isinstance(value, float) else value)
-        parts += ["## Numbers that differ", shown.fillna("").to_markdown(index=False, disable_numparse=True)]
+        shown = apart.drop(columns="agrees").map(_text)
+        parts += ["## Numbers that differ", shown.to_markdown(index=False, disable_numparse=True)]
     return "\n\n".join(part.strip() for part in parts) + "\n"

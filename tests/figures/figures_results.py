@@ -249,6 +249,7 @@ def _walk(rows, suite, alphas, largest):
         distance=distances * 5,
         normalized_distance=distances,
         gauss_length_smooth=lengths,
+        gauss_length_smooth_grid=lengths,
         gauss_length_turning=lengths * 1.3,
     )
     zeros = np.zeros((len(rows), 4))
