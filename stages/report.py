@@ -33,6 +33,10 @@ EXPLANATION = (
     "the verdicts and their rules. Figures from 30 on and table 8 are not in the paper."
 )
 
+LARGER = (
+    "The same claims on larger networks and data: [by scale](scale.md), and the runs that there are "
+    "[at the paper's own size](paper/README.md)."
+)
 SETTINGS = "docs/fidelity.md"
 """Page on the settings that the paper leaves open."""
 
@@ -101,9 +105,9 @@ def partial_command(pipeline: Path) -> str:
 
 
 def _summary(job: Job) -> str:
-    """Return a sentence on how many of all runs there are, and from where; empty for a whole pipeline."""
+    """Return a sentence on how many of all runs there are, and from where; for the default one on larger scales."""
     if job.progress is None:
-        return ""
+        return LARGER if job.pipeline == Path("dvc.yaml") else ""
     found = job.progress.values()
     origins = "; ".join(dict.fromkeys(origin for one in found for origin in one.origins))
     evaluated, runs = sum(one.evaluated for one in found), sum(one.runs for one in found)

@@ -6,7 +6,6 @@ import numpy as np
 
 from stages.config import Run
 from stages.config.job import Job
-from stages.datasets.splits import describe_dataset
 from stages.lines.curves import load_curves
 from stages.lines.evaluator import Evaluator, collect_curves
 from stages.lines.landscape import Landscape, load_landscape
@@ -105,7 +104,7 @@ def stored_records(job: Job, suite: str, store: Store) -> tuple[SuiteRecords, se
     dataset_file = job.dataset_file(wanted.dataset)
     if not dataset_file.exists():
         return SuiteRecords(), set()
-    checksum = describe_dataset(dataset_file).checksum
+    checksum = read_header(dataset_file)["sha256"]
     request = LineEvaluation(settings, wanted.gauss_examples, wanted.path_examples)
     runs = {run_key(run, checksum): run for run in job.params.runs(suite)}
     named = {("runs", key) for key in runs}
