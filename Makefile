@@ -1,8 +1,10 @@
 # What this project is run with. It needs python3 (3.10 to 3.13) with venv, make and git; everything else goes into .venv.
 #
 #   make repro         install, then redo what parameters, code or data have changed
+#   make mnist         the same on MNIST with narrow networks (mnist/dvc.yaml), in hours on two cores
+#   make mnist-report  its report, on the runs that there are
 #   make paper         the same at the paper's own scale (paper/dvc.yaml)
-#   make paper-report  its report, on those of its suites that have been run
+#   make paper-report  its report, on the runs that there are: yours, and those of other machines in paper/packs
 #   make test          tests, but for the long ones; `make test-all` with them
 #   make check         whether what is committed belongs together
 #   make compare       what metrics and reports differ in from those of BASE, by default the last commit
@@ -25,19 +27,27 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # DVC walks sets: without this, a dvc.lock written from nothing has its stages in another order each time.
 export PYTHONHASHSEED := 0
 
-.PHONY: repro paper paper-report test test-all check compare digests lint bench bench-gpu install
+.PHONY: repro mnist mnist-report paper paper-report test test-all check compare digests lint bench bench-gpu install
 .DEFAULT_GOAL := repro
 
 repro: install
 	@python -m dvc repro
+	@python -m tools.by_scale
 
-paper: install
-	@python -m dvc repro paper/dvc.yaml
+mnist paper: install
+	@python -m dvc repro $@/dvc.yaml
+	@python -m tools.by_scale
 
-paper-report: install
-	@for stage in measure plot report; do \
-		python -m stages.$$stage --partial --params paper/params.yaml --data data/paper --reports reports/paper || exit 1; \
+mnist-report paper-report: install
+	@scale=$(@:-report=); export MLI_ORIGIN=$${MLI_ORIGIN:-all}; \
+	for pack in $$scale/packs/*.pack; do \
+		[ ! -e "$$pack" ] || python tools/store.py unpack "$$pack" || exit 1; \
+	done; \
+	for stage in measure plot report; do \
+		python -m stages.$$stage --partial --params $$scale/params.yaml --data data/$$scale \
+			--reports reports/$$scale || exit 1; \
 	done
+	@python -m tools.by_scale
 
 # Files in their own order: by default those of the fewest tests start last, and among them is the longest.
 test: install

@@ -180,7 +180,7 @@ def line_seconds(run: Run, data: Dataset, place: torch.device) -> float:
     settings, task = params.interpolate, task_of(run, data, place)
     start, end = (initial_parameters(run.model_copy(update={"seed": seed}), (1, 28, 28), 10)[2] for seed in (0, 1))
     alphas = torch.linspace(settings.alphas.start, settings.alphas.stop, settings.alphas.points, device=place)
-    care = EvaluationOptions(settings.refinement, settings.repeats)
+    care = EvaluationOptions(settings.refinement)
     once = partial(sweep_line, task, start.to(place), end.to(place), alphas, settings.batch_norm, 1000, 100, care)
     with torch.no_grad():
         return time_in_turn({"line": once}, 1)["line"].wall

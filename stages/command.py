@@ -9,17 +9,24 @@ from pathlib import Path
 from stages.config import load
 from stages.config.job import Job
 from stages.shared.errors import UserError
+from stages.shared.origins import refuse_origins
 from stages.shared.terminal import escape_unprintable, use_utf8
 
 
-def main(stage: Callable[[Job], None], description: str, per: str | None = None, partial: bool = False) -> None:
+def main(
+    stage: Callable[[Job], None],
+    description: str,
+    per: str | None = None,
+    partial: Callable[[Job], Job] | None = None,
+) -> None:
     """Run a stage from the command line and exit.
 
     Args:
         stage: The stage; it takes a job and gives nothing back.
         description: For --help.
         per: `suite` or `dataset` for a stage that runs once for each; None for a stage over all.
-        partial: Whether the stage, over all, can do with those that there are.
+        partial: For a stage over all that can do with the runs that there are: a function that narrows its job to
+            them, for --partial.
     """
     use_utf8()
     escape_unprintable()
@@ -33,12 +40,16 @@ def main(stage: Callable[[Job], None], description: str, per: str | None = None,
         "--reports", type=Path, default=Path("reports"), help="folder of reports (default: %(default)s)"
     )
     if partial:
-        parser.add_argument("--partial", action="store_true", help="only suites whose lines have been evaluated")
+        parser.add_argument("--partial", action="store_true", help="report on the runs that there are")
     given = parser.parse_args()
     try:
         pipeline = given.params.with_name("dvc.yaml")
         job = Job(load(given.params), getattr(given, "name", None), given.data, given.reports, pipeline)
-        stage(job.finished() if getattr(given, "partial", False) else job)
+        if partial and given.partial:
+            job = partial(job)
+        elif partial:
+            refuse_origins()
+        stage(job)
     except UserError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     add("--entry", help="a word in the name of the entry that holds the weights, such as ema")
     add("--alphas", type=int, default=50, help="number of alphas (default: %(default)s)")
     add("--examples", type=int, help="largest number of training examples (default: as many as are needed)")
-    add("--gauss-examples", type=int, default=64, help="examples with a Gauss length (default: %(default)s)")
+    add("--gauss-examples", type=int, default=32, help="examples with a Gauss length (default: %(default)s)")
     add("--batch", type=int, help="largest number of examples at once (default: by the memory)")
     add("--tolerance", type=float, default=1e-3, help="min Delta of a monotone line (default: %(default)s)")
     add("--device", default="cpu", help="cpu (default), cuda, or auto")

@@ -3,14 +3,17 @@
 import pandas as pd
 
 from stages.command import main
-from stages.config import Measure
+from stages.config import Measure, Run
 from stages.config.job import Job
 from stages.lines.curves import load_curves
 from stages.measures.table import outcomes_of, power_laws, summarise, tabulate
+from stages.results.gathering import gather
+from stages.results.precedence import one_origin
 from stages.shared.csv_files import write_csv
 from stages.shared.errors import UserError
 from stages.shared.files import write_json
 from stages.shared.progress import bar
+from stages.shared.store import Store
 
 
 def refuse_unknown_suites(job: Job) -> None:
@@ -31,21 +34,43 @@ def refuse_unknown_suites(job: Job) -> None:
                 raise UserError(f"{path} is of no suite in the parameters; delete it (rm -r {path}) and run again")
 
 
+def chosen_runs(job: Job, suite: str, outcomes: pd.DataFrame) -> tuple[Run, ...]:
+    """Return the configuration of each run in a table of outcomes that does not hold all runs of its suite.
+
+    Args:
+        job: The job.
+        suite: Name of the suite.
+        outcomes: The table of runs.
+
+    Returns:
+        The runs, in the order of the table.
+
+    Raises:
+        UserError: If a run is none of the suite.
+    """
+    known = {Store.key(run.spec()): run for run in job.params.runs(suite)}
+    if unknown := set(outcomes["configuration"]) - set(known):
+        raise UserError(f"{job.training_folder(suite)} has a run of other parameters, {min(unknown)}; run it again")
+    return tuple(known[configuration] for configuration in outcomes["configuration"])
+
+
 def measures(job: Job) -> None:
     """Measure the lines of all suites."""
     settings: Measure = job.params.measure
     refuse_unknown_suites(job)
     if not job.params.suites:
-        raise UserError(f"{job.data} holds lines of no suite; run one of them first, or without --partial")
+        raise UserError(f"{job.data} holds lines of no run; train and evaluate some first, or unpack records")
     tables, laws, metrics = [], [], {}
     progress = bar("measure", "suite", len(job.params.suites))
     for name, suite in job.params.suites.items():
         outcomes = outcomes_of(job.training_folder(name) / "runs.csv")
         curves = load_curves(job.curves_file(name))
-        table = tabulate(name, suite, job.params.runs(name), outcomes, curves, settings.plateau_share)
+        runs = job.params.runs(name) if job.progress is None else chosen_runs(job, name, outcomes)
+        table = tabulate(name, suite, runs, outcomes, curves, settings.plateau_share)
         tables.append(table)
-        laws.append(power_laws(name, table, settings))
-        metrics[name] = summarise(table, laws[-1], settings)
+        counted = one_origin(table)
+        laws.append(power_laws(name, counted, settings))
+        metrics[name] = summarise(counted, laws[-1], settings)
         progress.update()
     progress.close()
     rows = pd.concat(tables, ignore_index=True)
@@ -57,4 +82,4 @@ def measures(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    main(measures, __doc__, partial=True)
+    main(measures, __doc__, partial=gather)

@@ -9,6 +9,8 @@ from stages.command import main
 from stages.config.declared import declared_items, item_of
 from stages.config.job import Job
 from stages.config.params import Theory
+from stages.results.gathering import gathered
+from stages.results.paper_numbers import NUMBERS
 from stages.shared.environment import identity, version_of
 from stages.shared.errors import UserError
 from stages.shared.files import digest_file, replacing, write_bytes
@@ -49,6 +51,8 @@ def plot(job: Job) -> None:
             new.mkdir()
         for key, base in wanted.items():
             files, about = store.get("figures", keys[key])
+            if job.progress is not None and files["csv"].tobytes().count(b"\n") < 2:
+                continue  # of the runs that there are, none is to be shown; the pages say so
             folder = figures if base.startswith("figure") else tables
             for ending, content in files.items():
                 write_bytes((vectors if ending == "svg" else folder) / f"{about['stem']}.{ending}", content.tobytes())
@@ -80,6 +84,8 @@ def figure_key(job: Job, key: str) -> str:
     files = [file for file in theory if file.exists() or not pooled]  # pipelines without theory have none
     for suite in pooled:
         files += [job.curves_file(suite), job.landscape_file(suite), job.training_folder(suite) / "epochs.csv"]
+    if item_of(key).startswith("table"):
+        files.append(NUMBERS)
     try:
         digests = [digest_file(file) for file in files]
         rows = _rows(job.reports / "measures.csv", digest_file(job.reports / "measures.csv"), pooled)
@@ -124,4 +130,4 @@ def drawing_source(name: str) -> str:
 
 
 if __name__ == "__main__":
-    main(plot, __doc__, partial=True)
+    main(plot, __doc__, partial=gathered)

@@ -5,9 +5,6 @@ The weights stay in the store; data/runs/SUITE.json lists the digest of each run
 
 from collections.abc import Sequence
 
-import numpy as np
-import pandas as pd
-
 from stages.command import main
 from stages.config import Run
 from stages.config.job import Job
@@ -17,59 +14,10 @@ from stages.shared.errors import UserError
 from stages.shared.files import replacing, write_json
 from stages.shared.store import Store
 from stages.training.keys import evaluation_key, run_key
+from stages.training.outcomes import stored_outcome, tabulate_outcomes
 from stages.training.stored_runs import StoredRuns
 from stages.workers.fill import check_settings, fill
 from stages.workers.task import Task, factories_of
-
-EVALUATED = ("final_train_loss", "train_accuracy", "final_test_loss", "test_accuracy")
-
-
-def status(diverged: bool, final_train_loss: float, threshold: float) -> str:
-    """Return the status of a run: `diverged` (not finite), `above threshold`, or `converged`."""
-    if diverged or not np.isfinite(final_train_loss):
-        return "diverged"
-    return "converged" if final_train_loss <= threshold else "above threshold"
-
-
-def tables(
-    store: Store, runs: dict[str, Run], evaluations: dict[str, str], threshold: float
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the tables of a suite's training, both in the order of `runs`.
-
-    Args:
-        store: The store, which has all runs and evaluations.
-        runs: The runs by their identity.
-        evaluations: Keys of the evaluations of final weights, by run.
-        threshold: Largest final training loss of a converged run.
-
-    Returns:
-        A table with a row a run, and a table with a row a run and epoch.
-    """
-    rows, curves = [], []
-    for key in runs:
-        arrays, about = store.get("runs", key)
-        numbers = store.get("evaluations", evaluations[key])[0]["numbers"]
-        ended = status(about["diverged"], numbers[0], threshold)
-        numbers = np.where(ended == "diverged", np.nan, numbers)
-        rows.append(
-            {
-                "run_id": key,
-                "configuration": Store.key(runs[key].spec()),
-                "status": ended,
-                "epochs_done": len(arrays["epoch_loss"]),
-            }
-            | {"final_epoch_loss": arrays["epoch_loss"][-1] if len(arrays["epoch_loss"]) else np.nan}
-            | dict(zip(EVALUATED, numbers, strict=True))
-        )
-        curves.append((arrays["epoch_loss"], arrays["epoch_distance"]))
-    done = [len(loss) for loss, _ in curves]
-    epochs = {
-        "run_id": np.repeat(list(runs), done),
-        "epoch": np.concatenate([np.arange(1, count + 1) for count in done]),
-        "loss": np.concatenate([loss for loss, _ in curves]),
-        "distance": np.concatenate([distance for _, distance in curves]),
-    }
-    return pd.DataFrame(rows), pd.DataFrame(epochs)
 
 
 def check_sizes(name: str, runs: Sequence[Run], examples: int) -> None:
@@ -124,7 +72,8 @@ def train_grid(job: Job) -> None:
     entries = {"runs": list(runs), "evaluations": list(evaluations.values())}
     title = f"train_grid {job.name}"
     trained = len(fill(store, entries, plan, title, "run", "stages.training.train_task", dataset_file)["runs"])
-    run_table, epoch_table = tables(store, runs, evaluations, suite.threshold)
+    outcomes = [stored_outcome(store, key, run, evaluations[key]) for key, run in runs.items()]
+    run_table, epoch_table = tabulate_outcomes(outcomes, suite.threshold)
     write_json(job.runs_file(job.name), StoredRuns(store).digests(runs))
     with replacing(job.training_folder(job.name)) as folder:
         folder.mkdir()

@@ -23,7 +23,6 @@ interpolate:
     momentum: 0.1
     examples: null
   refinement: {levels: 1, points: 1}
-  repeats: 1
 measure:
   confidence: 0.95
   bootstrap: 50

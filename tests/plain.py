@@ -26,7 +26,11 @@ def network(run: Run, image: tuple[int, ...], outputs: int) -> nn.Module:
         if run.batch_norm:
             layers.append(nn.BatchNorm1d(after))
         layers.append(ACTIVATIONS[run.activation]())
-    return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
+    layers.append(nn.Linear(widths[-1], run.outputs or outputs))
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            layer.weight.data *= run.gain
+    return nn.Sequential(*layers)
 
 
 def convolutional(run: Run, image: tuple[int, ...], outputs: int) -> nn.Module:
@@ -109,6 +113,10 @@ def train(run: Run, x: torch.Tensor, labels: torch.Tensor, classes: int) -> tupl
     crops = torch.Generator().manual_seed(derive("augmentation", seed))
     each = -(-len(x) // run.batch_size)
     steps = min(run.steps or each * run.epochs, each * run.epochs)
+    warming = each * run.warmup
+    if warming:
+        warm_up = torch.optim.lr_scheduler.LinearLR(optim, 1 / warming, total_iters=warming - 1)
+    average = torch.optim.swa_utils.AveragedModel(net)
     losses, done = [], 0
     for epoch in range(run.epochs):
         total, seen = 0.0, 0
@@ -138,6 +146,11 @@ def train(run: Run, x: torch.Tensor, labels: torch.Tensor, classes: int) -> tupl
             for group, rate in zip(optim.param_groups, rates, strict=True):
                 group["lr"] = rate
             total, seen, done = total + loss.item() * len(batch), seen + len(batch), done + 1
+            if done < warming:
+                warm_up.step()
         if seen:
             losses.append(total / seen)
-    return initial, [p.detach() for p in net.parameters()], losses
+        if run.average_from is not None and epoch + 1 >= run.average_from:
+            average.update_parameters(net)
+    end = net if run.average_from is None else average.module
+    return initial, [p.detach() for p in end.parameters()], losses

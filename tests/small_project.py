@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("stages", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore", ".dvc/plots")
+SOURCES = ("stages", "paper/numbers.csv", "dvc.yaml", ".dvcignore", ".gitignore")
+SOURCES = (*SOURCES, ".dvc/config", ".dvc/.gitignore", ".dvc/plots")
 STAGES = {
     "download": ("stages.download", "--dataset", "digits"),
     "train_grid": ("stages.train_grid", "--suite", "tiny"),

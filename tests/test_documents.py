@@ -38,8 +38,8 @@ NOT_RUN = {
     r"make (install|bench|lint test)\b": "installs from the network, takes half an hour, or runs these tests",
     r"make test(-all)?\b": "runs these tests",
     r"\.ci/packages": "installs packages of the system",
-    r"(MLI_\w+=\S+ )*make (paper|paper-report)\b": "needs downloads and days, or their results",
-    r"dvc (repro|exp run) paper/": "needs downloads and hours",
+    r"(MLI_\w+=\S+ )*make (mnist|paper)(-report)?\b": "needs downloads and days, or their results",
+    r"(MLI_\w+=\S+ )*dvc (repro|exp run) (mnist|paper)/": "needs downloads and hours",
     r"python -m stages\.\w+ .*--params paper/": "needs downloads and hours",
     r"MLI_DEVICE=cuda": "needs a GPU",
     r"(MLI_SCHEDULER=\S+ |PYTHONPATH=\. dask )": "needs a cluster; tests of workers start small ones",
@@ -49,7 +49,8 @@ NOT_RUN = {
 }
 """Commands that no test here runs, with the reason; what they name is checked all the same."""
 ALL = [command for document in DOCUMENTS if document not in RECIPES for command in commands(document)]
-TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+RULES = re.findall(r"^([a-z -]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+TARGETS = {target for rule in RULES for target in rule.split()}
 COPIED = ("Makefile", "tools", "mine", "paper")
 SHELL = {".", "cat", "cd", "git", "mkdir", "openssl", "ssh"}
 
@@ -107,6 +108,18 @@ def test_the_numbers_of_the_readme_are_those_of_the_parameters_and_reports():
     counts = [len(near), int((near["min_delta"] > 0.001).sum()), len(far), int((far["min_delta"] > 0.001).sum())]
     said = re.search(r"Of (\d+) classifiers .*?, (\w+) has .*?Of the (\d+) that .*?, (\d+) have", words)
     assert [int(word.replace("none", "0")) for word in said.groups()] == counts
+
+
+def test_the_numbers_of_the_readme_at_the_papers_own_size_are_those_of_the_report():
+    words = " ".join(text_of("README.md").split())
+    table = pd.read_csv(ROOT / "reports/paper/measures.csv")
+    own = table[(table["suite"] == "classifiers_mnist") & (table["line"] == "initial_to_final")]
+    kept = own[own["status"] == "converged"]
+    groups = [kept[kept["normalized_distance"] < 3], kept[kept["normalized_distance"] >= 3]]
+    counts = [count for rows in groups for count in (len(rows), int((rows["min_delta"] > 0.001).sum()))]
+    said = re.search(r"of (\d+) networks of table 1 .*?, (\w+) has .*?of the (\d+) that .*?, (\d+) have", words)
+    assert [int(word.replace("none", "0")) for word in said.groups()] == counts
+    assert int(re.search(r"\[(\d+) runs\]\(reports/paper", words)[1]) == len(own)
 
 
 def test_variables_that_are_named_are_read_and_those_that_are_read_are_named():
@@ -248,8 +261,10 @@ def finished(tmp_path_factory) -> Project:
         "mine",
         "paper",
     ):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
-        copy(ROOT / name, project.folder / name)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, project.folder / name, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(ROOT / name, project.folder / name)
     shutil.rmtree(project.folder / "mine" / "weights", ignore_errors=True)
     (project.folder / ".venv").mkdir()
     for path in Path(sys.prefix).iterdir():

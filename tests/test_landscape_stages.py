@@ -1,5 +1,8 @@
 """Lines of every kind, planes and trajectories through the stages."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +17,9 @@ from stages.lines.curves import load_curves
 from stages.lines.landscape import load_landscape
 from stages.measure import measures
 from stages.networks.evaluation import evaluate_points, task_of
+from stages.results import gathering
+from stages.results.gathering import gather
+from stages.results.local_runs import finished_records, stored_records
 from stages.shared.csv_files import read_csv
 from stages.shared.store import Store
 from stages.train_grid import train_grid
@@ -86,6 +92,10 @@ def project(tmp_path_factory):
         interpolate(job(root, "landscape"))
         measures(job(root))
         yield root
+
+
+def run_ids(root):
+    return list(json.loads((root / "data/runs/landscape.json").read_text()))
 
 
 def job(root, name=None):
@@ -180,3 +190,40 @@ def test_a_second_time_all_is_reused_and_the_files_are_the_same_bytes(project, m
     assert own == "interpolate landscape: 3 lines, 2 reused, 0 evaluated, 1 of diverged runs left out"
     assert others == "interpolate landscape, other lines: 27 lines, 24 reused, 0 evaluated, 3 of diverged runs left out"
     assert planes == "interpolate landscape: 1 planes, 0 of 5 rows evaluated, 1 of diverged runs"
+
+
+def test_what_the_store_has_of_a_finished_suite_is_the_suite_as_it_is_written(project, monkeypatch):
+    monkeypatch.setenv("MLI_STORE", str(project / ".cells"))
+    whole = job(project)
+    for found in (finished_records(whole, "landscape"), stored_records(whole, "landscape", Store.default())[0]):
+        monkeypatch.setattr(gathering, "local_records", lambda *_, found=found: found)
+        some = gather(whole)
+        assert some.unfinished == ()
+        for file in (whole.curves_file("landscape"), whole.landscape_file("landscape")):
+            assert (some.data / file.relative_to(whole.data)).read_bytes() == file.read_bytes()
+        before, after = (one.training_folder("landscape") for one in (whole, some))
+        assert (before / "epochs.csv").read_bytes() == (after / "epochs.csv").read_bytes()
+        assert read_csv(before / "runs.csv").equals(read_csv(after / "runs.csv").drop(columns="origin"))
+
+
+def test_lines_planes_and_trajectories_of_half_of_the_runs_are_those_between_them(project, tmp_path, monkeypatch):
+    shutil.copytree(project, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("MLI_STORE", str(tmp_path / ".cells"))
+    second = run_ids(tmp_path)[1]
+    Store.default().path("runs", second).unlink()
+    for path in job(tmp_path).files_of("landscape"):
+        path.unlink()
+    some = gather(job(tmp_path))
+    measures(some)
+    assert str(some.progress["landscape"]) == "2 of 3 runs evaluated"
+    table = read_csv(tmp_path / "reports/measures.csv")
+    assert set(table["run_id"]) == set(run_ids(tmp_path)) - {second}
+    alone = ("permuted_initial", "permuted_final", "snapshots", "noise", "zero", "from_initial", "from_final")
+    assert set(table["line"]) == {"initial_to_final", *alone}
+    whole = read_csv(project / "reports/measures.csv")
+    assert table.equals(
+        whole[whole["run_id"].isin(table["run_id"]) & whole["line"].isin(table["line"])].reset_index(drop=True)
+    )
+    landscape = load_landscape(some.landscape_file("landscape"))
+    assert list(landscape.planes) == []
+    assert list(landscape.trajectories) == run_ids(tmp_path)[:1]

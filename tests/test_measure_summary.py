@@ -50,13 +50,6 @@ def test_bumps_between_alphas_are_counted_by_the_tolerance_of_each_suite():
     )
 
 
-def test_rises_within_the_noise_are_counted():
-    told = summarise_measures(rows(min_delta_noise=[9, 9, 9, 0.6, 0.4, 9]), {"a": 0.0, "b": 0.0})
-    assert told.notes[1].startswith("Of 2 non-monotone lines with batch norm, 1 rise by no more than")
-    told = summarise_measures(rows(min_delta_noise=[9, 9, 9, 0.6, np.nan, 9]), {"a": 0.0, "b": 0.0})
-    assert told.notes[1].startswith("Of 1 non-monotone lines with batch norm, 1 rise")
-
-
 def test_the_range_is_of_finite_values():
     assert median_and_range(np.array([1.0, np.nan, 3.0])) == "2 (1.1 to 2.9, 2 lines)"
     assert median_and_range(np.array([np.nan])) == "—"

@@ -7,12 +7,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 sys.path.append(str(Path(__file__).parent / "figures"))
 
 from figures_results import MEASURE, SUITES, results
 
+from stages.claims.finding import Verdict
 from stages.claims.registry import claims
 from stages.config.job import Job
 from stages.figures.registry import figures, tables
@@ -53,6 +55,9 @@ def job(tmp_path):
     write_csv(job.theory_file("two_layer_linear"), lines.head(0))
     (job.reports / "tables").mkdir()
     (job.reports / "tables" / "table_1.md").write_text("**Title: a < b**\n\n| a | b |\n|---|---:|\n| 1 | 2<br>3 |\n")
+    write_csv(
+        job.reports / "tables" / "table_1.csv", pd.DataFrame({"optimizer": ["sgd"], "non_monotone_agrees": [None]})
+    )
     return job
 
 
@@ -81,9 +86,22 @@ def test_every_claim_asked_for_is_judged(job, capsys):
     assert list(found) == [*CLASSIFIERS, "noisy_quadratic"]
     for name, entry in found.items():
         assert entry["statement"] == claims()[name].statement
-        assert entry["verdict"] in ("holds", "does not hold", "not enough runs")
+        assert entry["verdict"] in list(Verdict)
         assert entry["suites"] == ([] if name == "noisy_quadratic" else ["classifiers"])
-        assert {"effect", "low", "high", "ours", "counts", "paper", "section"} <= set(entry)
+        assert {
+            "effect",
+            "low",
+            "high",
+            "ours",
+            "counts",
+            "paper",
+            "section",
+            "rule",
+            "kind",
+            "margin",
+            "power",
+            "robustness",
+        } <= set(entry)
     few = json.loads((job.reports / "verdicts.json").read_text())
     assert few == {name: {"verdict": entry["verdict"], "effect": entry["effect"]} for name, entry in found.items()}
     assert capsys.readouterr().out.startswith("report: 10 claims, ")

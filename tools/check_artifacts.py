@@ -1,6 +1,6 @@
 """Check that what is committed belongs together: lock, dependencies and reports. Runs nothing and needs no data.
 
-    python tools/check_artifacts.py [--pipeline dvc.yaml paper/dvc.yaml mine/dvc.yaml]
+    python tools/check_artifacts.py [--pipeline dvc.yaml paper/dvc.yaml mnist/dvc.yaml mine/dvc.yaml]
 
 Prints one line a fault and exits with 1 if there is any.
 """
@@ -16,10 +16,11 @@ from dvc.exceptions import DvcException
 
 from stages.config import load
 from stages.shared.errors import UserError
-from tools.artifacts import claims, digests, lock, pictures, tables, tracked
+from tools import by_scale
+from tools.artifacts import claims, digests, lock, packs, pictures, tables, tracked
 from tools.artifacts.pipeline import Pipeline, read
 
-DEFAULT, BESIDE = Path("dvc.yaml"), (Path("paper/dvc.yaml"), Path("mine/dvc.yaml"))
+DEFAULT, BESIDE = Path("dvc.yaml"), (Path("paper/dvc.yaml"), Path("mnist/dvc.yaml"), Path("mine/dvc.yaml"))
 
 
 def check(root: Path, files: list[Path]) -> Iterator[str]:
@@ -49,6 +50,10 @@ def check(root: Path, files: list[Path]) -> Iterator[str]:
         else:
             ran = len(pipeline.stages) - len(pipeline.unlocked)
             print(f"{pipeline.file}: {ran} of {len(pipeline.stages)} stages were run; its reports are not checked")
+            yield from packs.check(
+                root, Path(pipeline.option("params", "params.yaml")), Path(pipeline.option("reports", "reports"))
+            )
+    yield from by_scale.stale(root)
     if (root / ".git").exists():
         yield from tracked.too_large(root)
     else:

@@ -74,6 +74,8 @@ RUNS: dict[str, dict] = {
     "grafting": MLP | {"optimizer": "adam", "magnitude": "sgd"},
     "milestones": MLP | {"milestones": (1,), "decay": 0.5},
     "linear schedule, clipped": MLP | {"schedule": "linear", "clip_norm": 0.1},
+    "warm-up": MLP | {"warmup": 1},
+    "averaged weights": MLP | {"average_from": 1},
     "fewer steps": MLP | {"steps": 3},
     "corrupted labels": MLP | {"label_corruption": 0.5, "data_seed": 1},
     "order of its own": MLP | {"order_seed": 7},
@@ -160,7 +162,7 @@ def _evaluations(trained: Mapping[str, TrainedRun], datasets: Mapping[str, Datas
 
 
 def _lines(trained: Mapping[str, TrainedRun], datasets: Mapping[str, Dataset]) -> Iterator[tuple[str, str]]:
-    care = sweep.EvaluationOptions(Refinement(levels=1, points=1), repeats=1)
+    care = sweep.EvaluationOptions(Refinement(levels=1, points=1))
     for name, run in trained.items():
         for how, settings in STATISTICS.items():
             if how == "cumulative" or name == "relu, batch norm":

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from stages.config.batch_norm_statistics import BatchNormStatistics, LineStatistics
 from stages.config.lines import (
     LINE_KINDS,
     OWN_LINE,
@@ -12,7 +13,7 @@ from stages.config.lines import (
 )
 from stages.config.params import (
     Alphas,
-    BatchNormStatistics,
+    GaussRefinement,
     Interpolate,
     Measure,
     Params,
@@ -27,8 +28,10 @@ from stages.config.source import Source
 __all__ = [
     "Alphas",
     "BatchNormStatistics",
+    "GaussRefinement",
     "Interpolate",
     "Refinement",
+    "LineStatistics",
     "Lines",
     "Measure",
     "OWN_LINE",

@@ -1,9 +1,26 @@
 """The job of a stage script: its parameters, and the paths of its files."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from stages.config.params import Params
+
+
+@dataclass(frozen=True)
+class SuiteProgress:
+    """How much of a suite there is."""
+
+    evaluated: int
+    """Number of its runs that are trained and whose own lines are evaluated, or that have diverged."""
+    runs: int
+    """Number of all of its runs."""
+    origins: tuple[str, ...]
+    """Origins of the evaluated runs: `here`, or a text on another machine."""
+
+    def __str__(self) -> str:
+        """Return the counts in words."""
+        return f"{self.evaluated} of {self.runs} runs evaluated"
 
 
 @dataclass(frozen=True)
@@ -18,18 +35,14 @@ class Job:
     pipeline: Path = Path("dvc.yaml")
     """File of the pipeline, beside the parameters."""
     whole: Params | None = None
-    """All parameters, where `params` holds only those whose results exist; else None."""
+    """All parameters, where `params` holds only suites of which there are evaluated runs; else None."""
+    progress: Mapping[str, SuiteProgress] | None = None
+    """How much there is of each suite of `whole`; None where suites are complete."""
 
     @property
     def unfinished(self) -> tuple[str, ...]:
-        """Names of the suites that are left out, since their lines have not been evaluated."""
+        """Names of the suites that are left out, since none of their runs has been evaluated."""
         return tuple(name for name in (self.whole or self.params).suites if name not in self.params.suites)
-
-    def finished(self) -> "Job":
-        """Return the job without the suites and the theory whose results do not exist yet."""
-        done = [name for name in self.params.suites if all(path.exists() for path in self.files_of(name))]
-        theory = all(self.theory_file(model).exists() for model in type(self.params.theory).model_fields)
-        return replace(self, params=self.params.only(done, theory), whole=self.params)
 
     def files_of(self, suite: str) -> tuple[Path, ...]:
         """Return the files of a suite that the stages over all suites read."""

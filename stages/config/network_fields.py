@@ -24,6 +24,22 @@ class HiddenLayers(Frozen):
     """Function applied after each hidden layer."""
 
 
+class InitialWeights(Frozen):
+    """The scale of the initial weights."""
+
+    gain: Annotated[Positive, TrainingOnly] = 1.0
+    """Factor of the initial weights of each linear layer, relative to PyTorch's, whose standard deviation is
+    1 / sqrt(3 inputs); biases keep PyTorch's."""
+
+
+class Outputs(Frozen):
+    """The number of outputs of a classifier."""
+
+    outputs: Count | None = None
+    """Number of outputs, at least that of the classes; those beyond are of classes without examples. Null for one
+    output a class."""
+
+
 class Depth(Frozen):
     """The number of layers."""
 

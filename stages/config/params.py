@@ -3,11 +3,12 @@
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Union
 
 import yaml
 from pydantic import Field, model_validator
 
+from stages.config.batch_norm_statistics import BatchNormStatistics
 from stages.config.declared import declared_claims, declared_items, item_of, of_theory
 from stages.config.discovery import find_classes
 from stages.config.lines import Lines, Plane, check_lines, check_planes
@@ -41,19 +42,6 @@ class Alphas(Frozen):
         return self
 
 
-class BatchNormStatistics(Frozen):
-    """Estimation of batch-norm statistics at each alpha, from the training split in its stored order."""
-
-    estimate: Literal["cumulative", "momentum", "batch"] = "cumulative"
-    """Estimator: the mean over batches, a moving average over them, or each batch's own statistics."""
-    batch_size: Annotated[int, Field(ge=2)] = 2048
-    """Number of examples in a batch; at or above the number of examples the whole split is one batch."""
-    momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """Weight of a new batch in the moving average."""
-    examples: Annotated[int, Field(ge=2)] | None = None
-    """Number of training examples that statistics are estimated from; null for all."""
-
-
 class Refinement(Frozen):
     """A finer grid for a run's own line, around the largest rise of its training loss."""
 
@@ -61,6 +49,15 @@ class Refinement(Frozen):
     """Number of refinements, each around the largest rise on the grid of the one before."""
     points: Count = 2
     """Number of new alphas in each of the intervals on both sides of the rise's start and top."""
+
+
+class GaussRefinement(Frozen):
+    """Alphas that are added along a run's own line until its Gauss lengths are resolved."""
+
+    tolerance: Annotated[float, Field(gt=0)] = 0.02
+    """Relative change of the mean Gauss lengths, when every second alpha is left out, at which none is added."""
+    most_alphas: NonNegativeInt = 400
+    """Largest number of alphas; none is added to a grid of as many or more."""
 
 
 class Interpolate(Frozen):
@@ -72,9 +69,8 @@ class Interpolate(Frozen):
     """Statistics of batch norm along a line."""
     refinement: Refinement = Refinement()
     """Finer grid around the largest rise of a run's own line."""
-    repeats: NonNegativeInt = 0
-    """Number of further evaluations of the own line of a run with batch norm, each with its training examples in
-    another order, so with statistics of other batches."""
+    gauss_refinement: GaussRefinement = GaussRefinement()
+    """Alphas that are added where the Gauss lengths of a run's own line are not resolved."""
 
 
 class Measure(Frozen):
@@ -206,18 +202,22 @@ class Params(Frozen):
         return expand(suite, self.suite(suite))
 
     def only(self, suites: Sequence[str], theory: bool) -> "Params":
-        """Return the parameters without some suites, and without the figures, tables and claims made from them.
+        """Return the parameters without some suites.
 
         Args:
             suites: Names of the suites that stay.
             theory: Whether figures, tables and claims of the theory stay.
+
+        Returns:
+            The parameters; figures, tables and claims are made from those of their suites that stay, if any.
         """
 
         def kept(wanted: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-            return {key: some for key, some in wanted.items() if (set(some) <= set(suites) if some else theory)}
+            left = {key: tuple(name for name in some if name in suites) for key, some in wanted.items()}
+            return {key: left[key] for key, some in wanted.items() if left[key] or (theory and not some)}
 
-        left = {name: self.suites[name] for name in suites}
-        return self.model_copy(update={"suites": left, "plot": kept(self.plot), "claims": kept(self.claims)})
+        there = {name: self.suites[name] for name in suites}
+        return self.model_copy(update={"suites": there, "plot": kept(self.plot), "claims": kept(self.claims)})
 
     def suite(self, name: str) -> Suite:
         """Return a suite by its name.

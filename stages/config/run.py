@@ -75,6 +75,9 @@ class _Training(Described):
     """Factor of the learning rate at each milestone."""
     schedule: Literal["constant", "linear"] = "constant"
     """Learning-rate schedule between milestones. `linear` decreases from step to step, to zero after the last one."""
+    warmup: NonNegativeInt = 0
+    """Number of epochs of learning-rate warm-up: the learning rate grows linearly from step to step up to its value.
+    0 for none."""
     clip_norm: Positive | None = None
     """Largest norm of a gradient; longer ones are scaled down to it. Null for no limit."""
     weight_decay: NonNegative = 0.0
@@ -95,6 +98,9 @@ class Run(Optimized):
     """Number of passes over the training data."""
     steps: Count | None = None
     """Number of steps after which training ends, if its epochs have more; null for no limit."""
+    average_from: Count | None = None
+    """Weight averaging: the final weights are the mean of the weights at the ends of this epoch and all later ones
+    (epochs count from 1). Null for the weights after the last step."""
     batch_size: Count
     """Number of examples in a step; the last, smaller batch of an epoch is used too."""
     snapshots: tuple[Seed, ...] = ()
@@ -119,6 +125,14 @@ class Run(Optimized):
             )
         if self.steps is not None and self.snapshots:
             raise ValueError(f"snapshots: got {list(self.snapshots)}, expected none of a run that ends after `steps`")
+        if self.warmup > self.epochs:
+            raise ValueError(f"warmup: got {self.warmup}, expected at most epochs, {self.epochs}")
+        if self.average_from is not None and self.average_from > self.epochs:
+            raise ValueError(f"average_from: got {self.average_from}, expected at most epochs, {self.epochs}")
+        if self.average_from is not None and self.steps is not None:
+            raise ValueError(
+                f"average_from: got {self.average_from}, expected null: a run with `steps` may end within an epoch"
+            )
         if self.batch_norm and self.batch_size < 2 and not self.weights:
             raise ValueError(f"batch_size: got {self.batch_size}, expected at least 2: one example has no variance")
         if self.weights and not self.architecture.user_defined:

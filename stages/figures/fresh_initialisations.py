@@ -21,7 +21,7 @@ FRESH_KIND = "from a fresh initialisation"
     "fresh_initialisations",
     shows="Lines from fresh initialisations to a monotone and to a non-monotone optimum.",
     paper="They behave as the line from the own initialisation.",
-    claims=("fresh_initializations_behave_alike",),
+    claims=("fresh_initializations_behave_alike", "fresh_initializations_behave_alike_residual"),
 )
 def fresh_initialisations(results: Results) -> Drawing:
     """Figure 6: lines from fresh initialisations by a network's own scheme.
@@ -40,7 +40,7 @@ def fresh_initialisations(results: Results) -> Drawing:
     "other_initialisations",
     shows="Lines from initialisations by another scheme.",
     paper="From block-identity initialisations the lines to the same optimum are monotone.",
-    claims=("block_identity_restores_monotonicity",),
+    claims=("block_identity_starts_are_monotone",),
 )
 def other_initialisations(results: Results) -> Drawing:
     """Figure 20: as figure 6, beside lines from initialisations by another scheme than the network's own.

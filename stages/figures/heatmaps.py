@@ -29,7 +29,7 @@ NONE_CONVERGED = {"facecolor": (*COLOURS[9], 0.35), "edgecolor": COLOURS[9], "ha
     "heatmaps",
     shows="Mean min Δ by rate, width and depth.",
     paper="The rate matters, width and depth do not.",
-    claims=("large_learning_rates_break_monotonicity",),
+    claims=("large_learning_rates_break_monotonicity", "width_does_not_matter", "depth_does_not_matter"),
 )
 def heatmaps(results: Results) -> Drawing:
     """Figure 25: mean min Delta over all converged runs of a cell, learning rate by width and by depth.

@@ -35,7 +35,13 @@ BARRIERS = ["panel", "kind", *IDENTITY[:4], "barrier", "min_delta", "monotonic",
     "between_runs",
     shows="Lines between ten networks.",
     paper="No barriers but between optima.",
-    claims=("initializations_have_no_barriers", "optima_have_barriers"),
+    claims=(
+        "initializations_have_no_barriers",
+        "crossed_lines_have_no_barriers",
+        "crossed_lines_have_no_barriers_failing",
+        "crossed_lines_have_no_barriers_residual",
+        "optima_have_barriers",
+    ),
 )
 def between_runs(results: Results) -> Drawing:
     """Figure 8: lines between initialisations, from initialisations to optima, and between optima of different runs.

@@ -47,7 +47,7 @@ def power_law(results: Results) -> Drawing:
     17,
     "residual_power_law",
     shows="Gauss length against distance for residual networks.",
-    paper="R² 0.399 and 0.402.",
+    paper="No clear power law but a positive correlation, R² 0.399 and 0.402.",
     claims=("power_law_residual",),
 )
 def power_law_by_suite(results: Results) -> Drawing:

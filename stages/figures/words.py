@@ -144,6 +144,8 @@ def setting(row: pd.Series, leave: Iterable[str] = ()) -> str:
         "optimizer": optimizer_name(row["optimizer"]),
         "lr": f"lr {row['lr']:g}",
         "switch_optimizer": _switch(row),
+        "warmup": f"warm-up of {row['warmup']:g} epochs" if row["warmup"] else None,
+        "average_from": None if pd.isna(row["average_from"]) else f"averaged from epoch {row['average_from']:g} on",
         "magnitude": None if pd.isna(row["magnitude"]) else f"step size of {optimizer_name(row['magnitude'])}",
         "seed": f"seed {row['seed']}",
     }

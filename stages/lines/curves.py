@@ -14,6 +14,8 @@ HEADER_FIELDS = ("run_ids", "lines", "starts", "draws", "parts")
 EXAMPLE_FIELDS = (
     "gauss_smooth",
     "gauss_turning",
+    "gauss_smooth_grid",
+    "gauss_turning_grid",
     "example_start_loss",
     "example_final_loss",
     "example_rise",
@@ -55,7 +57,16 @@ class Curves:
     gauss_smooth: np.ndarray
     """Gauss length of each example by the paper's integral, shape (L, G), in radians."""
     gauss_turning: np.ndarray
-    """Gauss length of each example by the angles between tangents, shape (L, G), in radians."""
+    """Total turning of each example, corners included, shape (L, G), in radians."""
+    gauss_smooth_grid: np.ndarray
+    """Gauss length of each example by the paper's integral on `alphas` alone, shape (L, G), in radians."""
+    gauss_turning_grid: np.ndarray
+    """Total turning of each example by the angles between tangents at `alphas` alone, shape (L, G), in radians."""
+    gauss_alphas: np.ndarray
+    """Number of alphas that the Gauss lengths are computed from, shape (L,); NaN for a line without them."""
+    gauss_change: np.ndarray
+    """Largest relative change of the mean Gauss lengths when every second alpha is left out, shape (L,); NaN for a line
+    without them, or where it is not known."""
     example_start_loss: np.ndarray
     """Loss of each example at the first alpha, shape (L, G)."""
     example_final_loss: np.ndarray
@@ -76,8 +87,6 @@ class Curves:
     """Fine grid of alphas around the largest rise of the training loss, shape (L, R), padded with NaN."""
     refined_loss: np.ndarray
     """Training loss on the fine grid, shape (L, R), padded with NaN."""
-    repeated_loss: np.ndarray
-    """Training loss with batch-norm statistics of other batches, shape (L, repeats, A); NaN without batch norm."""
     paths: np.ndarray
     """Outputs for the first K training examples, shape (L, A, K, O), padded with NaN; K may be 0."""
     path_labels: np.ndarray

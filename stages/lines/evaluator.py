@@ -1,6 +1,6 @@
 """Evaluating the lines, trajectories and planes of a suite; those that the store has are reused."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
@@ -43,10 +43,9 @@ def collect_curves(lines: Sequence[Line], found: Sequence[dict | None], request:
     shapes: dict[str, tuple[int, ...]] = {}
     shapes |= {name: (len(alphas),) for name in ("loss_train", "loss_test", "accuracy_train", "accuracy_test")}
     shapes |= dict.fromkeys(EXAMPLE_FIELDS, (request.gauss_examples,))
-    shapes |= {"distance": (), "start_norm": (), "bias_gap": ()}
+    shapes |= dict.fromkeys(("distance", "start_norm", "bias_gap", "gauss_alphas", "gauss_change"), ())
     refinement = request.interpolate.refinement
     shapes |= dict.fromkeys(("refined_alphas", "refined_loss"), (4 * refinement.levels * refinement.points,))
-    shapes |= {"repeated_loss": (request.interpolate.repeats, len(alphas))}
     shapes |= {"paths": (len(alphas), request.path_examples, outputs), "path_labels": (request.path_examples,)}
     whole = {
         name: np.full((len(lines), *shape), *((-1, np.int64) if name == "path_labels" else (np.nan,)))
@@ -134,12 +133,13 @@ class Evaluator:
             return [self._task(trajectory_task, (run_id, run, settings), [run_id], run) for run_id, run in chosen]
 
         self._fill("trajectories", list(keys.values()), plan, ", trajectories", "trajectory")
-        found = {}
-        for run_id, key in keys.items():
-            coordinates = progress(load_trajectory(run_id, runs[run_id], self.stored))
-            epochs = np.array(trajectory_epochs(runs[run_id]))
-            found[run_id] = Trajectory(epoch=epochs, **vars(coordinates), **self.store.get("trajectories", key)[0])
-        return found
+        return {run_id: self.stored_trajectory(run_id, key) for run_id, key in keys.items()}
+
+    def stored_trajectory(self, run_id: str, key: str) -> Trajectory:
+        """Return the trajectory of a run, whose evaluation the store has under a key."""
+        coordinates = progress(load_trajectory(run_id, self.runs[run_id], self.stored))
+        epochs = np.array(trajectory_epochs(self.runs[run_id]))
+        return Trajectory(epoch=epochs, **vars(coordinates), **self.store.get("trajectories", key)[0])
 
     def planes(self, wanted: dict[str, config.Plane], settings: BatchNormStatistics) -> dict[str, Surface]:
         """Return what is found on planes, evaluating the rows that the store lacks.
@@ -175,12 +175,37 @@ class Evaluator:
                 f"interpolate {self.suite}: {len(placed)} planes, {evaluated} of {len(rows)} rows evaluated, "
                 f"{len(wanted) - len(placed)} of diverged runs"
             )
-        found = {}
-        for name, plane in placed.items():
-            whole = [self.store.get("planes", key)[0] for key in plane.section.keys(settings)]
-            values: dict[str, Any] = {field: np.stack([arrays[field] for arrays in whole]) for field in SURFACE_VALUES}
-            found[name] = replace(plane.surface, **values)
-        return found
+        return {name: self._surface(plane, settings) for name, plane in placed.items()}
+
+    def stored_planes(
+        self, wanted: Mapping[str, config.Plane], settings: BatchNormStatistics
+    ) -> tuple[dict[str, Surface], list[str]]:
+        """Return the planes that the store has, and the keys of all rows of the planes that can be placed.
+
+        Args:
+            wanted: The planes, by name.
+            settings: How batch-norm statistics are estimated at each point.
+
+        Returns:
+            The surface of each plane whose rows are all in the store, and keys of entries of kind `planes`. Planes with
+            a point of a run that is not among `runs` or has diverged are left out.
+        """
+        possible = {
+            name: plane
+            for name, plane in wanted.items()
+            if all(any(of_runs(point.among, run) for run in self.runs.values()) for point in plane.points.values())
+        }
+        placed = {name: plane for name in possible if (plane := self._place(possible[name]))}
+        keys = {name: plane.section.keys(settings) for name, plane in placed.items()}
+        whole = [name for name in placed if all(self.store.path("planes", key).exists() for key in keys[name])]
+        return {name: self._surface(placed[name], settings) for name in whole}, [
+            key for some in keys.values() for key in some
+        ]
+
+    def _surface(self, plane: "_PlacedPlane", settings: BatchNormStatistics) -> Surface:
+        whole = [self.store.get("planes", key)[0] for key in plane.section.keys(settings)]
+        values: dict[str, Any] = {field: np.stack([arrays[field] for arrays in whole]) for field in SURFACE_VALUES}
+        return replace(plane.surface, **values)
 
     def _fill(self, kind: str, keys: list[str], plan: Callable[[list[int]], list[Task]], label: str, unit: str) -> int:
         """Make the entries of one kind that the store lacks, and return their number."""

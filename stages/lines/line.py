@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from stages.config.batch_norm_statistics import LineStatistics
 from stages.config.lines import OWN_LINE
 
 
@@ -75,13 +76,19 @@ class Line:
     start: Endpoint
     end: Endpoint
     draw: int | None = None
-    """Number of the fresh initialisation, permutation or noise at one end; for a snapshot, its epoch."""
+    """Number of the fresh initialisation, permutation or noise at one end, or of the evaluation with `statistics`; for
+    a snapshot, its epoch."""
     part: str | None = None
     """The layer or block that changes along the line, if all others stay fixed."""
+    statistics: LineStatistics | None = None
+    """How batch-norm statistics are estimated; None for what `interpolate.batch_norm` says."""
 
     def content(self) -> dict:
-        """Return what identifies both endpoints, as plain values."""
-        return {"start": self.start.content(), "end": self.end.content()}
+        """Return what identifies the endpoints, and statistics and draw if the line has its own, as plain values."""
+        ends = {"start": self.start.content(), "end": self.end.content()}
+        if self.statistics is None:
+            return ends
+        return ends | {"batch_norm": self.statistics.model_dump(mode="json"), "draw": self.draw}
 
     @property
     def reads(self) -> tuple[str, ...]:

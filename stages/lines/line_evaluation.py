@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.config import Interpolate, Refinement
+from stages.config import GaussRefinement, Interpolate, Refinement
 from stages.lines.line import Line
 from stages.shared.environment import identity
 
-NUMERICS = 8
+NUMERICS = 11
 """Version of the sweep: raise it with any change that moves a curve, so that no old line is reused."""
 
 
@@ -17,7 +17,7 @@ class LineEvaluation:
     """How the lines of a suite are evaluated."""
 
     interpolate: Interpolate
-    """Grid of alphas, batch-norm statistics, refinement and repeats."""
+    """Grid of alphas, batch-norm statistics, and refinement."""
     gauss_examples: int
     """Number of training examples with a Gauss length."""
     path_examples: int
@@ -25,7 +25,7 @@ class LineEvaluation:
 
     def losses_only(self) -> "LineEvaluation":
         """Return an evaluation of losses and accuracies alone, as for lines that are not a run's own line."""
-        none = {"refinement": Refinement(levels=0, points=1), "repeats": 0}
+        none = {"refinement": Refinement(levels=0, points=1), "gauss_refinement": GaussRefinement(most_alphas=0)}
         return LineEvaluation(self.interpolate.model_copy(update=none), 0, 0)
 
     def alphas(self) -> np.ndarray:
@@ -35,6 +35,8 @@ class LineEvaluation:
 
     def key(self, line: Line) -> str:
         """Return the key under which the store keeps an evaluated line; keys of its runs stand for weights and data."""
-        content = {"interpolate": self.interpolate.model_dump(mode="json"), "numerics": NUMERICS}
+        replaced = {"batch_norm"} if line.statistics else None
+        interpolate = self.interpolate.model_dump(mode="json", exclude=replaced)
+        content = {"interpolate": interpolate, "numerics": NUMERICS}
         content |= {"gauss_examples": self.gauss_examples, "path_examples": self.path_examples}
         return identity(line.content() | content)

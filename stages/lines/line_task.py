@@ -10,7 +10,7 @@ from stages.datasets.dataset import cached_dataset
 from stages.lines.endpoint_weights import EndpointWeights
 from stages.lines.line import Line
 from stages.lines.line_evaluation import LineEvaluation
-from stages.lines.sweep import EvaluationOptions, sweep_line
+from stages.lines.sweep import EvaluationOptions, shuffle_training_split, sweep_line
 from stages.measures.bias_gap import bias_gap
 from stages.measures.distance import distance, norm
 from stages.networks.evaluation import task_of
@@ -36,6 +36,11 @@ def line_task(paths: TaskPaths, lines: Sequence[tuple[Line, Run]], evaluation: L
         task = task_of(run, dataset, place)
         points = EndpointWeights(run, dataset, task, runs)
         start, end = (points.weights(point) for point in (line.start, line.end))
+        settings = line.statistics or evaluation.interpolate.batch_norm
+        order = line.statistics.order if line.statistics else "stored"
+        draw = line.draw or 0
+        if order == "shuffled":
+            task = shuffle_training_split(task, draw)
         alphas = torch.from_numpy(evaluation.alphas()).to(torch.float32)
 
         def report(share: float, done: int = number) -> None:
@@ -47,10 +52,14 @@ def line_task(paths: TaskPaths, lines: Sequence[tuple[Line, Run]], evaluation: L
                 start.to(place),
                 end.to(place),
                 alphas.to(place),
-                evaluation.interpolate.batch_norm,
+                settings,
                 evaluation.gauss_examples,
                 evaluation.path_examples,
-                EvaluationOptions(evaluation.interpolate.refinement, evaluation.interpolate.repeats),
+                EvaluationOptions(
+                    evaluation.interpolate.refinement,
+                    draw if order == "redrawn" else None,
+                    evaluation.interpolate.gauss_refinement,
+                ),
                 report,
             )
         labels = torch.zeros(0, dtype=torch.int64)

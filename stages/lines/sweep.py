@@ -7,10 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.config import BatchNormStatistics, Refinement
+from stages.config import BatchNormStatistics, GaussRefinement, Refinement
+from stages.lines.corners import corner_angles, corner_units
+from stages.lines.gauss_lengths import GaussLengths, GaussPoints, resolve_gauss_lengths
 from stages.lines.jets import FixedExamples, Jet, MovingTensor
+from stages.lines.redrawn_statistics import estimate_redrawn
 from stages.lines.taylor import TaylorMode, differentiate
-from stages.measures.gauss_length import smooth, turning
 from stages.measures.monotonicity import min_delta
 from stages.measures.refinement import between
 from stages.networks.batch_norm import Statistics, statistics_of
@@ -32,8 +34,6 @@ from stages.workers.gpu_memory import memory_factor
 
 BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**32}
 """Largest memory for the products of a block of examples with the weights at both ends, by kind of device."""
-GAUSS_NUMBERS = 2**20
-"""Largest number of values of tangents whose Gauss lengths are computed at once, in double precision."""
 Observer = Callable[[slice, slice, Tensor], None]
 """A function of P places on the grid of alphas, the places of a batch of examples, and the sums of their losses, shape
 (P,)."""
@@ -55,7 +55,15 @@ class SweepResult:
     gauss_smooth: np.ndarray
     """Gauss length by the paper's integral, shape (G,), in radians."""
     gauss_turning: np.ndarray
-    """Gauss length by the angles between tangents, shape (G,), in radians."""
+    """Total turning, corners included, shape (G,), in radians."""
+    gauss_smooth_grid: np.ndarray
+    """Gauss length by the paper's integral on the given alphas alone, shape (G,), in radians."""
+    gauss_turning_grid: np.ndarray
+    """Angles between tangents at the given alphas alone, shape (G,), in radians."""
+    gauss_alphas: np.ndarray
+    """Number of alphas that the Gauss lengths are computed from, shape ()."""
+    gauss_change: np.ndarray
+    """Largest relative change of the mean Gauss lengths when every second alpha is left out, shape ()."""
     example_start_loss: np.ndarray
     """Loss of each example at the first alpha, shape (G,)."""
     example_final_loss: np.ndarray
@@ -72,21 +80,21 @@ class SweepResult:
     """Fine grid of alphas around the largest rise of the training loss, shape (R,)."""
     refined_loss: np.ndarray
     """Training loss on the fine grid, shape (R,)."""
-    repeated_loss: np.ndarray
-    """Training loss with batch-norm statistics of other batches, shape (repeats, A); (0, A) without batch norm."""
 
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """Further evaluations of the training loss along a line."""
+    """Options of the evaluation of a line."""
 
     refinement: Refinement
     """Fine grids of alphas around the largest rise."""
-    repeats: int
-    """Number of repetitions with batch-norm statistics of other batches."""
+    redraw: int | None = None
+    """Number of an evaluation with batches drawn anew at each alpha; None for the same batches at each."""
+    gauss_refinement: GaussRefinement = GaussRefinement(most_alphas=0)
+    """Alphas that are added for Gauss lengths; none by default."""
 
 
-EVALUATE_ONCE = EvaluationOptions(Refinement(levels=0, points=1), 0)
+EVALUATE_ONCE = EvaluationOptions(Refinement(levels=0, points=1))
 
 
 def sweep_line(
@@ -113,38 +121,49 @@ def sweep_line(
         gauss_examples: Number of training examples, from the first, with a Gauss length; all if there are fewer. With
             0, no derivatives are computed.
         path_examples: Number of training examples, from the first, whose outputs are kept.
-        options: Further evaluations of the training loss.
+        options: Further evaluations, and the batches that statistics are estimated from.
         progress: Called after each chunk of alphas with the share, from 0 to 1, of the work that is done; the last
             share may be below 1.
         observe: Called with each batch of the training split on the grid of alphas.
 
     Returns:
         Loss and accuracy on both splits, Gauss lengths, and outputs.
+
+    Raises:
+        ValueError: If batches are drawn anew at each alpha for a fine grid or for derivatives, which have none.
     """
+    if options.redraw is not None and (gauss_examples or options.refinement.levels):
+        raise ValueError("statistics of redrawn batches have no derivatives and no fine grid")
     line = _Line(task.layout, start, end, progress, _evaluations(task, len(alphas), settings, options))
     chunks = alphas.split(chunk_points(task, settings, len(alphas)))
-    statistics = _statistics(task, line, chunks, settings, derivatives=gauss_examples > 0)
+    if options.redraw is None:
+        statistics = _statistics(task, line, chunks, settings, derivatives=gauss_examples > 0)
+    else:
+        statistics = _redrawn_statistics(task, line, chunks, settings, options.redraw)
     most = max(gauss_examples, path_examples)
     train = _evaluate(task, task.train, line, chunks, statistics, settings, most, observe)
     test = _evaluate(task, task.test, line, chunks, statistics, settings, 0)
-    outputs, v, a = (term.cpu().numpy() for term in train.outputs)
-    few = max(1, GAUSS_NUMBERS // outputs[:, 0].size) if outputs.size else 1
-    some = [(v[:, part], a[:, part]) for part in batches(min(gauss_examples, v.shape[1]), few)]
-    none = [np.zeros(0)]
+    known = GaussPoints(
+        alphas,
+        Jet(*(term[:, :gauss_examples] for term in train.outputs)),
+        {name: torch.cat([some[name].value for some in statistics]) for name in statistics[0]},
+    )
+    lengths = _gauss_lengths(task, line, known, settings, options.gauss_refinement)
+    outputs = train.outputs.value.cpu().numpy()
     loss = train.loss.cpu().numpy()
     refined = _refine(task, line, alphas, loss, settings, options.refinement)
-    again = [
-        _losses(shuffle_training_split(task, number), line, alphas, settings)
-        for number in range(options.repeats * task.normalised)
-    ]
     losses, distances = _by_example(task, torch.from_numpy(outputs[:, :gauss_examples]).double())
     return SweepResult(
         loss_train=loss,
         accuracy_train=train.accuracy.cpu().numpy(),
         loss_test=test.loss.cpu().numpy(),
         accuracy_test=test.accuracy.cpu().numpy(),
-        gauss_smooth=np.concatenate(none + [smooth(v, a, alphas.double().cpu().numpy()) for v, a in some]),
-        gauss_turning=np.concatenate(none + [turning(v) for v, _ in some]),
+        gauss_smooth=lengths.smooth,
+        gauss_turning=lengths.turning,
+        gauss_smooth_grid=lengths.smooth_grid,
+        gauss_turning_grid=lengths.turning_grid,
+        gauss_alphas=np.array(lengths.alphas),
+        gauss_change=np.array(lengths.change),
         example_start_loss=losses[:, 0],
         example_final_loss=losses[:, -1],
         example_rise=min_delta(losses),
@@ -153,7 +172,6 @@ def sweep_line(
         paths=outputs[:, :path_examples],
         refined_alphas=refined[0],
         refined_loss=refined[1],
-        repeated_loss=np.stack(again) if again else np.zeros((0, len(alphas))),
     )
 
 
@@ -179,18 +197,45 @@ def differentiate_outputs(
     return _evaluate(task, task.train, line, chunks, statistics, settings, examples).outputs
 
 
+def _gauss_lengths(
+    task: Task, line: "_Line", known: GaussPoints, settings: BatchNormStatistics, wanted: GaussRefinement
+) -> GaussLengths:
+    """Return the Gauss lengths of a line, from what is known on its grid of alphas and from alphas that are added."""
+    count = known.outputs.value.shape[1]
+    split = task.train
+    if task.by_batch(settings):  # whole batches, since each has its own statistics
+        bounds = batches(len(split), settings.batch_size, SMALLEST_NORMALISED)
+        count_needed = next((batch.stop for batch in bounds if batch.stop >= count), count)
+    else:
+        count_needed = count
+    few = Split(split.x[:count_needed], split.target[:count_needed], None)
+
+    def evaluate(new: Tensor) -> GaussPoints:
+        chunks = new.split(chunk_points(task, settings, len(new)))
+        statistics = _statistics(task, line, chunks, settings, derivatives=True)
+        outputs = _evaluate(task, few, line, chunks, statistics, settings, count).outputs
+        values = {name: torch.cat([some[name].value for some in statistics]) for name in statistics[0]}
+        return GaussPoints(new, outputs, values)
+
+    def corners(points: GaussPoints) -> tuple[Tensor, Tensor]:
+        return corner_angles(task, settings, line.at, points.alphas, points.statistics, points.outputs.first)
+
+    units = corner_units(task, settings) if count else None
+    return resolve_gauss_lengths(known, evaluate, corners if units else None, units == 0, wanted)
+
+
 def _evaluations(task: Task, alphas: int, settings: BatchNormStatistics, options: EvaluationOptions) -> int:
     """Return the largest number of evaluations of `sweep_line`: examples times alphas, summed over its passes."""
     estimation = sum(batch.stop - batch.start for batch in estimation_batches(task, settings))
     losses = estimation + len(task.train)
     refined = options.refinement.levels * 4 * options.refinement.points
-    return (losses + len(task.test)) * alphas + losses * (refined + options.repeats * task.normalised * alphas)
+    return (losses + len(task.test)) * alphas + losses * refined
 
 
 def shuffle_training_split(task: Task, number: int) -> Task:
     """Return the task with the N-th random permutation of its training examples."""
     train = task.train
-    order = torch.randperm(len(train), generator=generator("repeat", number)).to(train.x.device)
+    order = torch.randperm(len(train), generator=generator("order of training examples", number)).to(train.x.device)
     labels = None if train.labels is None else train.labels[order]
     return replace(task, train=Split(train.x[order], train.target[order], labels))
 
@@ -307,6 +352,20 @@ def _statistics(
         {name: Jet(*(combination.total[name] for combination in combinations)) for name in combinations[0].total}
         for combinations in orders
     ]
+
+
+def _redrawn_statistics(
+    task: Task, line: _Line, chunks: Sequence[Tensor], settings: BatchNormStatistics, draw: int
+) -> list[dict[str, Jet]]:
+    """Return batch-norm statistics for each chunk as `_statistics`, from batches that are drawn anew at each alpha."""
+    found = []
+    place = 0
+    for chunk in chunks:
+        values = estimate_redrawn(task, line.at(chunk), settings, draw, place)
+        found.append({name: Jet(value, *[torch.zeros_like(value)] * 2) for name, value in values.items()})
+        place += len(chunk)
+        line.count(len(chunk) * sum(batch.stop - batch.start for batch in estimation_batches(task, settings)))
+    return found
 
 
 def _interpolate_statistics(start: Statistics, end: Statistics, alphas_P: Tensor) -> dict[str, Jet]:

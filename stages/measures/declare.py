@@ -26,7 +26,6 @@ class Needs(Enum):
     LAST_BIASES = "a last layer with biases"
     GAUSS_LENGTHS = "gauss_examples of the suite, on a run's own line"
     FINE_GRID = "interpolate.refinement, on a run's own line"
-    REPEATS = "interpolate.repeats, on the own line of a network with batch norm"
 
 
 @dataclass(frozen=True)

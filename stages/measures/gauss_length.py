@@ -33,14 +33,27 @@ def smooth(tangents_AGO: np.ndarray, accelerations_AGO: np.ndarray, alphas_A: np
         raise ValueError(f"want equal shapes (A, G, O), got {tangents_AGO.shape} and {accelerations_AGO.shape}")
     if alphas_A.shape != tangents_AGO.shape[:1] or len(alphas_A) < 2:
         raise ValueError(f"want {len(tangents_AGO)} >= 2 alphas, got shape {alphas_A.shape}")
+    finite, speed_AG = speeds(tangents_AGO, accelerations_AGO)
+    return np.where(finite, np.trapezoid(speed_AG, alphas_A, axis=0), np.nan)
+
+
+def speeds(tangents_AGO: np.ndarray, accelerations_AGO: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which curves are finite, shape (G,), and how fast their unit tangents turn by alpha, shape (A, G).
+
+    Args:
+        tangents_AGO: v, shape (A, G, O).
+        accelerations_AGO: a, shape (A, G, O).
+
+    Returns:
+        True for each finite curve; radians per unit of alpha, 0 where the tangent is zero or the curve is not finite.
+    """
     v = tangents_AGO.astype(np.float64)
     a = accelerations_AGO.astype(np.float64)
     finite = np.isfinite(v).all(axis=(0, 2)) & np.isfinite(a).all(axis=(0, 2))
     unit, length = _unit(np.where(finite[:, None], v, 0.0))
     a = np.where(finite[:, None], a, 0.0)
     across = a - (a * unit).sum(axis=2, keepdims=True) * unit
-    speed_AG = np.where(length > 0, np.linalg.norm(across, axis=2) / np.maximum(length, TINY), 0.0)
-    return np.where(finite, np.trapezoid(speed_AG, alphas_A, axis=0), np.nan)
+    return finite, np.where(length > 0, np.linalg.norm(across, axis=2) / np.maximum(length, TINY), 0.0)
 
 
 def turning(tangents_AGO: np.ndarray) -> np.ndarray:
@@ -61,26 +74,38 @@ def turning(tangents_AGO: np.ndarray) -> np.ndarray:
     """
     if tangents_AGO.ndim != 3 or len(tangents_AGO) < 2:
         raise ValueError(f"want shape (A >= 2, G, O), got {tangents_AGO.shape}")
+    finite, angles = turning_angles(tangents_AGO)
+    return np.where(finite, angles.sum(axis=0), np.nan)
+
+
+def turning_angles(tangents_AGO: np.ndarray, apart: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Return which curves are finite, shape (G,), and the angles between tangents some alphas apart.
+
+    Args:
+        tangents_AGO: dz/dalpha, shape (A, G, O), in the order of alpha.
+        apart: Number of steps from one tangent to the other.
+
+    Returns:
+        True for each finite curve; radians, shape (A - apart, G). A zero tangent counts as the one before it, or, at
+        the start, as the first that is not zero. 0 for a curve that is not finite.
+    """
     v = tangents_AGO.astype(np.float64)
     finite = np.isfinite(v).all(axis=(0, 2))
     unit_AGO, length_AG = _unit(np.where(finite[:, None], v, 0.0))
-    total = np.zeros(v.shape[1])
-    last = unit_AGO[0]
-    seen = length_AG[0] > 0
-    for unit, length in zip(unit_AGO[1:], length_AG[1:], strict=True):
-        moving = length > 0
-        # Twice the arc tangent of half-chords keeps its digits at small angles, where the arc cosine loses them.
-        total += np.where(moving & seen, 2 * _half_angle(unit, last), 0.0)
-        last = np.where(moving[:, None], unit, last)
-        seen |= moving
-    return np.where(finite, total, np.nan)
+    first = (length_AG > 0).argmax(axis=0)
+    unit_AGO[0] = unit_AGO[first, np.arange(len(first))]
+    for row in range(1, len(unit_AGO)):
+        unit_AGO[row] = np.where(length_AG[row, :, None] > 0, unit_AGO[row], unit_AGO[row - 1])
+    moving = length_AG.any(axis=0)
+    # Twice the arc tangent of half-chords keeps its digits at small angles, where the arc cosine loses them.
+    return finite, np.where(moving, 2 * _half_angle(unit_AGO[apart:], unit_AGO[:-apart]), 0.0)
 
 
 def _half_angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return half the angle between unit vectors, by PyTorch's arc tangent: its bits are the same on all processors."""
     import torch  # seconds, which the stages that only read Gauss lengths need not spend
 
-    chord, middle = np.linalg.norm(a - b, axis=1), np.linalg.norm(a + b, axis=1)
+    chord, middle = np.linalg.norm(a - b, axis=-1), np.linalg.norm(a + b, axis=-1)
     return torch.atan2(torch.from_numpy(chord), torch.from_numpy(middle)).numpy()
 
 
@@ -109,6 +134,25 @@ def _unit(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     needs=(Needs.GAUSS_LENGTHS,),
     order=210,
 )
+@measure(
+    "gauss_length_smooth_grid",
+    of=("gauss_smooth_grid",),
+    unit="radians",
+    about="Gauss length by the paper's integral on the suite's own grid of α, 50 in the paper",
+    source=PAPER,
+    needs=(Needs.GAUSS_LENGTHS,),
+    summarised=False,
+    order=212,
+)
+@measure(
+    "gauss_length_turning_grid",
+    of=("gauss_turning_grid",),
+    unit="radians",
+    about="sum of the angles between tangents on the suite's own grid of α, which misses most corners",
+    needs=(Needs.GAUSS_LENGTHS,),
+    summarised=False,
+    order=213,
+)
 def mean_length(lengths: Sequence[np.ndarray]) -> np.ndarray:
     """Return the mean over the examples of each line.
 
@@ -119,6 +163,37 @@ def mean_length(lengths: Sequence[np.ndarray]) -> np.ndarray:
         Radians, shape (L,); NaN for a line without examples.
     """
     return np.array([one.mean() if one.size else np.nan for one in lengths])
+
+
+@measure(
+    "gauss_alphas",
+    of=("gauss_alphas", "gauss_smooth"),
+    unit="number of α",
+    about="number of α that the Gauss lengths are computed from",
+    needs=(Needs.GAUSS_LENGTHS,),
+    summarised=False,
+    order=214,
+)
+@measure(
+    "gauss_change",
+    of=("gauss_change", "gauss_smooth"),
+    unit="proportion of the Gauss length",
+    about="largest relative change of the two Gauss lengths when every second α is left out",
+    needs=(Needs.GAUSS_LENGTHS,),
+    summarised=False,
+    order=215,
+)
+def of_lines_with_lengths(values_L: np.ndarray, lengths: Sequence[np.ndarray]) -> np.ndarray:
+    """Return a value of each line that has Gauss lengths.
+
+    Args:
+        values_L: The values, shape (L,).
+        lengths: L arrays of shape (G,), Gauss lengths; empty for a line without them.
+
+    Returns:
+        The values, shape (L,); NaN for a line without examples.
+    """
+    return np.where([one.size > 0 for one in lengths], values_L, np.nan)
 
 
 @measure(

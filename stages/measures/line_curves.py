@@ -1,6 +1,7 @@
 """The curves along lines that measures are computed from."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -30,12 +31,18 @@ class LineCurves:
     """(L, R) alphas of the fine grid around the largest rise; NaN beyond those that a line has."""
     refined_loss: np.ndarray
     """(L, R) training loss at these alphas."""
-    repeated_loss: np.ndarray
-    """(L, repeats, A) training loss with batch-norm statistics estimated from other batches."""
     gauss_smooth: tuple[np.ndarray, ...]
     """L arrays of shape (G,): the paper's Gauss length of each example in radians; empty for a line without them."""
     gauss_turning: tuple[np.ndarray, ...]
     """L arrays of shape (G,): the total turning of each example in radians; empty for a line without them."""
+    gauss_smooth_grid: tuple[np.ndarray, ...]
+    """L arrays of shape (G,): the smooth Gauss length on `alphas` alone; empty for a line without them."""
+    gauss_turning_grid: tuple[np.ndarray, ...]
+    """L arrays of shape (G,): the angles between tangents at `alphas` alone; empty for a line without them."""
+    gauss_alphas: np.ndarray
+    """(L,) number of alphas that the Gauss lengths are computed from."""
+    gauss_change: np.ndarray
+    """(L,) relative change of the mean Gauss lengths when every second alpha is left out."""
     tolerance: float
     """min Delta in the unit of the loss up to which a line counts as monotone."""
     plateau_share: float
@@ -63,11 +70,12 @@ def line_curves(curves, tolerance: float, plateau_share: float) -> LineCurves:
     Returns:
         The curves of all its lines.
     """
-    made = ("gauss_smooth", "gauss_turning", "tolerance", "plateau_share")
+    of_examples = ("gauss_smooth", "gauss_turning", "gauss_smooth_grid", "gauss_turning_grid")
+    lengths: dict[str, Any] = {name: _of_examples(getattr(curves, name), curves.examples) for name in of_examples}
+    made = (*of_examples, "tolerance", "plateau_share")
     return LineCurves(
         **{field.name: getattr(curves, field.name) for field in fields(LineCurves) if field.name not in made},
-        gauss_smooth=_of_examples(curves.gauss_smooth, curves.examples),
-        gauss_turning=_of_examples(curves.gauss_turning, curves.examples),
+        **lengths,
         tolerance=tolerance,
         plateau_share=plateau_share,
     )

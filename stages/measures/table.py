@@ -12,9 +12,10 @@ from stages.measures.proportion import wilson
 from stages.measures.registry import declared_measures
 from stages.shared.csv_files import read_csv
 from stages.shared.errors import UserError
+from stages.shared.origins import HERE
 from stages.shared.store import Store
 
-ESTIMATORS = ("smooth", "turning")
+ESTIMATORS = ("smooth", "turning", "smooth_grid", "turning_grid")
 """Estimators of the Gauss length, each with a column `gauss_length_...`."""
 OUTCOMES = (
     "status",
@@ -77,6 +78,8 @@ def tabulate(
     ended = outcomes.set_index("run_id").loc[lines["run_id"], list(OUTCOMES)].reset_index(drop=True)
     measured = measure_lines(curves, suite.tolerance, plateau_share)
     ended.loc[measured["monotonic"].isna(), "status"] = "diverged"  # also if only a loss on the way is not finite
+    origins = outcomes.get("origin", pd.Series(HERE, index=outcomes.index)).set_axis(ids)
+    lines["origin"] = origins.loc[lines["run_id"]].to_numpy(object)
     return pd.concat([lines, configuration, ended, measured], axis=1)
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from stages.networks.architectures.fully_connected import Autoencoder, Mlp
 from stages.networks.batch_norm import BatchNorm
+from stages.shared.errors import UserError
 
 
 class Sigmoid(nn.Module):
@@ -28,7 +29,8 @@ ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": Sigmoid}
 class FullyConnected(nn.Module):
     """Linear layers with an activation between them; batch norm, if any, stands before each activation.
 
-    Initial weights are PyTorch's. Layers keep their biases under batch norm, as in the paper's release.
+    Initial weights are PyTorch's; `mlp` scales them by a gain. Layers keep their biases under batch norm, as in the
+    paper's release.
     """
 
     def __init__(self, inputs: int, hidden: tuple[int, ...], outputs: int, activation: str, batch_norm: bool) -> None:
@@ -49,8 +51,20 @@ class FullyConnected(nn.Module):
 
 
 def mlp(parameters: Mlp, image: tuple[int, ...], classes: int) -> FullyConnected:
-    """Return a classifier of images of shape (C, H, W)."""
-    return _fully_connected(parameters, image, classes)
+    """Return a classifier of images of shape (C, H, W), its initial weights scaled by its gain.
+
+    Raises:
+        UserError: If it has fewer outputs than there are classes.
+    """
+    outputs = parameters.outputs or classes
+    if outputs < classes:
+        raise UserError(f"outputs: got {outputs}, expected at least the number of classes, {classes}")
+    network = _fully_connected(parameters, image, outputs)
+    with torch.no_grad():
+        for layer in network.layers:
+            if isinstance(layer, nn.Linear):
+                layer.weight.mul_(parameters.gain)
+    return network
 
 
 def autoencoder(parameters: Autoencoder, image: tuple[int, ...], classes: int) -> FullyConnected:

@@ -95,7 +95,11 @@ def scalar_names(network: nn.Module) -> set[str]:
 
 
 class FixupBlock(nn.Module):
-    """A block of Fixup (Zhang et al. 2019): scalar biases before each layer and activation, one scalar scale."""
+    """A block of Fixup (Zhang et al. 2019): scalar biases before each layer and activation, one scalar scale.
+
+    The shortcut takes the block's input. In the authors' code a shortcut that reduces the size takes the input plus the
+    first bias, which starts at 0.
+    """
 
     def __init__(self, before: int, after: int, stride: int, blocks: int) -> None:
         """Build the block: its first convolution scaled down by the depth, its second zero."""

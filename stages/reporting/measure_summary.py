@@ -19,7 +19,7 @@ class MeasureSummary:
     rows: list[dict[str, str]]
     """One dictionary a measure: `column`, `about`, `source`, and the distributions `monotone` and `non_monotone`."""
     notes: list[str]
-    """Sentences about the fine grid and about batch-norm statistics."""
+    """Sentences about the fine grid."""
     counts: dict[str, int]
     """Number of `monotone` and of `non_monotone` lines."""
 
@@ -44,7 +44,7 @@ def summarise_measures(table: pd.DataFrame, tolerances: Mapping[str, float]) -> 
         for name, measure in declared_measures().items()
         if measure.summarised
     ]
-    notes = [_rises_between_alphas(groups["monotone"], tolerances), _rises_within_noise(groups["non_monotone"])]
+    notes = [_rises_between_alphas(groups["monotone"], tolerances)]
     return MeasureSummary(summaries, notes, {group: len(lines) for group, lines in groups.items()})
 
 
@@ -73,14 +73,4 @@ def _rises_between_alphas(rows: pd.DataFrame, tolerances: Mapping[str, float]) -
     return (
         f"Between the α of the grid, {int(rising.sum())} of {int(measured.sum())} monotone lines rise by more than "
         f"their suite's tolerance{largest}."
-    )
-
-
-def _rises_within_noise(rows: pd.DataFrame) -> str:
-    noise = rows["min_delta_noise"].to_numpy(float)
-    measured = np.isfinite(noise)
-    within = measured & (rows["min_delta"].to_numpy(float) <= noise)
-    return (
-        f"Of {int(measured.sum())} non-monotone lines with batch norm, {int(within.sum())} rise by no more than min Δ "
-        "changes with the batches that its statistics are estimated from."
     )

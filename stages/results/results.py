@@ -10,7 +10,9 @@ from stages.config import OWN_LINE, Measure, Suite
 from stages.config.job import Job
 from stages.lines.curves import Curves
 from stages.lines.landscape import Landscape
+from stages.results.precedence import one_origin
 from stages.results.sources import Files, Sources
+from stages.results.variant import Variant, vary_measures
 from stages.shared.errors import UserError
 
 
@@ -27,6 +29,8 @@ class Results:
     """Confidence of intervals, and resamples and seed of the bootstrap."""
     sources: Sources
     """Files or memory that results are read from."""
+    variant: Variant = Variant()
+    """The analysis of these results: by default that of the parameters."""
 
     @classmethod
     def of(cls, job: Job, pooled: tuple[str, ...]) -> "Results":
@@ -43,9 +47,18 @@ class Results:
 
     @cached_property
     def measures(self) -> pd.DataFrame:
-        """Rows of reports/measures.csv of these suites, one a line."""
+        """Rows of reports/measures.csv of these suites, one a line; of each run those of one origin."""
         table = self.sources.measures()
-        return table[table["suite"].isin(list(self.suites))]
+        return vary_measures(one_origin(table[table["suite"].isin(list(self.suites))]), self.suites, self.variant)
+
+    @property
+    def gauss_length(self) -> str:
+        """Name of the column of Gauss lengths by the estimator of the variant."""
+        return f"gauss_length_{self.variant.estimator}"
+
+    def varied(self, variant: Variant) -> "Results":
+        """Return the same runs, analysed in another way."""
+        return Results(self.suites, self.measure, self.sources, variant)
 
     @cached_property
     def epochs(self) -> pd.DataFrame:
@@ -73,7 +86,7 @@ class Results:
 
     def only(self, *suites: str) -> "Results":
         """Return the results of some of these suites."""
-        return Results({suite: self.suites[suite] for suite in suites}, self.measure, self.sources)
+        return Results({suite: self.suites[suite] for suite in suites}, self.measure, self.sources, self.variant)
 
     def lines(self, once: bool = True) -> pd.DataFrame:
         """Return the rows of the runs' own lines, each from a run's initial to its final weights.
@@ -146,5 +159,5 @@ class Results:
         return found
 
     def limits(self, name: str) -> dict[str, float]:
-        """Return the `threshold` or the `tolerance` of each suite by the suite's name."""
-        return {key: getattr(suite, name) for key, suite in self.suites.items()}
+        """Return the `threshold` or the `tolerance` of each suite, as the variant has it, by the suite's name."""
+        return {key: getattr(self.variant, name)(suite) for key, suite in self.suites.items()}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from stages.config import Run
 from stages.results.results import Results
 
 
@@ -42,3 +43,37 @@ def curve_table(
     for name, pairs in found.items():
         table[name] = np.concatenate([*(values for _, values in pairs), []])
     return table
+
+
+SEEDS = ("seed", "order_seed", "data_seed")
+"""Fields of a run that only say which random numbers it draws."""
+
+
+def configurations(rows: pd.DataFrame) -> np.ndarray:
+    """Return a label for the configuration of each run, the same for runs that differ only in their seeds.
+
+    Args:
+        rows: Rows of `Results.lines` or `Results.other_lines`.
+
+    Returns:
+        Whole numbers, shape (N,).
+    """
+    fields = [name for name in Run.model_fields if name in rows and name not in (*SEEDS, "snapshots")]
+    return combined_labels(rows, fields)
+
+
+def combined_labels(rows: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """Return a label for each row, the same for rows that agree in all of some columns; empty cells agree.
+
+    Args:
+        rows: Rows of a table.
+        columns: Names of columns; with none, all rows agree.
+
+    Returns:
+        Whole numbers, shape (N,).
+    """
+    labels = np.zeros(len(rows), dtype=int)
+    for name in columns:
+        codes, values = pd.factorize(rows[name], use_na_sentinel=False)
+        labels = pd.factorize(labels * max(len(values), 1) + codes)[0]
+    return labels

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -124,6 +124,24 @@ def read_header(path: Path) -> dict:
     """Return the JSON header that `write_arrays` wrote, without reading the arrays."""
     with _opened(path) as file:
         return _header(path, file)
+
+
+def read_some_arrays(path: Path, names: Sequence[str]) -> tuple[dict[str, np.ndarray], dict]:
+    """Read the header and some of the arrays that `write_arrays` wrote, without holding them to the checksum.
+
+    Args:
+        path: A safetensors file.
+        names: Names of the arrays.
+
+    Returns:
+        The arrays by name, and the header.
+
+    Raises:
+        DamagedError: If the file is truncated, or has no such array.
+        UserError: If it is missing or cannot be read.
+    """
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in names}, _header(path, file)
 
 
 def read_arrays(path: Path, verify: bool = True) -> tuple[dict[str, np.ndarray], dict]:

@@ -8,12 +8,13 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from stages.shared.errors import DamagedError, UserError
-from stages.shared.files import read_arrays, read_header, write_arrays
+from stages.shared.files import read_arrays, read_header, read_some_arrays, write_arrays
 
 KEY_LENGTH = 12
 
@@ -79,6 +80,15 @@ class Store:
     def header(self, kind: str, key: str) -> dict:
         """Return the header of an entry without reading its arrays."""
         return read_header(self.path(kind, key))
+
+    def some(self, kind: str, key: str, names: Sequence[str]) -> tuple[dict[str, np.ndarray], dict]:
+        """Return some arrays of an entry and its header, without reading the others or checking the checksum."""
+        return read_some_arrays(self.path(kind, key), names)
+
+    def paths(self) -> Iterator[tuple[str, Path]]:
+        """Yield the kind and the file of every entry, sorted."""
+        for path in sorted(self.folder.glob("*/??/*.safetensors")):
+            yield path.parent.parent.name, path
 
     def has(self, kind: str, key: str) -> bool:
         """Return whether the store has an intact entry; a damaged one is removed, to be made again."""

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from stages.config import BatchNormStatistics, Interpolate, Refinement
+from stages.config import BatchNormStatistics, GaussRefinement, Interpolate, Refinement
 from stages.config.params import Alphas
 from stages.lines.evaluator import collect_curves
 from stages.lines.line import Endpoint, Line
@@ -38,6 +38,7 @@ FEW = 4
 PLATEAU_SHARE = 0.1
 """Proportion of a line's whole fall at which its plateau ends, as in the pipeline by default."""
 ONLY_LOSSES = Refinement(levels=0, points=1)
+NO_ALPHAS = GaussRefinement(most_alphas=0)
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,7 @@ class LineEvaluator:
                     self._settings(rows),
                     gauss_examples,
                     0,
-                    EvaluationOptions(refinement, 0),
+                    EvaluationOptions(refinement, gauss_refinement=GaussRefinement() if gauss_examples else NO_ALPHAS),
                     progress,
                     blocks.add,
                 )

@@ -23,7 +23,7 @@ from stages.training.optimizer_factory import optimizer_of
 from stages.training.optimizers import Optimizer
 from stages.training.parameter_groups import ParameterGroups
 from stages.training.precision import use_training_precision
-from stages.training.schedule import learning_rate, optimizer_names
+from stages.training.schedule import learning_rate, optimizer_names, warmup_factor
 from stages.training.square_root import square_root
 from stages.training.stack_key import stack_key
 from stages.training.stacked_layers import StackedLayers
@@ -142,7 +142,10 @@ class Stack:
         factors = [1.0] * steps
         if self.runs[0].schedule == "linear":
             factors = [1 - (self.done + step) / self.steps for step in range(steps)]
-        lr_SR1 = torch.stack([rates_R * factor for factor in factors])[..., None].to(self.theta.dtype)
+        lr_SR = torch.stack([rates_R * factor for factor in factors])
+        epoch_steps = len(self.minibatches.slices)
+        warmups = [[warmup_factor(run, self.done + step, epoch_steps) for run in self.runs] for step in range(steps)]
+        lr_SR1 = (lr_SR * torch.tensor(warmups, dtype=torch.float64))[..., None].to(self.theta.dtype)
         columns = max(optimizer.rate_columns for _, optimizer in self.optimizers)
         rates_SRK = lr_SR1.new_zeros(steps, len(self.runs), columns)
         for rows, optimizer in self.optimizers:

@@ -4,7 +4,8 @@ from stages.config import Run
 from stages.config.run import OPTIMIZER_FIELDS, OPTIMIZER_OPTIONS
 
 ROW_FIELDS = {"label_corruption", "data_seed", "optimizer", "lr", "milestones", "decay", "weight_decay", "magnitude"}
-ROW_FIELDS |= {"switch_optimizer", "switch_lr", "snapshots", "seed", "order_seed", "initialization"}
+ROW_FIELDS |= {"switch_optimizer", "switch_lr", "snapshots", "seed", "order_seed", "initialization", "gain"}
+ROW_FIELDS |= {"warmup", "average_from"}
 ROW_FIELDS |= OPTIMIZER_FIELDS.difference(*(kind.shared_in_stack for kind in OPTIMIZER_OPTIONS))
 """Fields of `Run` that may differ between the runs of a stack."""
 

@@ -21,7 +21,7 @@ class TrainedRun:
     initial: Tensor
     """Weights before the first step, shape (D,)."""
     final: Tensor
-    """Weights after the last step, shape (D,)."""
+    """Weights after the last step, or their mean over the last epochs by `run.average_from`, shape (D,)."""
     snapshots: dict[int, Tensor]
     """Weights after the epochs of `run.snapshots`, shape (D,) each."""
     epoch_loss: Tensor
@@ -48,6 +48,7 @@ class RunRecord:
         self.snapshots: dict[int, Tensor] = {}
         self.losses: list[Tensor] = []
         self.distances: list[Tensor] = []
+        self.total = torch.zeros_like(self.initial, dtype=torch.float64)
         self.diverged = False
         if 0 in run.snapshots:
             self.snapshots[0] = self.initial
@@ -67,8 +68,13 @@ class RunRecord:
         self.diverged = not bool(torch.isfinite(loss) & torch.isfinite(distance))
         if done in self.run.snapshots:
             self.snapshots[done] = theta.cpu().clone()
+        averaged = 0 if self.run.average_from is None else max(0, done - self.run.average_from + 1)
+        if averaged:
+            self.total += theta.cpu().double()
         if self.diverged or last:
             self.final = theta.cpu().clone()
+        if averaged and last and not self.diverged:
+            self.final = (self.total / averaged).to(theta.dtype)
 
     def finish(self, layout: Layout) -> TrainedRun:
         """Return the finished run, whose weights have the given layout."""

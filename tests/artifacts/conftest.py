@@ -181,7 +181,7 @@ def fabricate(reports, params):
     pd.DataFrame({"suite": list(params.suites), "exponent": 1.0}).to_csv(reports / "power_law.csv", index=False)
     (reports / "metrics.json").write_text(json.dumps(dict.fromkeys(params.suites, {"runs": 1})))
     for name in ("claims.json", "verdicts.json"):
-        (reports / name).write_text(json.dumps(dict.fromkeys(params.claims, {"verdict": "holds"})))
+        (reports / name).write_text(json.dumps(dict.fromkeys(params.claims, {"verdict": "reproduced"})))
     (reports / "README.md").write_text("![one](figures/figure_05_what.png)\n[data](tables/table_1_what.csv)\n")
     (reports / "index.html").write_text('<img src="figures/figure_05_what.png">')
     for key in params.plot:

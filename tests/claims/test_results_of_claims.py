@@ -1,12 +1,11 @@
 """Claims may use all results: planes and training curves too, read only when they are asked for."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from stages.claims import declare
 from stages.claims.declare import CLAIMS, claim
-from stages.claims.finding import HOLDS, Finding
+from stages.claims.finding import Finding, Verdict
 from stages.claims.registry import claims
 from stages.results.results import Results
 from stages.results.sources import Memory
@@ -26,14 +25,14 @@ class Unread(Memory):
 def declared(monkeypatch):
     """Declare claims for this test only."""
     monkeypatch.setattr(declare, "CLAIMS", dict(CLAIMS))
-    return lambda name: claim(name, statement="Test.", section="none", paper="none")
+    return lambda name: claim(name, statement="Test.", section="none", paper="none", rule="none")
 
 
 def test_a_claim_may_use_planes(landscape, declared):
     @declared("planes")
     def planes(made):
         count = sum(len(found.planes) for found in made.landscapes.values())
-        return Finding(HOLDS, "", count, 0, 0, {})
+        return Finding(Verdict.REPRODUCED, "", count)
 
     made = landscape()
     judged = declare.CLAIMS["planes"].judge(made)
@@ -48,7 +47,7 @@ def test_a_claim_may_use_training_curves_and_reads_nothing_else(results, declare
     @declared("falling")
     def falling(results):
         falls = results.epochs.groupby(["suite", "run_id"])["loss"].agg(lambda loss: loss.iloc[0] - loss.iloc[-1])
-        return Finding(HOLDS, "", float(falls.max()), np.nan, np.nan, {})
+        return Finding(Verdict.REPRODUCED, "", float(falls.max()))
 
     assert declare.CLAIMS["falling"].judge(unread).effect == 1
     with pytest.raises(AssertionError, match="curves of classifiers were read"):
@@ -58,4 +57,4 @@ def test_a_claim_may_use_training_curves_and_reads_nothing_else(results, declare
 def test_a_name_is_declared_once():
     assert "theorem_3" in claims()
     with pytest.raises(ValueError, match="claim theorem_3 is declared twice, by theorem_3 and <lambda>"):
-        claim("theorem_3", statement="Test.", section="none", paper="none")(lambda results: None)
+        claim("theorem_3", statement="Test.", section="none", paper="none", rule="none")(lambda results: None)

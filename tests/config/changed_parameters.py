@@ -7,6 +7,7 @@ LINES = {"kind": "fresh", "count": 2, "initialization": "own", "among": {}}
 OTHER = f"{SUITE}.lines.other"
 PAIRS = {"kind": "pairs", "start": "final", "end": "final", "matching": None, "among": {}}
 LAYERS = {"kind": "layers", "of": "layer", "rest": "final", "among": {}}
+STATISTICS = {"kind": "statistics", "batch_norm": {"order": "redrawn"}, "count": 2, "among": {"batch_norm": [True]}}
 PLANE = f"{SUITE}.planes.one"
 FIRST = {"batch_norm": [True], "optimizer": ["sgd"]}
 POINTS = {

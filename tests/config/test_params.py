@@ -16,7 +16,7 @@ def test_the_tiny_parameters_are_sound(loaded):
     assert len(params.runs("small_autoencoders")) == 2
 
 
-@pytest.mark.parametrize("path", ["params.yaml", "paper/params.yaml"])
+@pytest.mark.parametrize("path", ["params.yaml", "mnist/params.yaml", "paper/params.yaml"])
 def test_the_parameters_of_this_project_load_and_every_suite_has_runs(path):
     if not (PROJECT / path).exists():
         pytest.skip(f"no {path}")

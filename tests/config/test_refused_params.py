@@ -15,6 +15,7 @@ from changed_parameters import (
     PLANE,
     POINTS,
     RUNS,
+    STATISTICS,
     SUITE,
     language,
     plane,
@@ -90,6 +91,16 @@ WRONG = {
     "a negative margin": (plane(margin=-0.1), [f"{PLANE}.margin: got -0.1, expected greater"]),
     "an unknown key of a point": (
         plane(POINTS | {"end": {"point": "last", "among": FIRST}}), [f"{PLANE}.points.end.point: got 'last', expected"]
+    ),
+    "statistics of networks without batch norm": (
+        {OTHER: STATISTICS | {"among": {}}}, [f"{OTHER}.among: got a run without batch norm, expected"]
+    ),
+    "draws of one order": (
+        {OTHER: STATISTICS | {"batch_norm": {"order": "stored"}}}, [f"{OTHER}.count: got 2 with order stored, expected"]
+    ),
+    "redrawn batches with statistics of their own": (
+        {OTHER: STATISTICS | {"batch_norm": {"order": "redrawn", "estimate": "batch"}}},
+        [f"{OTHER}.batch_norm.order: got 'redrawn' with estimate batch, expected stored"],
     ),
     "lines named as the runs' own": (
         {f"{SUITE}.lines.initial_to_final": LINES},

@@ -102,6 +102,8 @@ WITH_EFFECT = {
     "crops": {"crop_padding": 4},
     "mirror images": {"flip": True},
     "layers": RESNET | {"layers": 14},
+    "gain": {"gain": 2.0},
+    "outputs": {"outputs": 12},
     "width": RESNET | {"width_multiplier": 0.5},
     "block identity": RESNET | {"initialization": "block_identity"},
     "rate of Fixup's scalars": RESNET | {"initialization": "fixup", "scalar_lr_factor": 0.1},
@@ -134,6 +136,11 @@ WRONG = {
         CONVOLUTIONAL | {"network": "vgg", "layers": 20},
         "layers: got 20, expected one of 11, 13, 16, 19: network vgg",
     ),
+    "gain of a resnet": (RESNET | {"gain": 2.0}, "gain: got 2.0, expected 1.0: network resnet"),
+    "further outputs under squared error": (
+        {"outputs": 12, "loss": "squared_error"},
+        "outputs: got 12, expected null",
+    ),
     "fixup with batch norm": (
         RESNET | {"initialization": "fixup", "batch_norm": True},
         "initialization: got 'fixup', expected another",
@@ -156,6 +163,12 @@ WRONG = {
     "a graft with a switch": (SWITCH | {"magnitude": "adam"}, "magnitude: got 'adam', expected null"),
     "a graft on itself": ({"magnitude": "sgd"}, "magnitude: got 'sgd', expected another than optimizer, or null"),
     "a graft of K-FAC": ({"magnitude": "kfac"}, "magnitude: got 'kfac', expected null"),
+    "a warm-up longer than training": ({"warmup": 5}, "warmup: got 5, expected at most epochs, 4"),
+    "an average from after the end": ({"average_from": 5}, "average_from: got 5, expected at most epochs, 4"),
+    "an average of a run that ends within an epoch": (
+        {"average_from": 2, "steps": 9},
+        "average_from: got 2, expected null: a run with `steps` may end within an epoch",
+    ),
     "augmented autoencoder": (
         {"network": "autoencoder", "loss": "squared_error", "flip": True},
         "crop_padding: got augmentation, expected none",

@@ -79,7 +79,7 @@ def test_no_scalar_is_read_otherwise_than_by_dvc(spelling):
         assert repr(ours) == repr(theirs)
 
 
-@pytest.mark.parametrize("path", ["params.yaml", "paper/params.yaml", "mine/params.yaml"])
+@pytest.mark.parametrize("path", ["params.yaml", "paper/params.yaml", "mnist/params.yaml", "mine/params.yaml"])
 def test_the_parameters_of_this_project_are_read_as_dvc_reads_them(path):
     text = (ROOT / path).read_text(encoding="utf-8")
     assert repr(read_yaml(text)) == repr(parse_yaml(text, path))

@@ -31,6 +31,8 @@ print(list(declared_measures())[-1], "relu_networks_are_monotone" in claims(), [
 def project(tmp_path, tiny_params):
     """A copy of the project in which each recipe has been followed, with one small suite."""
     shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "paper").mkdir()
+    shutil.copy(ROOT / "paper/numbers.csv", tmp_path / "paper")
     params = yaml.safe_load(tiny_params)
     params |= {"claims": {}, "plot": {}, "suites": {"tiny": params["suites"]["tiny"]}}
     for title, blocks in RECIPES.items():
@@ -60,7 +62,7 @@ def test_each_recipe_is_short_and_names_one_new_file_beside_parameters():
 
 
 def test_what_the_recipes_add_is_found_under_its_name(project):
-    assert python(project, "-c", NAMES).split() == ["area_under_loss", "True", "figure_39", "table_9"]
+    assert python(project, "-c", NAMES).split() == ["area_under_loss", "True", "figure_50", "table_20"]
 
 
 @pytest.mark.long
@@ -76,9 +78,9 @@ def test_the_report_shows_what_the_recipes_add(project):
     converged = sum(row["status"] == "converged" for row in rows)
     claim = json.loads((reports / "claims.json").read_text())["relu_networks_are_monotone"]
     assert claim["counts"] == {"lines": converged}
-    assert len((reports / "figures" / "figure_39_barrier_by_distance.csv").read_text().splitlines()) == converged + 1
+    assert len((reports / "figures" / "figure_50_barrier_by_distance.csv").read_text().splitlines()) == converged + 1
     page = (reports / "README.md").read_text(encoding="utf-8")
     assert "Lines of networks with ReLU are monotone." in page
     assert "| `area_under_loss` | area under the training loss | here |" in page
-    assert "![Barrier against distance.](figures/figure_39_barrier_by_distance.png)" in page
+    assert "![Barrier against distance.](figures/figure_50_barrier_by_distance.png)" in page
     assert "| optimizer   | status" in page

@@ -67,6 +67,9 @@ def on_a_disk(script, project, out, *command, left=0):
     assert done.returncode == 0, done.stderr
 
 
+REPORT = ("README.md", "index.html", "claims.json", "verdicts.json", "fidelity.csv", "fidelity.md")
+
+
 def before(finished, folder, stage):
     """Return a project of which all stages before one were run."""
     project = finished.copy(folder)
@@ -80,7 +83,7 @@ def before(finished, folder, stage):
         "simulate": ["data/theory"],
         "measure": ["reports/measures.csv", "reports/power_law.csv", "reports/metrics.json"],
         "plot": ["reports/figures", "reports/tables"],
-        "report": ["reports/README.md", "reports/index.html", "reports/claims.json", "reports/verdicts.json"],
+        "report": [f"reports/{name}" for name in REPORT],
     }
     for name in later:
         for path in gone[name]:

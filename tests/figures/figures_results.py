@@ -9,6 +9,7 @@ from results_in_memory import replaced, results_in_memory
 from stages.config import FreshLines, Measure, Run, Suite
 from stages.lines.curves import EXAMPLE_FIELDS, Curves
 from stages.lines.landscape import Landscape
+from stages.measures.largest_bump import bump_alpha
 from stages.measures.monotonicity import min_delta
 from stages.measures.table import OWN_LINE, describe
 
@@ -72,7 +73,7 @@ RUNS = {
     "residual": {"network": "resnet", "loss": "cross_entropy", "width_multiplier": 0.25},
     "residual_corrupted": {"network": "resnet", "loss": "cross_entropy", "label_corruption": 0.2},
 }
-MEASURES = ["initial_train_loss", "min_delta", "min_delta_test", "distance", "normalized_distance"]
+MEASURES = ["initial_train_loss", "min_delta", "min_delta_test", "bump_alpha", "distance", "normalized_distance"]
 MEASURES += ["gauss_length_smooth", "gauss_length_turning"]
 WEAKER = {"standard": 0.0, "block_identity": 0.3, "fixup": 0.6}
 
@@ -243,10 +244,12 @@ def _walk(rows, suite, alphas, largest):
         test_accuracy=accuracy - 0.02,
         min_delta=rise,
         min_delta_test=min_delta(test),
+        bump_alpha=bump_alpha(train, alphas),
         monotonic=[bool(value <= tolerance) if np.isfinite(value) else np.nan for value in rise],
         distance=distances * 5,
         normalized_distance=distances,
         gauss_length_smooth=lengths,
+        gauss_length_smooth_grid=lengths,
         gauss_length_turning=lengths * 1.3,
     )
     zeros = np.zeros((len(rows), 4))
@@ -275,7 +278,7 @@ def _walk(rows, suite, alphas, largest):
 def nothing_more(lines, alphas):
     """Return what the sweep finds when it is not asked to look more closely or again."""
     none = {name: np.zeros((lines, 0)) for name in ("refined_alphas", "refined_loss")}
-    return none | {"bias_gap": np.full(lines, np.nan), "repeated_loss": np.zeros((lines, 0, alphas))}
+    return none | dict.fromkeys(("bias_gap", "gauss_alphas", "gauss_change"), np.full(lines, np.nan))
 
 
 def some_lines(curves: Curves, keep: np.ndarray) -> Curves:

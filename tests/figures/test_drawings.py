@@ -18,7 +18,7 @@ from stages.shared.errors import UserError
 RESIDUAL_SUITES = ("residual", "residual_corrupted")
 OF_THEIR_OWN = {"figure_26", "figure_29", "figure_30", "figure_31", "figure_32", "figure_33", "figure_34"}
 OF_THEIR_OWN |= {"figure_01", "figure_08", "figure_09", "figure_19", "figure_21", "figure_22", "figure_23"}
-OF_THEIR_OWN |= {"figure_35", "figure_36", "figure_37", "figure_38"}
+OF_THEIR_OWN |= {"figure_35", "figure_36", "figure_37", "figure_38", "figure_39", "figure_40", "figure_41"}
 COMMON = [name for name in figures() if name not in OF_THEIR_OWN]  # the others have results and tests of their own
 POOLED = dict.fromkeys(("figure_04", "figure_13", "figure_15"), ("autoencoders",))
 POOLED |= dict.fromkeys(("figure_02", "figure_14", "figure_16", "figure_17", "figure_28"), RESIDUAL_SUITES)

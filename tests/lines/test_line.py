@@ -64,6 +64,15 @@ def test_a_fresh_initialisation_is_one_of_the_networks_own_that_no_run_has():
             assert value.std().item() == pytest.approx(usual.std().item(), rel=0.15)
 
 
+def test_a_fresh_initialisation_has_the_gain_and_outputs_of_its_run():
+    scaled = MLP.model_copy(update={"gain": 3.0, "outputs": 12})
+    usual = drawn("fresh_standard_0", MLP.model_copy(update={"outputs": 12}))
+    layout = initial_parameters(scaled, IMAGE, 10)[1]
+    pairs = zip(parts(layout, drawn("fresh_standard_0", scaled)), parts(layout, usual), strict=True)
+    for value, plain in pairs:
+        torch.testing.assert_close(value, (3.0 if plain.dim() == 2 else 1.0) * plain)
+
+
 def parts(layout: Layout, vector: np.ndarray) -> list[torch.Tensor]:
     return list(layout.split(torch.from_numpy(vector)).values())
 

@@ -77,7 +77,6 @@ def without(need):
         Needs.LAST_BIASES: {"bias_gap": np.full(2, np.nan)},
         Needs.GAUSS_LENGTHS: {"examples": np.zeros(2, int)},
         Needs.FINE_GRID: {"refined_alphas": np.full((2, 2), np.nan), "refined_loss": np.full((2, 2), np.nan)},
-        Needs.REPEATS: {"repeated_loss": np.full((2, 1, 4), np.nan)},
     }
     return type(made)(**vars(made) | changes[need])
 

@@ -1,8 +1,9 @@
 import math
 
+import numpy as np
 import pytest
 
-from stages.measures.proportion import newcombe, wilson
+from stages.measures.proportion import agresti_min, newcombe, wilson
 
 Z = {0.95: 1.959963984540054, 0.9: 1.6448536269514722}
 
@@ -46,3 +47,17 @@ def test_the_interval_of_a_difference_is_newcombes(first, second, expected):
 
 def test_a_sample_without_trials_has_no_difference():
     assert all(math.isnan(bound) for bound in newcombe((0, 0), (1, 2), 0.95) + newcombe((1, 2), (0, 0), 0.95))
+
+
+def test_the_interval_of_matched_pairs_is_agresti_and_mins():
+    low, high = agresti_min(12, 3, 50, 0.95)  # by hand: 9 / 52 and sqrt(16 - 81 / 52) / 52
+    assert (low + high) / 2 == pytest.approx(9 / 52)
+    assert (high - low) / 2 == pytest.approx(1.959964 * (16 - 81 / 52) ** 0.5 / 52, rel=1e-6)
+    low, high = agresti_min(0, 0, 30, 0.95)
+    assert low == -high < 0
+
+
+def test_the_interval_of_matched_pairs_covers_the_difference():
+    draws = np.random.default_rng(0).multinomial(30, (0.25, 0.05, 0.7), size=2000)
+    bounds = [agresti_min(gained, lost, 30, 0.95) for gained, lost, _ in draws]
+    assert np.mean([low <= 0.2 <= high for low, high in bounds]) == pytest.approx(0.95, abs=0.02)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from stages.measures.best_alpha import min_delta_to_best, rise_after_best
 from stages.measures.bias_gap import bias_gap
 from stages.measures.convexity import global_convexity, local_convexity
 from stages.measures.excess_over_chord import excess_over_chord
 from stages.measures.monotonicity import min_delta
-from stages.measures.noise_floor import noise_floor
 from stages.measures.plateau_length import plateau_length
 from stages.measures.refinement import between, largest_rise, refined_min_delta
 
@@ -115,16 +115,6 @@ def test_a_line_without_further_samples_has_no_refined_min_delta():
     assert np.isnan(refined_min_delta(RANDOM[:1], UNEVEN, nothing[:, :0], nothing[:, :0]))[0]
 
 
-def test_the_noise_floor_is_the_spread_of_min_delta():
-    repeats = RANDOM.reshape(50, 4, 12)
-    found = noise_floor(repeats[:, 0], repeats[:, 1:])
-    for row, lines in zip(found, repeats, strict=True):
-        each = [max(0.0, *(line[b] - line[a] for a in range(12) for b in range(a + 1, 12))) for line in lines]
-        assert row == pytest.approx(max(each) - min(each))
-    assert np.isnan(noise_floor(RANDOM, np.zeros((200, 0, 12)))).all()
-    assert np.isnan(noise_floor(RANDOM, np.full((200, 1, 12), np.nan))).all()
-
-
 def test_the_bias_gap_is_the_range():
     assert bias_gap(np.array([0.5, -1.0, 2.0])) == 3.0
     assert bias_gap(np.array([4.0])) == 0.0
@@ -139,3 +129,18 @@ def test_what_is_no_curve_is_refused_and_what_is_not_finite_has_no_number(measur
     with pytest.raises(ValueError, match="A >= 2"):
         measure(np.zeros((1, 1)), np.zeros(1))
     assert np.isnan(measure(np.array([[1.0, np.inf, 0.0]]), np.array([0, 0.5, 1])))[0]
+
+
+def test_a_line_cut_at_its_best_point_rises_no_more_after_it():
+    for values in RANDOM:
+        best = int(values.argmin())
+        expected = min_delta(values[None, : best + 1])[0] if best else 0.0
+        assert min_delta_to_best(values[None])[0] == expected
+        assert rise_after_best(values[None])[0] == values[-1] - values[best]
+    assert (min_delta(RANDOM) >= np.maximum(min_delta_to_best(RANDOM), rise_after_best(RANDOM))).all()
+
+
+def test_a_barrier_at_the_start_and_a_climb_at_the_end_are_told_apart():
+    rows = np.array([[1.0, 2.0, 0.5, 0.0], [1.0, 0.5, 0.0, 0.3], [1.0, np.nan, 0.0, 0.1], [1.0, 0.2, 0.2, 0.1]])
+    np.testing.assert_array_equal(min_delta_to_best(rows), [1, 0, np.nan, 0])
+    np.testing.assert_array_equal(rise_after_best(rows), [0, 0.3, np.nan, 0])

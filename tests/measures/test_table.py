@@ -43,13 +43,16 @@ def curves(losses=LOSSES):
         examples=np.where(np.isfinite(losses).all(axis=1), 3, 0),
         gauss_smooth=lengths,
         gauss_turning=lengths * 1.1,
+        gauss_smooth_grid=lengths * 0.9,
+        gauss_turning_grid=lengths * 0.8,
+        gauss_alphas=np.full(lines, 7.0),
+        gauss_change=np.full(lines, 0.015),
         **dict.fromkeys((name for name in EXAMPLE_FIELDS if name.startswith("example_")), lengths),
         distance=np.where(np.isfinite(losses[:, 0]), 6.0, np.nan),
         start_norm=np.where(np.isfinite(losses[:, 0]), 3.0, np.nan),
         bias_gap=np.full(lines, 0.5),
         refined_alphas=np.tile([0.1, np.nan], (lines, 1)),
         refined_loss=np.tile([2.25, np.nan], (lines, 1)),
-        repeated_loss=losses[:, None] + np.array([0.0, 0.0, 0.25, 0.0]),
         paths=np.zeros((lines, 4, 0, 10)),
         path_labels=np.zeros((lines, 0), dtype=np.int64),
     )
@@ -79,7 +82,6 @@ def test_the_measures_of_a_line_worked_by_hand():
         "min_delta_test": 2.0,  # the same line backwards: 0 to 1.5, to 0.5, to 2
         "min_delta_error": 0.25,
         "min_delta_refined": 1.0,
-        "min_delta_noise": 0.25,
         "monotonic": False,
         "barrier": 0.0,
         "bump_alpha": 0.6,
@@ -95,6 +97,10 @@ def test_the_measures_of_a_line_worked_by_hand():
         "normalized_distance": 2.0,
         "gauss_length_smooth": 3.0,
         "gauss_length_turning": 3.3,
+        "gauss_length_smooth_grid": 2.7,
+        "gauss_length_turning_grid": 2.4,
+        "gauss_alphas": 7,
+        "gauss_change": 0.015,
         "gauss_length_kinks": 0.3,
         "fraction_below_half_pi": 0.0,
     }
@@ -172,14 +178,15 @@ def test_numbers_of_a_summary_keep_six_digits():
 def test_power_laws_are_fitted_to_converged_runs_for_each_estimator():
     x = np.array([1.0, 2.0, 4.0, 8.0, 5.0, 5.0])
     columns = {"normalized_distance": x, "gauss_length_smooth": 2 * x**0.5, "gauss_length_turning": 3 * x}
+    columns |= {"gauss_length_smooth_grid": x**0.25, "gauss_length_turning_grid": x**2}
     frame = pd.DataFrame(columns | {"status": ["converged"] * 4 + ["above threshold", "diverged"], "line": OWN_LINE})
-    frame.loc[4:, ["gauss_length_smooth", "gauss_length_turning"]] = 1e6
+    frame.loc[4:, list(columns)[1:]] = 1e6
     laws = power_laws("mine", frame, SETTINGS)
-    assert laws["suite"].tolist() == ["mine"] * 2
-    assert laws["estimator"].tolist() == list(ESTIMATORS) == ["smooth", "turning"]
-    np.testing.assert_allclose(laws["exponent"], [0.5, 1.0])
-    np.testing.assert_allclose(laws["prefactor"], [2.0, 3.0])
-    assert laws["points"].tolist() == [4, 4]
+    assert laws["suite"].tolist() == ["mine"] * 4
+    assert laws["estimator"].tolist() == list(ESTIMATORS) == ["smooth", "turning", "smooth_grid", "turning_grid"]
+    np.testing.assert_allclose(laws["exponent"], [0.5, 1.0, 0.25, 2.0])
+    np.testing.assert_allclose(laws["prefactor"], [2.0, 3.0, 1.0, 1.0])
+    assert laws["points"].tolist() == [4] * 4
 
 
 def test_lines_from_fresh_initialisations_are_in_no_summary():
@@ -219,9 +226,8 @@ def test_a_convolutional_network_has_no_hidden_layers():
     assert (row["layers"], row["width_multiplier"], row["initialization"]) == (20, 1.0, "standard")
 
 
-def test_what_is_seen_between_alphas_and_in_repeats_is_measured():
+def test_what_is_seen_between_alphas_is_measured():
     made = measure_lines(curves(), 0.0, 0.1)
     assert made["min_delta_refined"][:2].tolist() == [0.25, 1.0]  # 2 -> 2.25 at alpha 0.1; the bump of 1 is larger
-    assert made["min_delta_noise"][:2].tolist() == [0.0, 0.25]  # 1.75 - 0.5 in the repeat
     assert made["gauss_length_kinks"][0] == pytest.approx(0.15)  # 1.65 - 1.5
     assert made["bias_gap"][0] == 0.5

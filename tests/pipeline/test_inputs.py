@@ -17,6 +17,8 @@ from stages.parameter_files import PARAMETERS, keys_by_file
 from stages.shared.environment import environment
 from stages.shared.source_files import source_digests
 
+PIPELINES = {"dvc.yaml": "data"} | {f"{name}/dvc.yaml": f"data/{name}" for name in ("paper", "mnist", "mine")}
+
 PARAMS = HEADER.replace(
     "datasets: {digits: {source: digits, test_fraction: 0.2, split_seed: 0}}",
     """datasets:
@@ -175,7 +177,7 @@ def test_what_a_stage_depends_on_is_written_down(sources, tmp_path, monkeypatch)
 
 
 def test_every_stage_depends_on_its_code_and_its_parameters():
-    for pipeline, data in (("dvc.yaml", "data"), ("paper/dvc.yaml", "data/paper"), ("mine/dvc.yaml", "data/mine")):
+    for pipeline, data in PIPELINES.items():
         stages = yaml.safe_load((ROOT / pipeline).read_text(encoding="utf-8"))["stages"]
         for name, stage in stages.items():
             if name != "inputs":
@@ -186,7 +188,7 @@ def test_every_stage_depends_on_its_code_and_its_parameters():
 
 
 def test_every_stage_script_of_the_pipelines_is_written_down():
-    for pipeline in ("dvc.yaml", "paper/dvc.yaml", "mine/dvc.yaml"):
+    for pipeline in PIPELINES:
         stages = yaml.safe_load((ROOT / pipeline).read_text(encoding="utf-8"))["stages"]
         assert set(stages) - {"inputs"} <= {*PARAMETERS}
     for script in PARAMETERS:

@@ -73,12 +73,13 @@ suites:
           c: {point: final, among: {optimizer: [adam], seed: [1]}}
         grid: 5
         margin: 0.1
-    runs: {network: mlp, hidden: [8], activation: relu, loss: cross_entropy, lr: 0.1, epochs: 4, batch_size: 128,
-           snapshots: [1], train_size: 100, label_corruption: 0.1, data_seed: 0, crop_padding: 1, flip: true,
-           clip_norm: 1.0, weight_decay: 0.1, schedule: constant}
+    runs: {network: mlp, hidden: [8], activation: relu, gain: 2.0, outputs: 12, loss: cross_entropy, lr: 0.1,
+           epochs: 4, batch_size: 128, snapshots: [1], train_size: 100, label_corruption: 0.1, data_seed: 0,
+           crop_padding: 1, flip: true, clip_norm: 1.0, weight_decay: 0.1, schedule: constant}
     grids:
       adam: {optimizer: [adam], betas: [[0.9, 0.99]], epsilon: [1.0e-8], seed: [0, 1], order_seed: [1]}
-      rmsprop: {optimizer: [rmsprop], smoothing: [0.9], milestones: [[1, 2]], decay: [0.1], seed: [0]}
+      rmsprop: {optimizer: [rmsprop], smoothing: [0.9], milestones: [[1, 2]], decay: [0.1], seed: [0], warmup: [2],
+                average_from: [3]}
       grafted: {optimizer: [sgd], momentum: [0.9], magnitude: [adam], seed: [0]}
       switched: {optimizer: [sgd], switch_after: [1], switch_optimizer: [adam], switch_lr: [0.1], seed: [0]}
       kfac: {optimizer: [kfac], damping: [0.1], factor_decay: [0.9], factor_interval: [5], inverse_interval: [9],
@@ -109,7 +110,7 @@ suites:
     grids: {main: {seed: [0]}}
 """
 EVERY = read_yaml(DATASETS + HEADER.split("\n", 2)[2] + SUITES)
-PIPELINES = ("dvc.yaml", "paper/dvc.yaml", "mine/dvc.yaml")
+PIPELINES = ("dvc.yaml", "paper/dvc.yaml", "mnist/dvc.yaml", "mine/dvc.yaml")
 
 
 def leaves(values: object, path: tuple = ()) -> Iterator[tuple]:
@@ -168,7 +169,7 @@ class Project:
             definition = stage.get("do", stage)
             outs = [*definition["outs"], *definition.get("metrics", ())]
             outs = [next(iter(out)) if isinstance(out, dict) else out for out in outs]
-            definition["deps"] = [dep for dep in definition["deps"] if not dep.startswith("stages/")]
+            definition["deps"] = [dep for dep in definition["deps"] if not dep.startswith(("stages/", "paper/"))]
             definition["cmd"] = " ".join(["sh write.sh", f"{name}@${{key}}" if "do" in stage else name, *outs])
         (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": pipeline["stages"]}))
         (folder / "write.sh").write_text(WRITE)

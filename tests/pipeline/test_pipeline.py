@@ -95,14 +95,14 @@ def test_weights_that_are_gone_are_trained_again_before_new_lines(finished, tmp_
     shutil.rmtree(project.folder / ".cells")
     lock = (project.folder / "dvc.lock").read_bytes()
     assert started(dvc(project.folder, "repro")) == ["inputs"]  # whose results are all there
-    project.edit("repeats: 1", "repeats: 0")
+    project.edit("levels: 1", "levels: 2")
     done = project.dvc("repro", "interpolate@another")
     assert done.returncode != 0
     assert "is missing, the weights of a run of suite another; run stage train_grid" in done.stdout + done.stderr
     again = dvc(project.folder, "repro", "--force", "--single-item", "train_grid@another")
     assert "train_grid another: 2 runs, 0 reused, 2 trained" in again
     assert started(dvc(project.folder, "repro", "interpolate@another")) == ["inputs", "interpolate@another"]
-    project.edit("repeats: 0", "repeats: 1")
+    project.edit("levels: 2", "levels: 1")
     dvc(project.folder, "repro", "interpolate@another")
     assert (project.folder / "dvc.lock").read_bytes() == lock
 

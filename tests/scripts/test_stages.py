@@ -18,6 +18,7 @@ from stages.lines.line_task import line_task
 from stages.measure import measures
 from stages.plot import plot
 from stages.report import report
+from stages.results.gathering import gather, gathered
 from stages.shared.csv_files import read_csv
 from stages.shared.errors import UserError
 from stages.shared.files import read_arrays, write_arrays
@@ -313,22 +314,29 @@ def test_a_report_of_what_there_is_lists_the_rest_with_the_command_that_runs_it(
         (finished / path).unlink()
     with pytest.raises(UserError, match=r"tiny\.safetensors"):
         measures(job(finished))
-    some = job(finished).finished()
+    for kind in ("runs", "lines"):
+        shutil.rmtree(finished / ".cells" / kind)
+    some = gather(job(finished))
     assert some.unfinished == ("tiny",)
-    for stage in (measures, plot, report):
-        stage(some)
+    measures(some)
+    for stage in (plot, report):
+        stage(gathered(job(finished)))
     assert set(read_csv(finished / "reports" / "measures.csv")["suite"]) == {"small_autoencoders"}
     assert sorted(path.name[:9] for path in (finished / "reports" / "figures").glob("*.png")) == ["figure_04"]
     assert list(json.loads((finished / "reports" / "claims.json").read_text())) == ["distance_predicts_failure"]
     readme = (finished / "reports" / "README.md").read_text()
-    assert "| tiny | `dvc repro interpolate@tiny` |" in readme
+    assert "| tiny | 0 of 4 runs evaluated |  | `dvc repro interpolate@tiny` |" in readme
+    assert "small_autoencoders |" not in readme
     assert readme.count("wants tiny | not run |") == 1
     assert readme.count("wants stage simulate | not run |") == 1
     assert readme.count("Not drawn: wants tiny.") == 1
 
 
 def test_a_report_of_nothing_is_refused(tiny_project):
-    some = job(tiny_project).finished()
+    some = gather(job(tiny_project))
     assert some.unfinished == SUITES
-    with pytest.raises(UserError, match="holds lines of no suite"):
+    with pytest.raises(UserError, match="holds lines of no run"):
         measures(some)
+    shutil.rmtree(tiny_project / "data" / "partial")
+    with pytest.raises(UserError, match="run stage measure with --partial first"):
+        gathered(job(tiny_project))

@@ -65,6 +65,10 @@ SETTINGS |= {
     "steps that end with an epoch": {"steps": 4},
     "more steps than there are": {"steps": 100, "schedule": "linear"},
     "clipped": {"clip_norm": 0.3},
+    "large initial weights": {"gain": 3.0, "batch_norm": True},
+    "outputs beyond the classes": {"outputs": 8},
+    "warm-up": {"warmup": 2, "epochs": 4},
+    "warm-up, linear": {"warmup": 1, "schedule": "linear", "batch_norm": True},
 }
 CONVOLUTIONAL = {"hidden": None, "activation": None}
 RESNET = CONVOLUTIONAL | {"network": "resnet", "layers": 8, "width_multiplier": 0.2, "epochs": 2}
@@ -96,6 +100,44 @@ def test_a_stack_is_each_run_alone_with_torch_optim(toy, setting):
         torch.testing.assert_close(found.epoch_distance[-1], moved, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("average_from", [1, 3, 4])
+def test_averaged_weights_are_those_of_pytorchs_averaged_model(toy, average_from):
+    fields = {"epochs": 4, "batch_norm": True}
+    runs = [*mixed(**fields, average_from=average_from), *mixed(**fields)]  # a stack of both
+    for run, found in zip(runs, train(runs, toy, CPU, torch.float64), strict=True):
+        x, labels = training_data(toy, *run.data_key)
+        _, final, losses = plain.train(run, x.double(), labels, 3)
+        for value, alone in zip(found.layout.split(found.final).values(), final, strict=True):
+            torch.testing.assert_close(value, alone, rtol=1e-7, atol=1e-10)
+        torch.testing.assert_close(found.epoch_loss, torch.tensor(losses, dtype=torch.float64), rtol=1e-9, atol=1e-11)
+
+
+def test_averaging_changes_the_final_weights_only(toy):
+    raw, averaged = train([variant(snapshots=(1, 2, 3)), variant(snapshots=(1, 2, 3), average_from=2)], toy, CPU)
+    for epoch in (1, 2, 3):
+        assert torch.equal(raw.snapshots[epoch], averaged.snapshots[epoch])
+    assert torch.equal(raw.epoch_distance, averaged.epoch_distance)
+    torch.testing.assert_close(averaged.final, (raw.snapshots[2] + raw.snapshots[3]) / 2)
+    assert not torch.equal(raw.final, averaged.final)
+
+
+def test_runs_with_and_without_a_warm_up_share_a_stack_and_stay_themselves(toy):
+    runs = [variant(seed=1, warmup=2), variant(seed=2), variant(optimizer="adam", lr=0.01, seed=3, warmup=1)]
+    assert len({stack_key(run) for run in runs}) == 1
+    together = train(runs, toy, CPU)
+    for run, found in zip(runs, together, strict=True):
+        assert torch.equal(found.final, train([run], toy, CPU)[0].final)
+    assert not torch.equal(train([variant(seed=1)], toy, CPU)[0].final, together[0].final)
+
+
+def test_a_diverged_run_is_not_averaged(toy):
+    setting = {"hidden": (8, 8), "activation": "relu", "loss": "squared_error", "epochs": 6, "average_from": 1}
+    bad, good = train([variant(lr=1e6, **setting), variant(lr=0.001, **setting)], toy, CPU)
+    assert bad.diverged
+    assert not torch.isfinite(bad.final).all()
+    assert torch.isfinite(good.final).all()
+
+
 SWITCHED = [
     variant(optimizer="sgd", lr=0.1, momentum=0.5, switch_after=1, switch_optimizer="adam", switch_lr=0.01, seed=1),
     variant(
@@ -122,6 +164,14 @@ def test_switches_and_grafts_are_those_of_torch_optim(toy, runs):
         torch.testing.assert_close(found.epoch_loss, torch.tensor(losses, dtype=torch.float64), rtol=1e-9, atol=1e-11)
 
 
+def test_the_lengths_of_grafted_steps_are_those_of_all_groups_of_parameters(toy, monkeypatch):
+    monkeypatch.setattr("stages.training.parameter_groups.GROUP_NUMBERS", 1)  # each parameter by itself
+    for run, found in zip(GRAFTED, train(GRAFTED, toy, CPU, torch.float64), strict=True):
+        _, final, _ = plain.train(run, toy.train_x.double(), toy.train_y, 3)
+        for value, alone in zip(found.layout.split(found.final).values(), final, strict=True):
+            torch.testing.assert_close(value, alone, rtol=1e-7, atol=1e-10)
+
+
 def test_runs_with_different_switches_are_not_of_one_stack():
     later = SWITCHED[0].model_copy(update={"switch_after": 2})
     assert stack_key(later) != stack_key(SWITCHED[0])
@@ -143,6 +193,16 @@ def test_runs_that_share_data_and_order_in_part_are_each_alone(toy):
         for value, alone in zip(found.layout.split(found.final).values(), final, strict=True):
             torch.testing.assert_close(value, alone, rtol=1e-7, atol=1e-10)
         torch.testing.assert_close(found.epoch_loss, torch.tensor(losses, dtype=torch.float64), rtol=1e-9, atol=1e-11)
+
+
+def test_runs_of_a_stack_may_differ_in_the_scale_of_their_initial_weights(toy):
+    runs = [variant(gain=gain) for gain in (1.0, 0.3, 2.0)]
+    assert len(plan_stacks(runs, (1, 3, 3), 3, 1)) == 1
+    for run, found in zip(runs, train(runs, toy, CPU, torch.float64), strict=True):
+        initial, final, _ = plain.train(run, toy.train_x.double(), toy.train_y, 3)
+        for point, expected in ((found.initial, initial), (found.final, final)):
+            for value, alone in zip(found.layout.split(point).values(), expected, strict=True):
+                torch.testing.assert_close(value, alone, rtol=1e-7, atol=1e-10)
 
 
 def test_an_autoencoder_is_trained_to_its_input(toy):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.claims.finding import FAILS, FEW, HOLDS
+from stages.claims.finding import Verdict
 from stages.config import Params
 
 REMEDY = "run `make repro`"
@@ -36,7 +36,7 @@ def check(reports: Path, params: Params) -> Iterator[str]:
         entries = content if isinstance(content, dict) else {}
         found[name] = {claim: entries.get(claim, {}).get("verdict") for claim in params.claims}
         for claim, verdict in found[name].items():
-            if verdict not in (HOLDS, FAILS, FEW):
+            if verdict not in list(Verdict):
                 yield f"{path}: claim {claim} has no verdict; {REMEDY}"
     if len(found) == 2 and found["claims.json"] != found["verdicts.json"]:
         yield f"{reports / 'verdicts.json'}: other verdicts than in claims.json; {REMEDY}"

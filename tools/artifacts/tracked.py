@@ -7,11 +7,13 @@ from pathlib import Path
 
 from stages.shared.errors import UserError
 
-LIMIT = 2**20  # bytes
+MEBIBYTE = 2**20
+LIMIT, OF_PACKS = MEBIBYTE, 4 * MEBIBYTE
+"""Bytes of a file, and of a pack of records, which cannot be computed again without the machine that made it."""
 
 
 def too_large(root: Path) -> Iterator[str]:
-    """Find tracked files of a mebibyte or more.
+    """Find tracked files of a mebibyte or more, and packs of records of four or more.
 
     Args:
         root: The root of a git repository.
@@ -23,10 +25,11 @@ def too_large(root: Path) -> Iterator[str]:
         UserError: If git is not installed or refuses the repository.
     """
     for path in _tracked(root):
-        if path.is_file() and path.stat().st_size >= LIMIT:
-            size = path.stat().st_size / LIMIT
+        limit = OF_PACKS if path.suffix == ".pack" else LIMIT
+        if path.is_file() and path.stat().st_size >= limit:
+            size, most = path.stat().st_size / MEBIBYTE, limit // MEBIBYTE
             name = path.relative_to(root)
-            yield f"{name}: {size:.1f} MiB in git, the limit is 1 MiB; let DVC keep it, or make it smaller"
+            yield f"{name}: {size:.1f} MiB in git, the limit is {most} MiB; let DVC keep it, or make it smaller"
 
 
 def _tracked(root: Path) -> list[Path]:

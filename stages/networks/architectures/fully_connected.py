@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 from stages.config.network import Network
-from stages.config.network_fields import BatchNormalisation, HiddenLayers
+from stages.config.network_fields import BatchNormalisation, HiddenLayers, InitialWeights, Outputs
 
 if TYPE_CHECKING:
     from stages.config.run import Run
 
 
-class Mlp(BatchNormalisation, HiddenLayers, Network):
+class Mlp(Outputs, InitialWeights, BatchNormalisation, HiddenLayers, Network):
     """A fully-connected classifier."""
 
     name = "mlp"
@@ -17,6 +17,13 @@ class Mlp(BatchNormalisation, HiddenLayers, Network):
     builder = "stages.networks.fully_connected:mlp"
     permutable = True
     has_kronecker_factors = True
+
+    def check(self, run: "Run") -> None:
+        """Refuse further outputs under squared error, whose targets have one number a class."""
+        if self.outputs is not None and run.loss != "cross_entropy":
+            raise ValueError(
+                f"outputs: got {self.outputs}, expected null: with further outputs the loss is cross_entropy"
+            )
 
 
 class Autoencoder(BatchNormalisation, HiddenLayers, Network):
