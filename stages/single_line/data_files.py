@@ -106,7 +106,7 @@ def _pixels(paths: list[str], size: int | None) -> Tensor:
             raise UserError("--data: its images are not squares of one size; give --size PIXELS or --transform")
         size = next(iter(sizes))[0]
     pixels_NHWC, _ = read_images(paths, size)
-    return _channels_first(torch.from_numpy(pixels_NHWC))
+    return torch.from_numpy(pixels_NHWC).permute(0, 3, 1, 2).contiguous().float() / 255
 
 
 def _transformed(paths: list[str], transform: Callable) -> Tensor:
