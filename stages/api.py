@@ -15,13 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from stages.config import Refinement
+from stages.shared.errors import UserError
 from stages.single_line.checkpoints import read_weights
 from stages.single_line.examples import Examples, examples_of
 from stages.single_line.line_evaluator import Detail, LineEvaluator
 from stages.single_line.line_result import LineResult, Rise
 from stages.single_line.prepared_network import Checkpoint, prepare_network
 
-__all__ = ["Examples", "LineResult", "Rise", "evaluate_line", "evaluate_lines", "read_checkpoint"]
+__all__ = ["Examples", "LineResult", "Rise", "UserError", "evaluate_line", "evaluate_lines", "read_checkpoint"]
 
 Weights = Mapping[str, Any] | str | Path
 """A state dict, a training checkpoint that holds one, or the path of such a file or folder."""
@@ -67,7 +68,7 @@ def evaluate_line(
         The curve, the measures as a table row, and a figure.
 
     Raises:
-        stages.shared.errors.UserError: If data, loss, checkpoints and network do not go together, in one sentence.
+        UserError: If data, loss, checkpoints and network do not go together, in one sentence.
     """
     return evaluate_lines(
         network,
@@ -120,7 +121,7 @@ def evaluate_lines(
         The lines, in the order of the checkpoints.
 
     Raises:
-        stages.shared.errors.UserError: As from `evaluate_line`.
+        UserError: As from `evaluate_line`.
         ValueError: If there are fewer than two checkpoints.
     """
     if len(checkpoints) < 2:
@@ -148,7 +149,7 @@ def read_checkpoint(path: str | Path) -> dict[str, object]:
         Its content, with tensors on the CPU.
 
     Raises:
-        stages.shared.errors.UserError: If it is missing, damaged, or holds something else than tensors and plain
+        UserError: If it is missing, damaged, or holds something else than tensors and plain
             containers.
     """
     return read_weights(Path(path))
