@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,9 @@ def run_command(given: argparse.Namespace, command: str) -> None:
     remarks = [*order, *data.remarks, *prepared.remarks]
     for remark in remarks:
         print(remark)
-    points = prepared.points[: len(names)]
+    short = _short_names(wanted)
+    named = [replace(point, name=short.get(point.name, point.name)) for point in prepared.points]
+    points, third = named[: len(names)], named[len(names) :]
     results = [_refine(evaluator, points[0], points[-1], given)]
     print(results[0], flush=True)
     write_report(given.out, results, command, remarks)
@@ -71,7 +74,7 @@ def run_command(given: argparse.Namespace, command: str) -> None:
     for place, point in enumerate(points[1:-1], 2):
         with _progress(f"line {place} of {len(points) - 1}") as progress:
             results.append(evaluator.evaluate(point, points[-1], detail, progress))
-    pictures = _path_and_plane(evaluator, points, prepared.points[len(names) :], results, detail.examples)
+    pictures = _path_and_plane(evaluator, points, third, results, detail.examples)
     print(f"written: {write_report(given.out, results, command, remarks, pictures)}")
 
 
@@ -111,6 +114,12 @@ def _progress(name: str) -> Generator[Callable[[float], None], None, None]:
     """Show a bar on a terminal, which a function moves to a share from 0 to 1."""
     with tqdm(total=100, desc=name, unit="%", disable=None, leave=False, smoothing=0) as shown:
         yield lambda share: shown.update(100 * share - shown.n)
+
+
+def _short_names(names: Sequence[str]) -> dict[str, str]:
+    """Return names of checkpoints without folders, where these are different."""
+    short = {name: Path(name).name or name for name in names}
+    return short if len(set(short.values())) == len(short) else {}
 
 
 def find_device(name: str) -> torch.device:

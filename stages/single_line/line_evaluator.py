@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from time import monotonic
 
 import numpy as np
 import pandas as pd
@@ -95,8 +96,10 @@ class LineEvaluator:
         if self.batch_norm == "stored" and (lacks := [one.name for one in prepared.points if one.statistics is None]):
             raise UserError(f"{lacks[0]} stores no batch-norm statistics; use --batch-norm reestimated")
         network = prepared.network.to(self.device)
+        clock = monotonic()
         with torch.no_grad():
             self.outputs = logits(network(data.x[:FEW].to(self.device)), type(network).__name__).cpu()
+        self.seconds = (monotonic() - clock) / len(self.outputs)
         if self.outputs.dim() < 2 or not self.outputs.is_floating_point():
             raise UserError(
                 f"network: got outputs of shape {tuple(self.outputs.shape)} and type {self.outputs.dtype} for {FEW} "

@@ -27,8 +27,8 @@ def free_bytes(device: torch.device) -> int:
     except (OSError, StopIteration, ValueError):
         return UNKNOWN
     try:  # a container may have less than its machine
-        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text(encoding="utf-8") for name in ("max", "current"))
-        return min(free, int(limit) - int(used))
+        limit, parts = (Path(f"/sys/fs/cgroup/memory.{name}").read_text(encoding="utf-8") for name in ("max", "stat"))
+        return min(free, int(limit) - int(parts.split()[1]))  # the first part is the memory of processes, "anon"
     except (OSError, ValueError):
         return free
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from time import monotonic
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,8 @@ from stages.single_line.checkpoints import FittedState, fit_checkpoint
 
 CHECKED_EXAMPLES = 4
 """Number of examples by which a prepared network is held to the untouched one."""
+SLOW = 0.1
+"""Seconds for one example above which a network is held to the untouched one by one example alone."""
 
 Builder = Callable[[], nn.Module]
 
@@ -109,9 +112,11 @@ def prepare_network(
     for point in points:
         if not bool(point.theta.isfinite().all()):
             raise UserError(f"{point.name} holds a weight that is not finite, so that no line leads there")
-    for point, state in ((points[0], states[0]), (points[-1], states[-1])):
+    for point, state in ((points[-1], states[-1]), (points[0], states[0])):
         untouched = _load(plain, state, few)
-        verify_state(untouched, prepared, layout.split(point.theta), _as_input(few), name)
+        seconds = _seconds(untouched, _as_input(few[:1]))
+        some = _as_input(few[:1] if seconds > SLOW else few)
+        verify_state(untouched, prepared, layout.split(point.theta), some, name, brief=seconds > SLOW)
     sizes = Layout(tuple(trainable), tuple(own[key].shape for key in trainable))
     remarks = _remarks(checkpoints, states, further)
     return PreparedNetwork(prepared, layout, sizes.size, points, bool(batch_norms(prepared)), remarks)
@@ -179,8 +184,21 @@ def _load(plain: nn.Module, state: FittedState, few: Tensor) -> nn.Module:
     with torch.no_grad():
         if any(is_lazy(value) for value in plain.parameters()):
             plain(few)
-        plain.float().load_state_dict(state.tensors)
+        # By hand: `load_state_dict` of some networks wants metadata that few files keep.
+        for name, value in plain.float().state_dict(keep_vars=True).items():
+            value.copy_(state.tensors[name])
     return plain
+
+
+def _seconds(network: nn.Module, x: Tensor) -> float:
+    """Return the time of one call; zero for a call that fails, which is told later."""
+    clock = monotonic()
+    try:
+        with torch.no_grad():
+            network(x)
+    except Exception:
+        return 0.0
+    return monotonic() - clock
 
 
 def _as_input(x: Tensor) -> Tensor:
@@ -191,12 +209,15 @@ def _remarks(
     checkpoints: Sequence[Checkpoint], states: Sequence[FittedState], further: Sequence[str]
 ) -> tuple[str, ...]:
     found = []
+    places = [state.place.strip() for state in states]
+    if len(set(places)) == 1 and places[0]:
+        found.append(f"The weights are those of {places[0]} in each checkpoint.")
     for checkpoint, state in zip(checkpoints, states, strict=True):
         kinds = {value.dtype for value in state.tensors.values() if value.is_floating_point()} - {torch.float32}
         if kinds:
             names = " and ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
             found.append(f"{checkpoint.name} holds {names}; it is computed in single precision (float32).")
-        if state.place:
+        if state.place and len(set(places)) > 1:
             found.append(f"{checkpoint.name}: the weights are those of {state.place.strip()}.")
         if state.absent:
             found.append(

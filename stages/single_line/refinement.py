@@ -9,8 +9,8 @@ from stages.single_line.line_evaluator import Detail, LineEvaluator, ignore
 from stages.single_line.line_result import LineResult
 from stages.single_line.prepared_network import Point
 
-FIRST_EXAMPLES = 16
-"""Number of examples whose evaluation is timed."""
+OVERHEAD = 2.0
+"""Time of an example at one alpha as a multiple of that of a plain call, with batch-norm statistics."""
 COARSE_ALPHAS = 11
 """Number of alphas of the first curve."""
 FIRST_SECONDS = 6.0
@@ -54,10 +54,7 @@ def refine_line(
         What was found so far, and whether it is final.
     """
     limit = min(most or evaluator.examples, evaluator.examples)
-    clock = monotonic()
-    evaluator.evaluate(start, end, Detail(min(FIRST_EXAMPLES, limit), FEWEST_ALPHAS))
-    each = (monotonic() - clock) / (FEWEST_ALPHAS * min(FIRST_EXAMPLES, limit))
-    step = Detail(*_first_step(each, limit))
+    step = Detail(*_first_step(OVERHEAD * evaluator.seconds, limit))
     last = Detail(limit, alphas, min(gauss_examples, limit), Refinement())
     while True:
         clock = monotonic()

@@ -1,5 +1,7 @@
 """Lines of networks as people have them, at both ends and between, held to the untouched network in plain PyTorch."""
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from stages.datasets.torchvision_operators import torchvision
 models = torchvision.models
 CLASSES, EXAMPLES, ALPHAS = 5, 6, 3
 VOCABULARY, TOKENS = 30, 8
+HOWS = ("stored", "reestimated")
 
 
 def named(name, **options):
@@ -108,11 +111,12 @@ def weights(build, x, seed):
     return network.state_dict()
 
 
-def plain_loss(build, tensors, x, y, how):
+def plain_loss(build, tensors, x, y, how, dtype=torch.float32):
     """Return the mean loss by the untouched network in evaluation mode."""
     network = build()
     network.load_state_dict(tensors)
-    network.eval()
+    network.eval().to(dtype)
+    x = x.to(dtype) if x.is_floating_point() else x
     with torch.no_grad():
         if how == "reestimated":
             for layer in norms(network):
@@ -126,14 +130,22 @@ def plain_loss(build, tensors, x, y, how):
         return float(F.cross_entropy(outputs.flatten(0, -2), y.flatten()))
 
 
-def hold_to_pytorch(build, x, y, hows):
+def hold_to_pytorch(build, x, y, how):
+    """Hold losses to PyTorch's, to 1e-5, or to twice its own rounding, which few images amplify."""
     before, after = (weights(build, x if x.dtype == torch.int64 else x * scale, scale) for scale in (1, 2))
     middle = {n: torch.lerp(v, after[n], 0.5) if v.is_floating_point() else v for n, v in before.items()}
-    for how in hows:
-        line = evaluate_line(build, before, after, (x, y), batch_norm=how, alphas=ALPHAS, gauss_examples=0)
-        expected = [plain_loss(build, tensors, x, y, how) for tensors in (before, middle, after)]
-        np.testing.assert_allclose(line.curve["train_loss"], expected, rtol=1e-5, err_msg=how)
-        assert len(set(expected)) == 3
+    middle = OrderedDict(middle)
+    middle._metadata = before._metadata
+    states = (before, middle, after)
+    line = evaluate_line(build, before, after, (x, y), batch_norm=how, alphas=ALPHAS, gauss_examples=0)
+    expected = np.array([plain_loss(build, tensors, x, y, how) for tensors in states])
+    allowed = 1e-5 * expected
+    if how == "reestimated":
+        exact = [plain_loss(build, tensors, x, y, how, torch.float64) for tensors in states]
+        allowed += 2 * np.abs(expected - exact)
+    gaps = np.abs(line.curve["train_loss"].to_numpy() - expected)
+    assert (gaps <= allowed).all(), (gaps / expected, allowed / expected)
+    assert len(set(expected)) == 3
 
 
 def images(size):
@@ -142,10 +154,11 @@ def images(size):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("how", HOWS)
 @pytest.mark.parametrize("name", IMAGES)
-def test_networks_of_torchvision(name):
+def test_networks_of_torchvision(name, how):
     build, size = IMAGES[name]
-    hold_to_pytorch(build, *images(size), ("stored", "reestimated") if norms(build()) else ("stored",))
+    hold_to_pytorch(build, *images(size), how)
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -153,9 +166,9 @@ def test_networks_of_text(name):
     build, tokens = TEXTS[name]
     random = torch.Generator().manual_seed(0)
     x = torch.randint(VOCABULARY, (EXAMPLES, TOKENS), generator=random)
-    y = x.roll(-1, 1) if tokens else torch.arange(EXAMPLES) % CLASSES
-    hold_to_pytorch(build, x, y, ("stored", "reestimated") if norms(build()) else ("stored",))
+    hold_to_pytorch(build, x, x.roll(-1, 1) if tokens else torch.arange(EXAMPLES) % CLASSES, "stored")
 
 
-def test_a_small_network_of_torchvision():
-    hold_to_pytorch(small_vgg, *images(32), ("stored", "reestimated"))
+@pytest.mark.parametrize("how", HOWS)
+def test_a_small_network_of_torchvision(how):
+    hold_to_pytorch(small_vgg, *images(32), how)
