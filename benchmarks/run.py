@@ -13,7 +13,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from benchmarks import baselines, convolutions, product_settings, scale
+from benchmarks import baselines, convolutions, product_settings, scale, single_line
 from benchmarks.timing import measure_product_rate, time_in_turn
 from stages.config import BatchNormStatistics, Run
 from stages.datasets.dataset import Dataset
@@ -275,6 +275,8 @@ def main() -> None:
         "A training step of a convolutional network, CPU time of one thread: stacked, and one after the other.",
         "",
         *map(print_part, convolutions.table(3)),
+        "",
+        print_part(single_line.compare()),
         "",
         "The rest is wall time of the stages themselves, two worker processes.",
         "",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import baselines, gpu, gpu_suites
+from benchmarks import baselines, gpu, gpu_suites, single_line
 from benchmarks.run import mlp_run
 from benchmarks.timing import time_in_turn
 from stages.config import BatchNormStatistics, load
@@ -44,6 +44,13 @@ def test_the_usual_line_is_ours(batch_norm, resident):
     if not batch_norm:  # theirs freezes the statistics
         length = baselines.gauss_length(net, *ends, alphas.tolist(), data.train_x)
         assert length == pytest.approx(ours.gauss_smooth.mean(), rel=1e-3)
+
+
+def test_the_loop_over_state_dicts_is_a_single_line():
+    before, after, x, y = single_line.ends(40)
+    ours = single_line.line(single_line.resnet20(), before, after, x, y, 3)
+    theirs = single_line.loop(single_line.resnet20(), before, after, x, y, np.linspace(0, 1, 3))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
 
 
 def test_the_line_of_loss_landscapes_is_ours():

@@ -193,7 +193,7 @@ class TaylorMode(TorchFunctionMode):
             self._shared[args[0]] = self._shared[value] = True
             if args[0] in self._made:
                 self._made[value] = (*self._made[args[0]], f"{function.__name__}{args[1:]}{kwargs}")
-        if not any(given in self._terms for given in _tensors((args, kwargs))):
+        if not self._derivatives or not any(given in self._terms for given in _tensors((args, kwargs))):
             return value
         if not args:
             raise NoRuleError(f"{function} has no Taylor rule for arguments that are all given by name")

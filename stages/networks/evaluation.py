@@ -59,6 +59,9 @@ class Task:
     test: Split
     may_loop: bool = False
     """Whether to evaluate point by point where `torch.vmap` refuses, as it may for networks of the user's."""
+    one_by_one: bool = False
+    """Whether to evaluate point by point in any case, as is faster for convolutions: grouped ones of several points are
+    slow on a processor, and lose the layout of images with channels last."""
     most_rows: int | None = None
     """Largest number of examples at once; None for no limit but that of `chunk_rows`."""
     stored: tuple[Statistics, Statistics] | None = None
@@ -74,6 +77,8 @@ class Task:
         Returns:
             The function of many points.
         """
+        if self.one_by_one:
+            return lambda *given: _one_by_one(function, in_dims, given)
         return over_points(function, in_dims, self.may_loop)
 
     @cached_property
