@@ -38,10 +38,6 @@ FEW = 4
 """Number of examples by which the network's outputs are looked at."""
 PLATEAU_SHARE = 0.1
 """Proportion of a line's whole fall at which its plateau ends, as in the pipeline by default."""
-CACHE_BYTES = 2**21
-"""Size of the outputs of a layer that stay in a processor's cache until the next layer reads them."""
-FEWEST_CACHED = 16
-"""Number of images at once below which convolutions get slower."""
 ONLY_LOSSES = Refinement(levels=0, points=1)
 NO_ALPHAS = GaussRefinement(most_alphas=0)
 
@@ -114,9 +110,6 @@ class LineEvaluator:
         if convolutional:
             train, test = (replace(split, x=_channels_last(split.x)) for split in (train, test))
         self.task = Task(network, prepared.layout, kind, train, test, may_loop=True, one_by_one=convolutional)
-        self.cached = len(train)
-        if convolutional and self.device.type == "cpu":
-            self.cached = max(FEWEST_CACHED, CACHE_BYTES // (self.task.width * train.x.element_size()))
         fits = rows_that_fit(self.task.width, self.device)
         self.rows = min(batch or fits, fits)
 
@@ -232,7 +225,7 @@ class LineEvaluator:
 
         def compute(rows: int) -> tuple[SweepResult, float]:
             blocks = _BlockLosses(len(alphas))
-            limited = replace(task, most_rows=min(rows, self.cached, max(1, -(-count // BLOCKS))))
+            limited = replace(task, most_rows=min(rows, max(1, -(-count // BLOCKS))))
             with torch.no_grad():
                 found = sweep_line(
                     limited,
