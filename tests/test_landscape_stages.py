@@ -50,6 +50,12 @@ suites:
       zero: {kind: zero, among: {}}
       from_initial: {kind: layers, of: layer, rest: initial, among: {seed: [0]}}
       from_final: {kind: layers, of: layer, rest: final, among: {seed: [0]}}
+      shuffled: {kind: statistics, batch_norm: {batch_size: 512, order: shuffled}, among: {seed: [0]}}
+      redrawn:
+        kind: statistics
+        batch_norm: {estimate: momentum, batch_size: 30, order: redrawn}
+        count: 2
+        among: {seed: [0, 2]}
     planes:
       two_finals:
         points:
@@ -75,6 +81,7 @@ suites:
 )
 COUNTS = {"initials": 1, "crossed": 2, "finals": 1, "by_weights": 1, "by_activations": 1, "permuted_initial": 6}
 COUNTS |= {"permuted_final": 2, "snapshots": 2, "noise": 2, "zero": 3, "from_initial": 3, "from_final": 3}
+COUNTS |= {"shuffled": 1, "redrawn": 4}
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +120,8 @@ def test_every_line_asked_for_is_there_and_those_of_diverged_runs_are_rows_witho
     table = read_csv(project / "reports/measures.csv")
     assert table["line"].value_counts().drop("initial_to_final").to_dict() == COUNTS
     lost = table[table["status"] == "diverged"]
-    assert lost["line"].value_counts().to_dict() == {"initial_to_final": 1, "permuted_initial": 2, "zero": 1}
+    rows = {"initial_to_final": 1, "permuted_initial": 2, "zero": 1, "redrawn": 2}
+    assert lost["line"].value_counts().to_dict() == rows
     assert lost["min_delta"].isna().all()
     zero = table[(table["line"] == "zero") & (table["status"] != "diverged")]
     assert zero["normalized_distance"].isna().all()
@@ -157,6 +165,16 @@ def test_lines_of_one_layer_begin_or_end_at_the_runs_own_points(project):
         assert np.square(away).sum() == pytest.approx(curves.distance[0] ** 2)  # layers have no parameter in common
 
 
+def test_lines_with_other_statistics_are_the_own_line_but_for_these(project):
+    curves, (same,) = lines(project, "shuffled")  # of the whole split, whose statistics know no order
+    own = curves.loss_train[curves.run_ids.index(curves.run_ids[same])]
+    np.testing.assert_allclose(curves.loss_train[same], own, rtol=1e-5)
+    _, (first, second) = lines(project, "redrawn")
+    assert (curves.draws[first], curves.draws[second]) == (0, 1)
+    for row, other in ((first, own), (second, own), (first, curves.loss_train[second])):
+        assert np.abs(curves.loss_train[row] - other).max() > 1e-4
+
+
 def test_planes_have_their_points_where_they_lie_and_paths_between_them(project):
     found = load_landscape(project / "data/landscapes/landscape.safetensors")
     assert list(found.planes) == ["two_finals"]  # the other has a point of a diverged run
@@ -188,7 +206,7 @@ def test_a_second_time_all_is_reused_and_the_files_are_the_same_bytes(project, m
     assert [path.read_bytes() for path in files] == before
     own, others, planes = capsys.readouterr().out.splitlines()
     assert own == "interpolate landscape: 3 lines, 2 reused, 0 evaluated, 1 of diverged runs left out"
-    assert others == "interpolate landscape, other lines: 27 lines, 24 reused, 0 evaluated, 3 of diverged runs left out"
+    assert others == "interpolate landscape, other lines: 32 lines, 27 reused, 0 evaluated, 5 of diverged runs left out"
     assert planes == "interpolate landscape: 1 planes, 0 of 5 rows evaluated, 1 of diverged runs"
 
 
@@ -219,7 +237,7 @@ def test_lines_planes_and_trajectories_of_half_of_the_runs_are_those_between_the
     table = read_csv(tmp_path / "reports/measures.csv")
     assert set(table["run_id"]) == set(run_ids(tmp_path)) - {second}
     alone = ("permuted_initial", "permuted_final", "snapshots", "noise", "zero", "from_initial", "from_final")
-    assert set(table["line"]) == {"initial_to_final", *alone}
+    assert set(table["line"]) == {"initial_to_final", *alone, "shuffled", "redrawn"}
     whole = read_csv(project / "reports/measures.csv")
     assert table.equals(
         whole[whole["run_id"].isin(table["run_id"]) & whole["line"].isin(table["line"])].reset_index(drop=True)

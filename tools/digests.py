@@ -74,6 +74,7 @@ RUNS: dict[str, dict] = {
     "grafting": MLP | {"optimizer": "adam", "magnitude": "sgd"},
     "milestones": MLP | {"milestones": (1,), "decay": 0.5},
     "linear schedule, clipped": MLP | {"schedule": "linear", "clip_norm": 0.1},
+    "larger initial weights, spare outputs": MLP | {"gain": 2.0, "outputs": 12},
     "warm-up": MLP | {"warmup": 1},
     "averaged weights": MLP | {"average_from": 1},
     "fewer steps": MLP | {"steps": 3},

@@ -31,7 +31,7 @@ from stages.shared.errors import UserError
 from stages.shared.files import read_header
 from stages.shared.origins import Origin, check_name, describe, short_name
 from stages.shared.store import Store
-from stages.training.keys import EVALUATION_NUMERICS, NUMERICS
+from stages.training.keys import EVALUATION_NUMERICS, NUMERICS, run_key
 
 ROOT = Path(__file__).resolve().parent.parent
 PRUNED = ("runs", "evaluations", "lines", "trajectories", "planes")
@@ -58,7 +58,7 @@ def pack(params: Path, data: Path | None, suite: str, name: str | None, file: Pa
         A sentence on what was done.
 
     Raises:
-        UserError: If there is no such suite, or none of its runs is evaluated.
+        UserError: If there is no such suite, none of its runs is evaluated, or they are of another environment.
     """
     here = environment()
     text = describe(here)
@@ -71,6 +71,11 @@ def pack(params: Path, data: Path | None, suite: str, name: str | None, file: Pa
         raise UserError(
             f"no run of suite {suite} is evaluated here, with the data in {job.dataset_file(wanted.dataset)}, the "
             f"store {Store.default().folder} and this environment; run stages train_grid and interpolate first"
+        )
+    if any(run_key(run.outcome.run, run.dataset) != run.outcome.run_id for run in records.runs):
+        raise UserError(
+            f"runs of suite {suite} were computed in another environment than this one ({text}), or another version; "
+            "pack them with the MLI_ variables that they were computed with"
         )
     numerics = {"training": NUMERICS, "evaluation": EVALUATION_NUMERICS, "lines": LINES}
     write_pack(file, records, Origin(name, text, here, numerics), suite, commit())

@@ -21,7 +21,7 @@ GAUSS_NUMBERS = 2**20
 # Shape letters: A = alphas, G = examples of the Gauss lengths, O = outputs.
 @dataclass(frozen=True)
 class GaussPoints:
-    """What Gauss lengths are computed from."""
+    """Outputs along a line with their derivatives, from which Gauss lengths are computed."""
 
     alphas: Tensor
     """Increasing, shape (A,)."""
@@ -131,7 +131,7 @@ class _CountedCorners:
     alphas: Tensor
     """Shape (A,)."""
     angles: tuple[np.ndarray, ...]
-    """Of intervals, shape (A - 1, G), and of pairs of adjacent intervals, (A - 2, G)."""
+    """Sums in intervals, shape (A - 1, G), and in pairs of adjacent intervals, (A - 2, G)."""
 
 
 def _count_corners(known: _CountedCorners | None, points: GaussPoints, corners: Corners) -> _CountedCorners:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stages.measures.roc_area import newcombe_interval
+
 
 # Shape letters: N = runs.
 @dataclass(frozen=True)
@@ -16,10 +18,23 @@ class Area:
     """(N,) what each run contributes to the deviation of the area from its expectation; they sum to 0."""
     pairs: int
     """Number of pairs of a run with the event and one without, in the same stratum."""
+    event_N: np.ndarray
+    """(N,) True for each run with the event."""
+    paired_N: np.ndarray
+    """(N,) True for each run that is in some pair."""
 
     def interval(self, clusters_N: np.ndarray, confidence: float) -> tuple[float, float]:
-        """Return the interval of the area; see `interval_of_contrast`."""
-        return interval_of_contrast(self.area, self.influence_N, clusters_N, confidence, (0.0, 1.0))
+        """Return the interval of the area; see `interval_of_contrast`.
+
+        If all pairs are in order no error can be estimated; the interval is then Newcombe's for as many values as
+        there are clusters of runs in pairs.
+        """
+        low, high = interval_of_contrast(self.area, self.influence_N, clusters_N, confidence, (0.0, 1.0))
+        if np.isfinite(low) or not self.pairs:
+            return low, high
+        sides = (self.paired_N & self.event_N, self.paired_N & ~self.event_N)
+        first, second = (float(len(np.unique(np.asarray(clusters_N)[side]))) for side in sides)
+        return newcombe_interval(self.area, (first, second), confidence)
 
     def interval_above(self, other: "Area", clusters_N: np.ndarray, confidence: float) -> tuple[float, float]:
         """Return the interval of this area minus that of another score of the same runs."""
@@ -49,9 +64,9 @@ def area_within_strata(score_N: np.ndarray, event_N: np.ndarray, stratum_N: np.n
         pairs_N[up], pairs_N[down] = len(down), len(up)
     pairs = int(pairs_N[event].sum())
     if not pairs:
-        return Area(float("nan"), np.full(len(score), np.nan), 0)
+        return Area(float("nan"), np.full(len(score), np.nan), 0, event, pairs_N > 0)
     area = float(wins_N[event].sum() / pairs)
-    return Area(area, (wins_N - area * pairs_N) / pairs, pairs)
+    return Area(area, (wins_N - area * pairs_N) / pairs, pairs, event, pairs_N > 0)
 
 
 def interval_of_contrast(

@@ -37,11 +37,11 @@ class PaperNumber(BaseModel):
         "r_squared",
         "test_accuracy",
     ]
-    """What is counted or measured."""
+    """Name of the quantity that is counted or measured."""
     value: float | None
     """The number; None for a cell without runs."""
     error: Annotated[float, Field(ge=0)] | None
-    """What stands after its plus-minus sign: the standard error of the mean in tables 5 to 7."""
+    """Number after its plus-minus sign: the standard error of the mean in tables 5 to 7."""
     count: Count | None
     """Number of runs behind it."""
     total: Count | None
@@ -75,7 +75,7 @@ class PaperNumber(BaseModel):
     monotone: bool | None
     """Whether the runs behind it have monotone lines; None for all runs."""
     note: str | None
-    """What a reader must know beside."""
+    """Remark for a reader; None if there is none."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "PaperNumber":

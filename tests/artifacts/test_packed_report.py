@@ -11,7 +11,7 @@ PROJECT = Path(__file__).parents[2]
 PARAMS, REPORTS = Path("paper/params.yaml"), Path("reports/paper")
 
 
-def test_the_packs_give_the_table_of_measures_that_is_committed():
+def test_the_packs_give_the_measures_and_verdicts_that_are_committed():
     assert list(packs.check(PROJECT, PARAMS, REPORTS)) == []
 
 
@@ -28,6 +28,11 @@ def test_a_table_of_other_numbers_and_a_missing_one_are_faults(project):
     table.write_text(table.read_text().replace("converged", "diverged", 1))
     [fault] = packs.check(project, PARAMS, REPORTS)
     assert fault == "reports/paper/measures.csv: not what the records in paper/packs give; run `make paper-report`"
+    shutil.copyfile(PROJECT / REPORTS / "measures.csv", table)
+    verdicts = project / REPORTS / "verdicts.json"
+    verdicts.write_text(verdicts.read_text().replace("underpowered", "opposite", 1))
+    [fault] = packs.check(project, PARAMS, REPORTS)
+    assert fault.startswith("reports/paper/verdicts.json: not what the records in paper/packs give")
     table.unlink()
     [fault] = packs.check(project, PARAMS, REPORTS)
     assert fault.startswith("reports/paper/measures.csv: missing, but paper/packs holds records; run")

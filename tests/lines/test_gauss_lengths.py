@@ -15,9 +15,8 @@ def steady(alphas):
     return 2.0 * alphas, 2.0 + 0 * alphas
 
 
-def sharp(alphas):
-    """Return the tangent's angle and its derivative: a turn by 2.5 within a fifth of a step of the grid, and back."""
-    at, width = 0.511, 0.002
+def sharp(alphas, at=0.511, width=0.002):
+    """Return the tangent's angle and its derivative: it turns by 2.5 near one alpha, and by 1 evenly."""
     up = 1 / (1 + np.exp(-np.clip((alphas - at) / width, -700, 700)))
     return 2.5 * up + alphas, 2.5 * up * (1 - up) / width + 1
 
@@ -65,6 +64,12 @@ def test_a_sharp_turn_between_two_alphas_is_found_and_resolved():
     assert found.change <= 0.02
     assert found.alphas == 50 + len(path.asked) < 100
     assert np.abs(np.array(path.asked) - 0.511).max() < 0.1  # none far from the turn
+
+
+def test_a_turn_that_the_integral_does_not_see_at_all_is_found_by_angles():
+    found = Path(lambda alphas: sharp(alphas, at=0.5, width=0.0005)).resolve()  # in the middle of an interval
+    np.testing.assert_allclose(found.smooth_grid, 1.0, rtol=1e-6)
+    np.testing.assert_allclose([found.smooth, found.turning], 3.5, rtol=0.02)
 
 
 def test_no_more_alphas_are_taken_than_allowed_and_the_rest_is_told():

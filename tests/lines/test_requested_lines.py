@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pandas as pd
 
-from stages.config import LayerLines, NoiseLines, PairLines, PermutedLines, Run, SnapshotLines, ZeroLines
+from stages.config import FreshLines, LayerLines, NoiseLines, PairLines, PermutedLines, Run, SnapshotLines, ZeroLines
 from stages.lines.line import Endpoint, Line, ParameterExchange, RandomPermutation, UnitMatching
 from stages.lines.requested_lines import SuiteRuns, list_requested_lines
 from stages.networks.build import initial_parameters
@@ -109,3 +109,20 @@ def test_kinds_come_in_their_order():
     wanted = {"b": ZeroLines(kind="zero", among={}), "a": ZeroLines(kind="zero", among=ONE)}
     assert [line.kind for line in list_requested_lines(wanted, ASKED)] == ["b", "b", "b", "a"]
     assert isinstance(list_requested_lines(wanted, ASKED)[0], Line)
+
+
+def test_fresh_lines_lead_to_two_contrasting_optima_or_to_every_converged_one():
+    statuses, verdicts, rises = ("converged", "converged", "above threshold"), (True, False, True), (0.0, 0.3, 0.0)
+    table = pd.DataFrame([vars(run) | {"run_id": key} for key, run in RUNS.items()])
+    table = table.assign(
+        status=statuses, monotonic=verdicts, min_delta=rises, normalized_distance=1.0, suite="toy", width=3
+    )
+    more = table.iloc[[0]].assign(run_id="run3", normalized_distance=2.0)
+    suite = SuiteRuns(RUNS | {"run3": RUNS["run0"]}, pd.concat([table, more], ignore_index=True), shapes)
+    for optima, wanted in (("contrasting", 2), ("all", 3)):
+        entry = FreshLines(kind="fresh", count=2, optima=optima)
+        found = list_requested_lines({"fresh": entry}, suite)
+        assert len(found) == 2 * wanted
+        assert len({line.end.run_id for line in found}) == wanted
+        assert {line.end.run_id for line in found} <= {"run0", "run1", "run3"}
+        assert all(line.start == Endpoint(line.end.run_id, f"fresh_standard_{line.draw}") for line in found)

@@ -61,7 +61,12 @@ def test_the_statistic_is_that_of_cochran_mantel_and_haenszel():
     assert cmh_scores(found.events[None], found.trials)[0] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("cells", [[[(4, 10), (2, 20)], [(15, 30), (4, 10)]], [[(9, 40), (1, 40)]], [[(0, 9), (0, 7)]]])
+PAIRS = [[(1, 1), (0, 1)]] * 5 + [[(0, 1), (0, 1)]] * 20
+
+
+@pytest.mark.parametrize(
+    "cells", [[[(4, 10), (2, 20)], [(15, 30), (4, 10)]], [[(9, 40), (1, 40)]], [[(0, 9), (0, 7)]], PAIRS]
+)
 def test_the_interval_excludes_zero_just_where_the_test_rejects(cells):
     found = table(*cells)
     score = cmh_scores(found.events[None], found.trials)[0]

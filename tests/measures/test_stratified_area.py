@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from stages.measures.roc_area import newcombe_interval
 from stages.measures.stratified_area import area_within_strata, interval_of_contrast
 
 RANDOM = np.random.default_rng(0)
@@ -54,12 +55,17 @@ def test_repeated_runs_in_a_cluster_add_nothing():
     assert high - low < 0.75 * (once[1] - once[0])
 
 
-def test_one_class_has_no_area_and_a_perfect_score_no_error():
+def test_one_class_has_no_area_and_a_perfect_score_the_interval_of_newcombe():
     assert np.isnan(area_within_strata(SCORE, np.zeros(80)).area)
     assert np.isnan(area_within_strata(SCORE, np.zeros(80)).interval(ALONE, 0.95)).all()
     perfect = area_within_strata(EVENT.astype(float), EVENT)
     assert perfect.area == 1
-    assert np.isnan(perfect.interval(ALONE, 0.95)).all()
+    sizes = (float(EVENT.sum()), float((~EVENT).sum()))
+    assert perfect.interval(ALONE, 0.95) == newcombe_interval(1.0, sizes, 0.95)
+    stratum = np.where(ALONE < 40, 0, ALONE)  # only the first 40 are in pairs
+    some = area_within_strata(EVENT.astype(float), EVENT, stratum)
+    sizes = (float(EVENT[:40].sum()), float((~EVENT[:40]).sum()))
+    assert some.interval(ALONE, 0.95) == newcombe_interval(1.0, sizes, 0.95)
     assert interval_of_contrast(0.9, np.array([1.0, -1.0]), np.arange(2), 0.95, (0.0, 1.0)) == (0, 1)
 
 

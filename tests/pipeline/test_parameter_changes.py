@@ -90,10 +90,13 @@ suites:
     tolerance: 0.001
     gauss_examples: 8
     path_examples: 2
-    lines: {}
+    lines:
+      statistics: {kind: statistics, count: 2, among: {batch_norm: [true]}, batch_norm:
+                   {estimate: momentum, batch_size: 32, momentum: 0.2, examples: 64, order: redrawn}}
     planes: {}
     runs: {loss: cross_entropy, epochs: 4, batch_size: 128, optimizer: sgd, lr: 0.1, seed: 0}
     grids:
+      normalised: {network: [vgg], layers: [11], batch_norm: [true]}
       resnet: {network: [resnet], layers: [8], width_multiplier: [0.5], batch_norm: [false], initialization: [fixup],
                scalar_lr_factor: [0.1], steps: [9]}
       custom: {network: [custom], factory: ["a:b"], weights: [[a, b]]}
@@ -110,6 +113,7 @@ suites:
     grids: {main: {seed: [0]}}
 """
 EVERY = read_yaml(DATASETS + HEADER.split("\n", 2)[2] + SUITES)
+EVERY["interpolate"]["gauss_refinement"] = {"tolerance": 0.1, "most_alphas": 20}
 PIPELINES = ("dvc.yaml", "paper/dvc.yaml", "mnist/dvc.yaml", "mine/dvc.yaml")
 
 

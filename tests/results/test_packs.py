@@ -80,6 +80,19 @@ def test_equal_records_are_packed_as_equal_bytes_from_files_and_from_the_store(f
     assert set(read_pack(finished / "again.pack").runs) == set(before.runs)
 
 
+def test_work_of_another_environment_is_not_packed_as_that_of_this_one(finished, monkeypatch):
+    monkeypatch.setenv("MKL_CBWR", "SSE4_2")
+    with pytest.raises(
+        UserError, match=r"computed in another environment than this one \(CPU, PyTorch .*another choice"
+    ):
+        packed(finished)
+    for file in job(finished).files_of("tiny"):
+        file.unlink()
+    with pytest.raises(UserError, match="no run of suite tiny is evaluated here"):
+        packed(finished)
+    assert not list(finished.glob("*.pack"))
+
+
 def damages(file):
     """Yield damaged and foreign files, each with a name."""
     content = file.read_bytes()

@@ -108,7 +108,8 @@ def test_the_metrics_count_every_run(original):
         assert numbers["converged"] + numbers["above_threshold"] + numbers["diverged"] == lines
     assert metrics["small_autoencoders"]["diverged"] == 1
     laws = read_csv(original / "reports/power_law.csv")
-    assert laws[["suite", "estimator"]].to_numpy().tolist() == [[s, e] for s in SUITES for e in ("smooth", "turning")]
+    estimators = ("smooth", "turning", "smooth_grid", "turning_grid")
+    assert laws[["suite", "estimator"]].to_numpy().tolist() == [[s, e] for s in SUITES for e in estimators]
 
 
 def test_a_second_time_everything_is_reused_and_the_same_bytes(finished, capsys):

@@ -14,17 +14,20 @@ if TYPE_CHECKING:
 
 
 class FreshLines(LineKind):
-    """Lines from initialisations that no training started from to the final weights of two runs.
+    """Lines from initialisations that no training started from to the final weights of runs.
 
-    One is the non-monotone run of largest min delta. The other is a monotone one of the same setting but for optimizer
-    and learning rate if there is one, else that of median distance.
+    By default they lead to two runs: the non-monotone one of largest min delta, and a monotone one of the same setting
+    but for optimizer and learning rate if there is one, else that of median distance.
     """
 
     kind: Literal["fresh"]
     count: Count
-    """Number of lines to each of the two runs."""
+    """Number of lines to each run."""
     initialization: Literal["own", "standard", "block_identity"] = "own"
     """Scheme of the initialisations: the run's own, or another one of a residual network."""
+
+    optima: Literal["contrasting", "all"] = "contrasting"
+    """Runs that the lines lead to: the two contrasting ones, or every converged run that `among` chooses."""
 
     def check(self, key: str, runs: Sequence["Run"]) -> None:
         """Refuse a scheme that a run's network lacks."""
@@ -36,13 +39,16 @@ class FreshLines(LineKind):
                 )
 
     def lines(self, name: str, runs: Mapping[str, "Run"], suite: "SuiteRuns") -> Iterator[Line]:
-        """Yield lines to each of the two runs that `contrast` chooses, as far as there are."""
+        """Yield lines to each of the chosen runs, as far as there are."""
         from stages.measures.contrast import contrast  # pandas takes half a second to import
 
         converged = suite.table[suite.table["status"] == "converged"].astype({"monotonic": bool})
-        for row in contrast(converged[converged["run_id"].isin(runs)]):
-            if row is not None:
-                key = row["run_id"]
-                scheme = runs[key].initialization if self.initialization == "own" else self.initialization
-                for number in range(self.count):
-                    yield Line(name, Endpoint(key, f"fresh_{scheme}_{number}"), Endpoint(key, "final"), number)
+        chosen = converged[converged["run_id"].isin(runs)]
+        if self.optima == "all":
+            ends = list(chosen["run_id"])
+        else:
+            ends = [row["run_id"] for row in contrast(chosen) if row is not None]
+        for key in ends:
+            scheme = runs[key].initialization if self.initialization == "own" else self.initialization
+            for number in range(self.count):
+                yield Line(name, Endpoint(key, f"fresh_{scheme}_{number}"), Endpoint(key, "final"), number)
