@@ -214,7 +214,14 @@ def verify_state(
         UserError: As from `verify`.
     """
     _accept_processor(plain)
-    probe = _Probe(factory, plain, prepared, dict(parameters), x, TOLERANCES[torch.float32])
+
+    def probe_in(dtype: torch.dtype) -> _Probe:
+        plain.to(dtype)
+        prepared.to(dtype)
+        moving = {name: value.to(dtype) for name, value in parameters.items()}
+        return _Probe(factory, plain, prepared, moving, _as_input(x, dtype), TOLERANCES[dtype])
+
+    probe = probe_in(torch.float32)
     known = probe.statistics()
     with torch.no_grad():
         if brief and len(known) == 2 * len(batch_norms(prepared)):
@@ -225,7 +232,14 @@ def verify_state(
             )
             return
         _check_effects(plain, factory, x, "in evaluation mode")
-    _check_evaluation(probe, torch.float32)
+    try:
+        _in_best_precision(lambda dtype: _check_evaluation(probe_in(dtype), dtype))
+    finally:
+        prepared.to(torch.float32)
+
+
+def _as_input(x: Tensor, dtype: torch.dtype) -> Tensor:
+    return x.to(dtype) if x.is_floating_point() else x
 
 
 def _check_evaluation(probe: _Probe, dtype: torch.dtype) -> None:

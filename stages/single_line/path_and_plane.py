@@ -10,6 +10,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from stages.figures.style import THEME
@@ -145,7 +146,11 @@ def draw_plane(plane: Plane) -> Figure:
         ax.plot(path["x"], path["y"], color="0.3", lw=1)
         sns.scatterplot(plane.marks, x="x", y="y", color="white", edgecolor="black", s=40, zorder=3, ax=ax)
         for mark in plane.marks.itertuples():
-            ax.annotate(mark.checkpoint.rpartition("/")[2], (mark.x, mark.y), (4, 5), textcoords="offset points")
+            right = mark.x > np.quantile(values.columns, 0.75)
+            shift, side = ((-6, 5), "right") if right else ((6, 5), "left")
+            place = (mark.x, mark.y)
+            text = ax.annotate(mark.checkpoint, place, shift, textcoords="offset points", fontsize=9, ha=side, zorder=4)
+            text.set_path_effects([withStroke(linewidth=2.5, foreground="w")])
         ax.set(xlabel="weight distance from the first to the last", ylabel="weight distance across")
         ax.grid(False)
         return figure

@@ -12,14 +12,14 @@ from torch.nn.parameter import is_lazy
 from stages.networks.batch_norm import Statistics, batch_norms, statistic_buffers
 from stages.networks.parameter_layout import Layout
 from stages.networks.user_factory import seeded
-from stages.networks.user_network import prepare
+from stages.networks.user_network import call_on_examples, prepare
 from stages.networks.verification import verify_state
 from stages.shared.errors import UserError
 from stages.single_line.checkpoints import FittedState, fit_checkpoint
 
 CHECKED_EXAMPLES = 4
 """Number of examples by which a prepared network is held to the untouched one."""
-SLOW = 0.1
+SLOW = 0.03
 """Seconds for one example above which a network is held to the untouched one by one example alone."""
 
 Builder = Callable[[], nn.Module]
@@ -114,7 +114,7 @@ def prepare_network(
             raise UserError(f"{point.name} holds a weight that is not finite, so that no line leads there")
     for point, state in ((points[-1], states[-1]), (points[0], states[0])):
         untouched = _load(plain, state, few)
-        seconds = _seconds(untouched, _as_input(few[:1]))
+        seconds = _seconds(untouched, _as_input(few[:1]), name)
         some = _as_input(few[:1] if seconds > SLOW else few)
         verify_state(untouched, prepared, layout.split(point.theta), some, name, brief=seconds > SLOW)
     sizes = Layout(tuple(trainable), tuple(own[key].shape for key in trainable))
@@ -190,14 +190,10 @@ def _load(plain: nn.Module, state: FittedState, few: Tensor) -> nn.Module:
     return plain
 
 
-def _seconds(network: nn.Module, x: Tensor) -> float:
-    """Return the time of one call; zero for a call that fails, which is told later."""
+def _seconds(network: nn.Module, x: Tensor, name: str) -> float:
+    """Return the time of one call, or raise a UserError if the network cannot take such examples."""
     clock = monotonic()
-    try:
-        with torch.no_grad():
-            network(x)
-    except Exception:
-        return 0.0
+    call_on_examples(network, name, x)
     return monotonic() - clock
 
 

@@ -1,6 +1,11 @@
 """Lines by the command's engine, held to loading each interpolated state dict into the network in plain PyTorch."""
 
+import ast
 import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -232,3 +237,64 @@ def test_a_curve_a_row_and_a_figure():
     rise = line.largest_rise()
     assert rise is None or rise.height == pytest.approx(line.min_delta)
     assert all(one.start < one.top and one.height > 0 for one in line.rises())
+
+
+def test_examples_that_the_network_cannot_take_are_refused():
+    with pytest.raises(UserError, match=r"cannot take examples of shape \(1, 7, 7\)"):
+        evaluate_line(network(), state(0), state(1), (torch.zeros(20, 1, 7, 7), torch.arange(20) % 3), **FAST)
+
+
+@pytest.mark.parametrize("name", ["random_in_evaluation", "mixes_examples", "writes_into_a_buffer", "copied_weight"])
+def test_networks_that_cannot_have_a_line_are_refused(name, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "networks"))
+    import zoo
+
+    before, after = (getattr(zoo, name)().state_dict() for _ in range(2))
+    data = torch.randn(20, 1, 8, 8), torch.arange(20) % 10
+    with pytest.raises(UserError, match="factory: 'Of'|factory: 'Sequential'"):
+        evaluate_line(getattr(zoo, name), before, after, data, **FAST)
+
+
+LIMITED = """
+import resource
+import sys
+
+import torch
+from torch import nn
+
+import stages.networks.evaluation as evaluation
+import stages.single_line.line_evaluator as evaluator
+from stages.api import evaluate_line
+
+torch.set_num_threads(1)
+
+
+def net():
+    layers = nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 4, 3)
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+states = []
+for seed in (0, 1):
+    torch.manual_seed(seed)
+    states.append(net().state_dict())
+x, y = torch.randn(1500, 1, 32, 32), torch.arange(1500) % 4
+evaluator.rows_that_fit = lambda *given: 2**20  # as if there were more memory than there is
+evaluator.BLOCKS = 1
+evaluation.ACTIVATION_BYTES["cpu"] = 2**33
+if sys.argv[1] == "limited":
+    used = 4096 * int(open("/proc/self/statm", encoding="utf-8").read().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (used + 300 * 2**20,) * 2)
+print(evaluate_line(net, *states, (x, y), alphas=3, gauss_examples=0).curve["train_loss"].tolist())
+"""
+
+
+@pytest.mark.long
+def test_a_line_is_the_same_where_memory_is_short():
+    found = []
+    for how in ("free", "limited"):
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2]), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run([sys.executable, "-c", LIMITED, how], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        found.append(ast.literal_eval(done.stdout))
+    np.testing.assert_allclose(*found, rtol=1e-6)
