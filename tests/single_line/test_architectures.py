@@ -108,6 +108,8 @@ def weights(build, x, seed):
         layer.momentum = 1.0
     with torch.no_grad():
         network(x)
+        for layer in norms(network):  # else a few images that are alike amplify rounding from layer to layer
+            layer.running_var += layer.running_mean.square() + 0.01
     return network.state_dict()
 
 
@@ -131,7 +133,7 @@ def plain_loss(build, tensors, x, y, how, dtype=torch.float32):
 
 
 def hold_to_pytorch(build, x, y, how):
-    """Hold losses to PyTorch's: to 1e-5, or to twice its own rounding where few images amplify that.
+    """Hold losses to PyTorch's to 1e-5; with statistics of a few images, which amplify rounding, to four times its own.
 
     Its rounding is the largest difference of its losses in single precision from those in double precision.
     """
@@ -143,9 +145,11 @@ def hold_to_pytorch(build, x, y, how):
     line = evaluate_line(build, before, after, (x, y), batch_norm=how, alphas=ALPHAS, gauss_examples=0)
     expected = np.array([plain_loss(build, tensors, x, y, how) for tensors in states])
     gaps = np.abs(line.curve["train_loss"].to_numpy() / expected - 1)
-    if gaps.max() > 1e-5:
+    allowed = 1e-5
+    if how == "reestimated" and gaps.max() > allowed:
         exact = np.array([plain_loss(build, tensors, x, y, how, torch.float64) for tensors in states])
-        assert gaps.max() <= 2 * np.abs(expected / exact - 1).max()
+        allowed = 4 * np.abs(expected / exact - 1).max()
+    assert gaps.max() <= allowed
     assert len(set(expected)) == 3
 
 
