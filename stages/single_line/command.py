@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,11 +21,12 @@ from stages.single_line.examples import Examples, examples_of
 from stages.single_line.line_evaluator import Detail, LineEvaluator
 from stages.single_line.line_result import LineResult
 from stages.single_line.named_objects import call_object, find_object, network_builder, parse_arguments
-from stages.single_line.path_and_plane import draw_path, draw_plane, evaluate_plane, path_frame
 from stages.single_line.prepared_network import Checkpoint, Point, prepare_network
 from stages.single_line.refinement import refine_line
-from stages.single_line.report_files import Picture, write_report
 from stages.single_line.text import number
+
+if TYPE_CHECKING:
+    from stages.single_line.report_files import Picture
 
 FACTORY_WORD = "factory"
 """Word that stands for the weights of the network as the factory gives it."""
@@ -69,6 +71,8 @@ def run_command(given: argparse.Namespace, command: str) -> None:
     points, third = named[: len(names)], named[len(names) :]
     results = [_refine(evaluator, points[0], points[-1], given)]
     print(results[0], flush=True)
+    from stages.single_line.report_files import write_report  # drawing takes seconds to import: numbers come first
+
     write_report(given.out, results, command, remarks)
     detail = Detail(int(results[0].row["examples"].iloc[0]), given.alphas)
     for place, point in enumerate(points[1:-1], 2):
@@ -84,8 +88,11 @@ def _path_and_plane(
     third: Sequence[Point],
     lines: Sequence[LineResult],
     examples: int,
-) -> list[Picture]:
+) -> list["Picture"]:
     """Return pictures of the path through several checkpoints, and of the plane through three."""
+    from stages.single_line.path_and_plane import draw_path, draw_plane, evaluate_plane, path_frame
+    from stages.single_line.report_files import Picture
+
     pictures = []
     between = list(range(1, len(points) - 1))
     if between:

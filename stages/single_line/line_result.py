@@ -1,12 +1,15 @@
 """The result of one line: its curve, its measures as a table row, its figure, and what is said about it."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from stages.measures.refinement import largest_rise
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure  # takes a second to import
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class LineResult:
         i, j = largest_rise(loss)
         return Rise(alphas[i], alphas[j], loss[j] - loss[i])
 
-    def figure(self) -> Figure:
+    def figure(self) -> "Figure":
         """Draw loss and accuracy along the line."""
         from stages.single_line.drawing import draw_curves  # takes a second to import
 
