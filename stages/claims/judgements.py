@@ -70,7 +70,7 @@ def judge_share(
     size = total if clusters is None else clusters
     share = count / total
     low, high = wilson_of_share(share, size, settings.confidence)
-    words = f"{count:g} of {total} {description} ({_interval(low, high)}"
+    words = f"{round(count, 1):g} of {total} {description} ({_interval(low, high)}"
     words += ")" if clusters is None else f"; {noun}, counted once each: {clusters})"
     return Finding(
         verdict=_verdict_on_share(low, high, at_least, size),
