@@ -12,6 +12,7 @@ from stages.lines.corners import corner_angles, corner_units
 from stages.lines.gauss_lengths import GaussLengths, GaussPoints, resolve_gauss_lengths
 from stages.lines.jets import FixedExamples, Jet, MovingTensor
 from stages.lines.redrawn_statistics import estimate_redrawn
+from stages.lines.sweep_result import SweepResult
 from stages.lines.taylor import TaylorMode, differentiate
 from stages.measures.monotonicity import min_delta
 from stages.measures.refinement import between
@@ -37,48 +38,6 @@ BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**32}
 
 
 # Shape letters: A = alphas, D = parameters, G = examples of the Gauss lengths, K = of the paths, O = outputs.
-@dataclass(frozen=True)
-class SweepResult:
-    """Values along one line."""
-
-    loss_train: np.ndarray
-    """Mean training loss, shape (A,)."""
-    loss_test: np.ndarray
-    """Mean test loss, shape (A,)."""
-    accuracy_train: np.ndarray
-    """Training accuracy, shape (A,)."""
-    accuracy_test: np.ndarray
-    """Test accuracy, shape (A,)."""
-    gauss_smooth: np.ndarray
-    """Gauss length by the paper's integral, shape (G,), in radians."""
-    gauss_turning: np.ndarray
-    """Total turning, corners included, shape (G,), in radians."""
-    gauss_smooth_grid: np.ndarray
-    """Gauss length by the paper's integral on the given alphas alone, shape (G,), in radians."""
-    gauss_turning_grid: np.ndarray
-    """Angles between tangents at the given alphas alone, shape (G,), in radians."""
-    gauss_alphas: np.ndarray
-    """Number of alphas that the Gauss lengths are computed from, shape ()."""
-    gauss_change: np.ndarray
-    """Largest relative change of the mean Gauss lengths when every second alpha is left out, shape ()."""
-    example_start_loss: np.ndarray
-    """Loss of each example at the first alpha, shape (G,)."""
-    example_final_loss: np.ndarray
-    """Loss of each example at the last alpha, shape (G,)."""
-    example_rise: np.ndarray
-    """min Delta of each example's loss, shape (G,)."""
-    example_start_to_end: np.ndarray
-    """Squared distance of each example's outputs at the first alpha from those at the last, shape (G,)."""
-    example_rise_to_end: np.ndarray
-    """min Delta of the squared distance to the outputs at the last alpha, shape (G,)."""
-    paths: np.ndarray
-    """Outputs for the first examples, shape (A, K, O)."""
-    refined_alphas: np.ndarray
-    """Fine grid of alphas around the largest rise of the training loss, shape (R,)."""
-    refined_loss: np.ndarray
-    """Training loss on the fine grid, shape (R,)."""
-
-
 @dataclass(frozen=True)
 class EvaluationOptions:
     """Options of the evaluation of a line."""
