@@ -1,4 +1,4 @@
-"""What all judgements of claims share: error rate, power, and words for intervals and columns."""
+"""Terms that all judgements of claims share: error rate, power, and words for intervals and columns."""
 
 from collections.abc import Sequence
 from statistics import NormalDist

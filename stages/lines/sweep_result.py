@@ -1,4 +1,4 @@
-"""What a sweep along one line finds."""
+"""The result of a sweep along one line."""
 
 from dataclasses import dataclass
 
