@@ -4,7 +4,7 @@ import pandas as pd
 
 from stages.claims.declare import claim
 from stages.claims.finding import Finding
-from stages.claims.judgements import MOST, judge_share
+from stages.claims.judgements_of_proportions import MOST, judge_share
 from stages.config import PairLines
 from stages.results.pairs import lines_between_runs
 from stages.results.results import Results

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from stages.claims.declare import claim
 from stages.claims.finding import Finding, not_testable
-from stages.claims.judgements import MARGIN_OF_DIFFERENCE, judge_more_non_monotone, judge_number
+from stages.claims.judgements_of_numbers import judge_number
+from stages.claims.judgements_of_proportions import MARGIN_OF_DIFFERENCE, judge_more_non_monotone
 from stages.claims.paper_effects import cells, stratified_difference
 from stages.measures.stratified import stratify
 from stages.results.matched_statistics import compare, lines_redrawn

@@ -8,7 +8,9 @@ import pandas as pd
 
 from stages.claims.declare import claim
 from stages.claims.finding import Finding, Verdict, grade, not_testable
-from stages.claims.judgements import POWER, judge_difference, judge_larger_if_non_monotone
+from stages.claims.judgement_terms import POWER
+from stages.claims.judgements_of_numbers import judge_larger_if_non_monotone
+from stages.claims.judgements_of_proportions import judge_difference
 from stages.claims.paper_effects import r_squared
 from stages.measures.power_law import fit
 from stages.results.results import Results

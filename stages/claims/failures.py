@@ -4,14 +4,8 @@ from dataclasses import replace
 
 from stages.claims.declare import claim
 from stages.claims.finding import Finding, not_testable
-from stages.claims.judgements import (
-    CHANCE,
-    MARGIN_OF_AREA,
-    judge_all_monotone,
-    judge_difference,
-    judge_number,
-    judge_share,
-)
+from stages.claims.judgements_of_numbers import CHANCE, MARGIN_OF_AREA, judge_number
+from stages.claims.judgements_of_proportions import judge_all_monotone, judge_difference, judge_share
 from stages.measures.stratified_area import area_within_strata
 from stages.results.failures import (
     AVERAGED,

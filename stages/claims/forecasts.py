@@ -2,7 +2,7 @@
 
 from stages.claims.declare import claim
 from stages.claims.finding import Finding, not_testable
-from stages.claims.judgements import CHANCE, MARGIN_OF_AREA, judge_number
+from stages.claims.judgements_of_numbers import CHANCE, MARGIN_OF_AREA, judge_number
 from stages.results.forecasts import BASELINE, EVERYTHING, forecasts
 from stages.results.results import Results
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from stages.claims.declare import claim
 from stages.claims.finding import Finding
-from stages.claims.judgements import NEARLY_ALL, judge_equal_means, judge_share
+from stages.claims.judgements_of_numbers import judge_equal_means
+from stages.claims.judgements_of_proportions import NEARLY_ALL, judge_share
 from stages.results.results import Results
 from stages.results.rows import combined_labels, configurations, converged
 

@@ -2,7 +2,7 @@
 
 from stages.claims.declare import claim
 from stages.claims.finding import Finding
-from stages.claims.judgements import judge_all_monotone
+from stages.claims.judgements_of_proportions import judge_all_monotone
 from stages.results.results import Results
 from stages.results.rows import converged
 

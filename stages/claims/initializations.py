@@ -6,7 +6,7 @@ import pandas as pd
 
 from stages.claims.declare import claim
 from stages.claims.finding import Finding, not_testable
-from stages.claims.judgements import MOST, judge_more_non_monotone, judge_share
+from stages.claims.judgements_of_proportions import MOST, judge_more_non_monotone, judge_share
 from stages.claims.paper_effects import cells, stratified_difference
 from stages.config import FreshLines, Lines, PermutedLines
 from stages.results.results import Results

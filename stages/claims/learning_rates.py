@@ -4,7 +4,7 @@ import pandas as pd
 
 from stages.claims.declare import claim
 from stages.claims.finding import Finding
-from stages.claims.judgements import judge_all_monotone, judge_more_non_monotone
+from stages.claims.judgements_of_proportions import judge_all_monotone, judge_more_non_monotone
 from stages.claims.paper_effects import cells, stratified_difference
 from stages.results.results import Results
 from stages.results.rows import converged

@@ -4,13 +4,8 @@ import pandas as pd
 
 from stages.claims.declare import claim
 from stages.claims.finding import Finding, Verdict, not_testable
-from stages.claims.judgements import (
-    NEARLY_ALL,
-    judge_difference,
-    judge_more_non_monotone,
-    judge_ratio,
-    judge_share,
-)
+from stages.claims.judgements_of_numbers import judge_ratio
+from stages.claims.judgements_of_proportions import NEARLY_ALL, judge_difference, judge_more_non_monotone, judge_share
 from stages.claims.learning_rates import ARCHITECTURE
 from stages.claims.paper_effects import (
     cells,

@@ -5,7 +5,7 @@ import pandas as pd
 
 from stages.claims.declare import claim
 from stages.claims.finding import Finding, Verdict, not_testable
-from stages.claims.judgements import NEARLY_ALL, judge_share
+from stages.claims.judgements_of_proportions import NEARLY_ALL, judge_share
 from stages.results.examples import collect_examples
 from stages.results.results import Results
 from stages.results.rows import converged

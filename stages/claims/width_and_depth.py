@@ -4,7 +4,7 @@ import numpy as np
 
 from stages.claims.declare import claim
 from stages.claims.finding import Finding
-from stages.claims.judgements import judge_difference, judge_no_difference
+from stages.claims.judgements_of_proportions import judge_difference, judge_no_difference
 from stages.results.results import Results
 from stages.results.rows import combined_labels, configurations, converged
 

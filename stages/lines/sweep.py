@@ -12,10 +12,12 @@ from stages.lines.corners import corner_angles, corner_units
 from stages.lines.gauss_lengths import GaussLengths, GaussPoints, resolve_gauss_lengths
 from stages.lines.jets import FixedExamples, Jet, MovingTensor
 from stages.lines.redrawn_statistics import estimate_redrawn
+from stages.lines.sweep_result import SweepResult
 from stages.lines.taylor import TaylorMode, differentiate
+from stages.lines.weight_line import WeightLine, interpolate_statistics
 from stages.measures.monotonicity import min_delta
 from stages.measures.refinement import between
-from stages.networks.batch_norm import Statistics, statistics_of
+from stages.networks.batch_norm import statistics_of
 from stages.networks.evaluation import (
     SMALLEST_NORMALISED,
     Combination,
@@ -28,7 +30,6 @@ from stages.networks.evaluation import (
     sums,
 )
 from stages.networks.losses import example_losses
-from stages.networks.parameter_layout import Layout
 from stages.shared.seeds import generator
 from stages.workers.gpu_memory import memory_factor
 
@@ -40,48 +41,6 @@ Observer = Callable[[slice, slice, Tensor], None]
 
 
 # Shape letters: A = alphas, D = parameters, G = examples of the Gauss lengths, K = of the paths, O = outputs.
-@dataclass(frozen=True)
-class SweepResult:
-    """Values along one line."""
-
-    loss_train: np.ndarray
-    """Mean training loss, shape (A,)."""
-    loss_test: np.ndarray
-    """Mean test loss, shape (A,)."""
-    accuracy_train: np.ndarray
-    """Training accuracy, shape (A,)."""
-    accuracy_test: np.ndarray
-    """Test accuracy, shape (A,)."""
-    gauss_smooth: np.ndarray
-    """Gauss length by the paper's integral, shape (G,), in radians."""
-    gauss_turning: np.ndarray
-    """Total turning, corners included, shape (G,), in radians."""
-    gauss_smooth_grid: np.ndarray
-    """Gauss length by the paper's integral on the given alphas alone, shape (G,), in radians."""
-    gauss_turning_grid: np.ndarray
-    """Angles between tangents at the given alphas alone, shape (G,), in radians."""
-    gauss_alphas: np.ndarray
-    """Number of alphas that the Gauss lengths are computed from, shape ()."""
-    gauss_change: np.ndarray
-    """Largest relative change of the mean Gauss lengths when every second alpha is left out, shape ()."""
-    example_start_loss: np.ndarray
-    """Loss of each example at the first alpha, shape (G,)."""
-    example_final_loss: np.ndarray
-    """Loss of each example at the last alpha, shape (G,)."""
-    example_rise: np.ndarray
-    """min Delta of each example's loss, shape (G,)."""
-    example_start_to_end: np.ndarray
-    """Squared distance of each example's outputs at the first alpha from those at the last, shape (G,)."""
-    example_rise_to_end: np.ndarray
-    """min Delta of the squared distance to the outputs at the last alpha, shape (G,)."""
-    paths: np.ndarray
-    """Outputs for the first examples, shape (A, K, O)."""
-    refined_alphas: np.ndarray
-    """Fine grid of alphas around the largest rise of the training loss, shape (R,)."""
-    refined_loss: np.ndarray
-    """Training loss on the fine grid, shape (R,)."""
-
-
 @dataclass(frozen=True)
 class EvaluationOptions:
     """Options of the evaluation of a line."""
@@ -134,7 +93,7 @@ def sweep_line(
     """
     if options.redraw is not None and (gauss_examples or options.refinement.levels):
         raise ValueError("statistics of redrawn batches have no derivatives and no fine grid")
-    line = _Line(task.layout, start, end, progress, _evaluations(task, len(alphas), settings, options))
+    line = WeightLine(task.layout, start, end, progress, _evaluations(task, len(alphas), settings, options))
     chunks = alphas.split(chunk_points(task, settings, len(alphas)))
     if options.redraw is None:
         statistics = _statistics(task, line, chunks, settings, derivatives=gauss_examples > 0)
@@ -191,14 +150,14 @@ def differentiate_outputs(
     Returns:
         Value, first and second derivative, shape (A, examples, O) each.
     """
-    line = _Line(task.layout, start, end)
+    line = WeightLine(task.layout, start, end)
     chunks = alphas.split(chunk_points(task, settings, len(alphas)))
     statistics = _statistics(task, line, chunks, settings, derivatives=True)
     return _evaluate(task, task.train, line, chunks, statistics, settings, examples).outputs
 
 
 def _gauss_lengths(
-    task: Task, line: "_Line", known: GaussPoints, settings: BatchNormStatistics, wanted: GaussRefinement
+    task: Task, line: WeightLine, known: GaussPoints, settings: BatchNormStatistics, wanted: GaussRefinement
 ) -> GaussLengths:
     """Return the Gauss lengths of a line, from what is known on its grid of alphas and from alphas that are added."""
     count = known.outputs.value.shape[1]
@@ -240,7 +199,7 @@ def shuffle_training_split(task: Task, number: int) -> Task:
     return replace(task, train=Split(train.x[order], train.target[order], labels))
 
 
-def _losses(task: Task, line: "_Line", alphas: Tensor, settings: BatchNormStatistics) -> np.ndarray:
+def _losses(task: Task, line: WeightLine, alphas: Tensor, settings: BatchNormStatistics) -> np.ndarray:
     """Return the training loss at some alphas, shape (A,)."""
     chunks = alphas.split(chunk_points(task, settings, len(alphas)))
     statistics = _statistics(task, line, chunks, settings, derivatives=False)
@@ -248,7 +207,7 @@ def _losses(task: Task, line: "_Line", alphas: Tensor, settings: BatchNormStatis
 
 
 def _refine(
-    task: Task, line: "_Line", alphas: Tensor, loss: np.ndarray, settings: BatchNormStatistics, wanted: Refinement
+    task: Task, line: WeightLine, alphas: Tensor, loss: np.ndarray, settings: BatchNormStatistics, wanted: Refinement
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a fine grid of alphas around the largest rise, and the training loss there; empty if not finite."""
     first = alphas.double().cpu().numpy()
@@ -275,41 +234,6 @@ def _by_example(task: Task, outputs_AGO: Tensor) -> tuple[np.ndarray, np.ndarray
     return torch.stack(losses, 1).double().numpy(), distances.mT.numpy()
 
 
-class _Line:
-    """Points (1 - alpha) start + alpha end between endpoints of shape (D,), and progress of their evaluation."""
-
-    def __init__(
-        self,
-        layout: Layout,
-        start: Tensor,
-        end: Tensor,
-        progress: Callable[[float], None] = lambda share: None,
-        evaluations: int = 1,
-    ) -> None:
-        self.layout = layout
-        self.progress = progress
-        self.evaluations = evaluations
-        self.evaluated = 0
-        self.ends = start, end
-        self.start, self.end, self.slope = (layout.split(theta) for theta in (start, end, end - start))
-
-    def count(self, evaluations: int) -> None:
-        """Add to the number of finished evaluations (alphas times examples) and report progress."""
-        self.evaluated += evaluations
-        self.progress(min(self.evaluated / self.evaluations, 1.0))
-
-    def at(self, alphas_P: Tensor) -> Tensor:
-        """Return the points at some alphas, shape (P, D)."""
-        return torch.lerp(*self.ends, alphas_P[:, None])
-
-    def moving(self, alpha: Tensor, theta: Tensor) -> dict[str, MovingTensor]:
-        """Return the named parameters at one alpha, where the weights are theta, with their derivatives by alpha."""
-        return {
-            name: MovingTensor(value, self.slope[name], None, (self.start[name], self.end[name], alpha))
-            for name, value in self.layout.split(theta).items()
-        }
-
-
 @dataclass(frozen=True)
 class _SplitValues:
     """Values along a line on one split."""
@@ -323,11 +247,11 @@ class _SplitValues:
 
 
 def _statistics(
-    task: Task, line: _Line, chunks: Sequence[Tensor], settings: BatchNormStatistics, derivatives: bool
+    task: Task, line: WeightLine, chunks: Sequence[Tensor], settings: BatchNormStatistics, derivatives: bool
 ) -> list[dict[str, Jet]]:
     """Return batch-norm statistics with their derivatives for each chunk of P alphas, shape (P, C) each, by name."""
     if task.stored is not None:
-        return [_interpolate_statistics(*task.stored, chunk) for chunk in chunks]
+        return [interpolate_statistics(*task.stored, chunk) for chunk in chunks]
 
     def statistics_jets(alpha: Tensor, theta: Tensor, held: FixedExamples) -> dict[str, Jet]:
         moving = line.moving(alpha, theta)
@@ -355,7 +279,7 @@ def _statistics(
 
 
 def _redrawn_statistics(
-    task: Task, line: _Line, chunks: Sequence[Tensor], settings: BatchNormStatistics, draw: int
+    task: Task, line: WeightLine, chunks: Sequence[Tensor], settings: BatchNormStatistics, draw: int
 ) -> list[dict[str, Jet]]:
     """Return batch-norm statistics for each chunk as `_statistics`, from batches that are drawn anew at each alpha."""
     found = []
@@ -368,19 +292,10 @@ def _redrawn_statistics(
     return found
 
 
-def _interpolate_statistics(start: Statistics, end: Statistics, alphas_P: Tensor) -> dict[str, Jet]:
-    """Return the statistics on the line between those at both ends, shape (P, C) each, by name."""
-    found = {}
-    for name, low in start.items():
-        slope = (end[name] - low).expand(len(alphas_P), -1)
-        found[name] = Jet(torch.lerp(low, end[name], alphas_P[:, None]), slope, torch.zeros_like(slope))
-    return found
-
-
 def _evaluate(
     task: Task,
     split: Split,
-    line: _Line,
+    line: WeightLine,
     chunks: Sequence[Tensor],
     statistics: Sequence[dict[str, Jet]],
     settings: BatchNormStatistics,

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from stages.config import Run
 from stages.datasets.dataset import Dataset
@@ -14,6 +12,7 @@ from stages.networks.batch_norm import batch_norms, given_statistics, statistic_
 from stages.networks.evaluation import over_points
 from stages.networks.functional import call_with
 from stages.networks.parameter_layout import Layout
+from stages.networks.probe import TOLERANCES, Probe, accept_processor, changed_tensor, difference
 from stages.networks.user_factory import call_factory, seeded
 from stages.networks.user_network import call_on_examples, custom, logits, training_mode
 from stages.shared.errors import UserError
@@ -23,66 +22,12 @@ VERSION = 1
 EXAMPLES = 8
 NOISE = 0.1
 """Standard deviation of noise on parameters, relative to their root mean square: zeros would hide differences."""
-TOLERANCES = {torch.float64: 1e-5, torch.float32: 1e-3}
-"""Largest difference that counts as rounding, relative to the largest output, by precision."""
 SMALLEST_VARIANCE = 1e-5
 """Variance below which differences do not matter: batch norm adds about as much to it."""
-SMALLEST_OUTPUT = 1e-3
-"""Output, in nats, below which differences do not matter."""
 
 
 class _CannotComputeError(Exception):
     """Raised where the untouched network does not compute in a precision."""
-
-
-@dataclass(frozen=True)
-class _Probe:
-    """The untouched network and the prepared one with the same state, in one precision."""
-
-    factory: str
-    plain: nn.Module
-    prepared: nn.Module
-    parameters: dict[str, Tensor]
-    x: Tensor
-    tolerance: float
-
-    def statistics(self) -> dict[str, Tensor]:
-        """Return the running statistics of the untouched network under the names of `batch_norm.Statistics`."""
-        found = {}
-        for name in batch_norms(self.prepared):
-            layer = self.plain.get_submodule(name)
-            if layer.running_mean is not None:
-                found[f"{name}.mean"], found[f"{name}.variance"] = layer.running_mean, layer.running_var
-        return found
-
-    def compare(self, how: str, plain: Callable[[], Tensor], prepared: Callable[[], Tensor]) -> None:
-        """Refuse the network if two ways to compute its outputs differ by more than rounding.
-
-        Args:
-            how: Circumstances of the computation, for the message.
-            plain: Function that returns the outputs of the untouched network.
-            prepared: Function that returns the outputs of the prepared network.
-
-        Raises:
-            UserError: If they differ; it names the first module whose output does.
-        """
-        with _recorded(self.plain) as expected:
-            reference = plain()
-        with _recorded(self.prepared) as found:
-            ours = prepared()
-        if (gap := _difference(ours, reference)) <= self.tolerance:
-            return
-        for (name, theirs), (other, mine) in zip(expected, found, strict=False):
-            if name != other or any(_difference(*pair) > self.tolerance for pair in zip(mine, theirs, strict=False)):
-                module = self.plain.get_submodule(name)
-                break
-        else:
-            name, module = "", self.plain
-        raise UserError(
-            f"factory: {self.factory!r} {how} would be computed otherwise here than by PyTorch: from module "
-            f"{name or 'at the root'} ({type(module).__name__}) on, outputs differ by {gap:.2g} of the largest; write "
-            "that module with layers of torch.nn, with all that it computes with in parameters and buffers"
-        )
 
 
 def verify(
@@ -157,12 +102,12 @@ def _check_effects(network: nn.Module, factory: str, x: Tensor, when: str) -> No
     first, second = (logits(network(given), factory) for _ in range(2))
     if not torch.equal(given, x):
         raise UserError(f"factory: {factory!r} writes into its input; have it copy that first (x = x.clone())")
-    if changed := _changed(before, network.state_dict()):
+    if changed := changed_tensor(before, network.state_dict()):
         raise UserError(
             f"factory: {factory!r} writes into {changed} when it is called {when}, so that its outputs depend on what "
             "it was called with before; have it leave that alone"
         )
-    if _difference(first, second) > 0:
+    if difference(first, second) > 0:
         raise UserError(
             f"factory: {factory!r} gives other outputs each time it is called {when}; have it draw at random in "
             "training mode only, as torch.nn.Dropout does"
@@ -174,13 +119,13 @@ def _check_state(factory: str, shape: tuple[int, ...], x: Tensor, several_seeds:
     one, other = _plain(factory, shape, 0), _plain(factory, shape, 1)
     prepared = custom(factory, shape)
     moves = {name for name, value in prepared.named_parameters() if value.requires_grad} | statistic_buffers(prepared)
-    if several_seeds and (fixed := _changed(one.state_dict(), other.state_dict(), without=moves)):
+    if several_seeds and (fixed := changed_tensor(one.state_dict(), other.state_dict(), without=moves)):
         raise UserError(
             f"factory: {factory!r}: {fixed} is not trained and differs between seeds, so that no line leads from one "
             "run to another; have the factory set it, the same for all seeds"
         )
     other.load_state_dict(one.state_dict())
-    if _difference(logits(other(x.clone()), factory), logits(one(x.clone()), factory)) > 0:
+    if difference(logits(other(x.clone()), factory), logits(one(x.clone()), factory)) > 0:
         raise UserError(
             f"factory: {factory!r} computes with random numbers that are neither parameters nor buffers, so that no "
             "file of weights holds them; register them (nn.ModuleList in place of a list, register_buffer)"
@@ -213,13 +158,13 @@ def verify_state(
     Raises:
         UserError: As from `verify`.
     """
-    _accept_processor(plain)
+    accept_processor(plain)
 
-    def probe_in(dtype: torch.dtype) -> _Probe:
+    def probe_in(dtype: torch.dtype) -> Probe:
         plain.to(dtype)
         prepared.to(dtype)
         moving = {name: value.to(dtype) for name, value in parameters.items()}
-        return _Probe(factory, plain, prepared, moving, _as_input(x, dtype), TOLERANCES[dtype])
+        return Probe(factory, plain, prepared, moving, _as_input(x, dtype), TOLERANCES[dtype])
 
     probe = probe_in(torch.float32)
     known = probe.statistics()
@@ -242,7 +187,7 @@ def _as_input(x: Tensor, dtype: torch.dtype) -> Tensor:
     return x.to(dtype) if x.is_floating_point() else x
 
 
-def _check_evaluation(probe: _Probe, dtype: torch.dtype) -> None:
+def _check_evaluation(probe: Probe, dtype: torch.dtype) -> None:
     """Hold the prepared network to the untouched one, in evaluation mode."""
     factory, plain, prepared, parameters = probe.factory, probe.plain, probe.prepared, probe.parameters
 
@@ -277,7 +222,7 @@ def _check_evaluation(probe: _Probe, dtype: torch.dtype) -> None:
         _check_points(probe)
 
 
-def _check_statistics(probe: _Probe) -> None:
+def _check_statistics(probe: Probe) -> None:
     """Hold estimated statistics to running ones, means in units of a standard deviation."""
     expected = probe.statistics()
     found = statistics_of(probe.prepared, probe.parameters, probe.x.clone())
@@ -292,21 +237,21 @@ def _check_statistics(probe: _Probe) -> None:
             )
 
 
-def _check_examples(probe: _Probe) -> None:
+def _check_examples(probe: Probe) -> None:
     """Hold the outputs of some examples, normalised by given statistics, to those with other examples beside them."""
     statistics = statistics_of(probe.prepared, probe.parameters, probe.x.clone()) if batch_norms(probe.prepared) else {}
     half = len(probe.x) // 2
     all_of_them, some = (
         given_statistics(probe.prepared, probe.parameters, statistics, x.clone()) for x in (probe.x, probe.x[:half])
     )
-    if _difference(some, all_of_them[:half]) > probe.tolerance:
+    if difference(some, all_of_them[:half]) > probe.tolerance:
         raise UserError(
             f"factory: {probe.factory!r} gives other outputs for an example when other examples are beside it in "
             "evaluation mode; normalise over a batch by torch.nn.BatchNorm2d and its like only"
         )
 
 
-def _check_points(probe: _Probe) -> None:
+def _check_points(probe: Probe) -> None:
     """Hold outputs at several points at once to those at each point."""
     layout = Layout(tuple(probe.parameters), tuple(value.shape for value in probe.parameters.values()))
     theta = layout.join(probe.parameters)
@@ -316,14 +261,14 @@ def _check_points(probe: _Probe) -> None:
         return call_with(probe.prepared, layout.split(point), probe.x.clone())
 
     together = over_points(at, (0,), may_loop=True)(points)
-    if (gap := _difference(together, torch.stack([at(point) for point in points]))) > probe.tolerance:
+    if (gap := difference(together, torch.stack([at(point) for point in points]))) > probe.tolerance:
         raise UserError(
             f"factory: {probe.factory!r} gives other outputs under torch.vmap, by {gap:.2g} of the largest; keep "
             "nothing from one call to the next"
         )
 
 
-def _check_training(probe: _Probe) -> None:
+def _check_training(probe: Probe) -> None:
     """Hold training mode to that of the untouched network, with the same random numbers."""
     plain, prepared = probe.plain.train(), probe.prepared
     training_mode(prepared)
@@ -343,7 +288,7 @@ def _check_training(probe: _Probe) -> None:
             seeded_call(lambda: logits(plain(probe.x.clone()), probe.factory)),
             seeded_call(lambda: call_with(probe.prepared, probe.parameters, probe.x.clone())),
         )
-    if changed := _changed(before, plain.state_dict(), without=statistics):
+    if changed := changed_tensor(before, plain.state_dict(), without=statistics):
         raise UserError(
             f"factory: {probe.factory!r} writes into {changed} in training mode, which runs that are trained here "
             "do not keep; use a layer that does not, or give `weights` that were trained elsewhere"
@@ -360,7 +305,7 @@ def _check_training(probe: _Probe) -> None:
         )
 
 
-def _probe(factory: str, shape: tuple[int, ...], x: Tensor, state: Mapping[str, Tensor], dtype: torch.dtype) -> _Probe:
+def _probe(factory: str, shape: tuple[int, ...], x: Tensor, state: Mapping[str, Tensor], dtype: torch.dtype) -> Probe:
     """Return both networks with the given state, or else with the factory's own state and noise."""
     with default_dtype(torch.float32):
         plain = _plain(factory, shape)
@@ -368,7 +313,7 @@ def _probe(factory: str, shape: tuple[int, ...], x: Tensor, state: Mapping[str, 
             prepared = custom(factory, shape)
     trained = {name for name, value in prepared.named_parameters() if value.requires_grad}
     with torch.no_grad():
-        _accept_processor(plain)
+        accept_processor(plain)
         plain.to(dtype)
         prepared.to(dtype)
         if state:
@@ -379,14 +324,7 @@ def _probe(factory: str, shape: tuple[int, ...], x: Tensor, state: Mapping[str, 
             if name not in trained:  # what is trained is given in each call, and may be found nowhere else
                 value.copy_(plain.state_dict()[name])
     parameters = {name: value.detach().clone() for name, value in plain.named_parameters() if name in trained}
-    return _Probe(factory, plain, prepared, parameters, x.to(dtype), TOLERANCES[dtype])
-
-
-def _accept_processor(network: nn.Module) -> None:
-    """Let synchronised batch norm compute on a processor too; in one process it is the same function."""
-    for module in network.modules():
-        if type(module) is nn.SyncBatchNorm:
-            module.__class__ = _AnyBatchNorm
+    return Probe(factory, plain, prepared, parameters, x.to(dtype), TOLERANCES[dtype])
 
 
 def _add_noise(network: nn.Module, layers: Mapping[str, nn.Module]) -> None:
@@ -403,47 +341,3 @@ def _add_noise(network: nn.Module, layers: Mapping[str, nn.Module]) -> None:
         if layer.running_mean is not None:
             layer.running_mean.add_(NOISE * noise(layer.running_mean))
             layer.running_var.mul_((NOISE * noise(layer.running_var)).exp())
-
-
-class _AnyBatchNorm(nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 (has no public name)
-    def _check_input_dim(self, input: Tensor) -> None:
-        pass
-
-
-@contextmanager
-def _recorded(network: nn.Module) -> Generator[list[tuple[str, list[Tensor]]], None, None]:
-    """Note what each module gives while entered, in the order in which they finish."""
-    found: list[tuple[str, list[Tensor]]] = []
-
-    def keep(name: str) -> Callable:
-        def hook(module: nn.Module, given: tuple, output: object) -> None:
-            found.append((name, [leaf.clone() for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]))
-
-        return hook
-
-    handles = [module.register_forward_hook(keep(name)) for name, module in network.named_modules()]
-    try:
-        yield found
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _difference(one: Tensor, other: Tensor) -> float:
-    """Return the largest difference of two tensors relative to the largest in the second; NaN equals NaN."""
-    if one.shape != other.shape:
-        return float("inf")
-    one, other = one.double(), other.double()
-    same = (one == other) | (one.isnan() & other.isnan())
-    if bool(same.all()):
-        return 0.0
-    gap = (one - other).abs()[~same].max()
-    scale = other[other.isfinite()].abs().max() if bool(other.isfinite().any()) else torch.tensor(0.0)
-    return float("inf") if bool(gap.isnan()) else float(gap / scale.clamp(min=SMALLEST_OUTPUT))
-
-
-def _changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor], without: Sequence[str] = ()) -> str | None:
-    """Return the name of the first tensor that differs; None if none does."""
-    return next(
-        (name for name, value in before.items() if name not in without and _difference(after[name], value) > 0), None
-    )

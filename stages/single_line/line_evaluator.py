@@ -15,7 +15,8 @@ from stages.config.params import Alphas
 from stages.lines.evaluator import collect_curves
 from stages.lines.line import Endpoint, Line
 from stages.lines.line_evaluation import LineEvaluation
-from stages.lines.sweep import EvaluationOptions, SweepResult, sweep_line
+from stages.lines.sweep import EvaluationOptions, sweep_line
+from stages.lines.sweep_result import SweepResult
 from stages.measures.bias_gap import bias_gap
 from stages.measures.distance import distance, norm
 from stages.measures.table import measure_lines

@@ -12,6 +12,7 @@ from PIL import Image
 from stages.config import load
 from stages.measures.registry import declared_measures
 from stages.measures.table import OUTCOMES, OWN_LINE, describe
+from tools import by_scale
 
 PROJECT = Path(__file__).resolve().parents[2]
 QUIET = {"DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": os.devnull}
@@ -181,7 +182,8 @@ def fabricate(reports, params):
     pd.DataFrame({"suite": list(params.suites), "exponent": 1.0}).to_csv(reports / "power_law.csv", index=False)
     (reports / "metrics.json").write_text(json.dumps(dict.fromkeys(params.suites, {"runs": 1})))
     for name in ("claims.json", "verdicts.json"):
-        (reports / name).write_text(json.dumps(dict.fromkeys(params.claims, {"verdict": "reproduced"})))
+        judged = {claim: {"verdict": "reproduced", "suites": list(suites)} for claim, suites in params.claims.items()}
+        (reports / name).write_text(json.dumps(judged))
     (reports / "README.md").write_text("![one](figures/figure_05_what.png)\n[data](tables/table_1_what.csv)\n")
     (reports / "index.html").write_text('<img src="figures/figure_05_what.png">')
     for key in params.plot:
@@ -220,6 +222,8 @@ def original(tmp_path_factory, params_file, params):
     run("git", "init", "--quiet")
     run(sys.executable, "-m", "dvc", "init", "--quiet")
     run(sys.executable, "-m", "dvc", "repro", "--quiet")
+    for path, content in by_scale.files(root).items():
+        (root / path).write_bytes(content)
     run("git", "add", "--all")
     run("git", "-c", "user.name=toy", "-c", "user.email=toy", "commit", "--quiet", "--message", "toy")
     return root

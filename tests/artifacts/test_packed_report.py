@@ -23,6 +23,7 @@ def project(tmp_path):
     return tmp_path
 
 
+@pytest.mark.long
 def test_a_table_of_other_numbers_and_a_missing_one_are_faults(project):
     table = project / REPORTS / "measures.csv"
     table.write_text(table.read_text().replace("converged", "diverged", 1))

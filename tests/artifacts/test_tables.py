@@ -253,3 +253,12 @@ def test_a_suite_without_gauss_lengths_may_lack_them_and_no_other(reports, param
     empty = measures.assign(**{name: measures[name].mask(there) for name in lengths})
     assert faults(reports, without, empty) == []
     assert faults(reports, params, empty) != []
+
+
+def test_lines_to_every_optimum_that_miss_one_are_named(reports, params):
+    residual = params.suites["residual"]
+    lines = residual.lines | {"fresh": residual.lines["fresh"].model_copy(update={"optima": "all"})}
+    changed_suite = residual.model_copy(update={"lines": lines})
+    wanted = params.model_copy(update={"suites": params.suites | {"residual": changed_suite}})
+    [fault] = faults(reports, wanted)
+    assert "line fresh: ends in residual0000, residual0001, expected every converged run of `among`;" in fault

@@ -61,6 +61,7 @@ def test_a_treatment_is_judged_in_pairs_by_its_own_kind_of_failure(treatment):
     assert judge(name, pairs(treatment, [])[:0] or [row(0, {}, True)]).verdict == Verdict.NOT_TESTABLE
 
 
+@pytest.mark.long
 def test_under_no_effect_a_treatment_is_hardly_ever_supported():
     random = np.random.default_rng(0)
     wrong = 0

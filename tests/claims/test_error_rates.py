@@ -10,18 +10,15 @@ import pytest
 
 from stages.claims import batch_norm, learning_rates, optimizers
 from stages.claims.finding import Verdict, grade
-from stages.claims.judgements import (
+from stages.claims.judgement_terms import ERROR_RATE
+from stages.claims.judgements_of_numbers import (
     CHANCE,
-    ERROR_RATE,
     MARGIN_OF_AREA,
-    MARGIN_OF_DIFFERENCE,
-    NEARLY_ALL,
-    effective_counts,
     judge_equal_means,
     judge_larger_if_non_monotone,
     judge_ratio,
-    judge_share,
 )
+from stages.claims.judgements_of_proportions import MARGIN_OF_DIFFERENCE, NEARLY_ALL, effective_counts, judge_share
 from stages.config import Measure, load
 from stages.measures.roc_area import area_under_curve, newcombe_interval
 from stages.measures.stratified import cmh_scores, power, score_interval, stratify

@@ -5,16 +5,18 @@ import pandas as pd
 import pytest
 
 from stages.claims.finding import Verdict, grade
-from stages.claims.judgements import (
+from stages.claims.judgements_of_numbers import (
+    judge_equal_means,
+    judge_larger_if_non_monotone,
+    judge_number,
+    judge_ratio,
+)
+from stages.claims.judgements_of_proportions import (
     MOST,
     judge_all_monotone,
     judge_difference,
-    judge_equal_means,
-    judge_larger_if_non_monotone,
     judge_more_non_monotone,
     judge_no_difference,
-    judge_number,
-    judge_ratio,
     judge_share,
 )
 from stages.config import Measure

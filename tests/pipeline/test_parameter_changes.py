@@ -58,7 +58,7 @@ suites:
     gauss_examples: 8
     path_examples: 2
     lines:
-      fresh: {kind: fresh, count: 2, initialization: own, among: {optimizer: [adam]}}
+      fresh: {kind: fresh, count: 2, initialization: own, optima: all, among: {optimizer: [adam]}}
       permuted: {kind: permuted, point: initial, count: 2, among: {}}
       snapshots: {kind: snapshots, among: {}}
       noise: {kind: noise, count: 2, among: {}}

@@ -137,6 +137,7 @@ def assert_resumed(output: str, stored: int) -> None:
     assert reused > 0
 
 
+@pytest.mark.long
 def test_a_stage_that_was_killed_ends_with_the_same_bytes(finished, tmp_path):
     project = Project(finished).copy(tmp_path / "killed")
     (project.folder / "data/runs/another.json").unlink()
@@ -165,6 +166,7 @@ def test_a_grid_that_was_killed_ends_with_the_same_lock(finished, tmp_path):
 WIDER = ("-S", "suites.tiny.grids.main.lr=[0.01,0.1,0.03]")
 
 
+@pytest.mark.long
 def test_the_training_of_an_experiment_elsewhere_is_only_what_is_new(finished):
     output = dvc(finished, "exp", "run", "--temp", "-n", "trained", *WIDER, "train_grid@tiny")
     assert "train_grid tiny: 36 runs, 24 reused, 12 trained" in output

@@ -87,15 +87,17 @@ def _runs(where: str, rows: pd.DataFrame, runs: tuple) -> Iterator[str]:
 
 
 def _draws(where: str, rows: pd.DataFrame, own: pd.DataFrame, entry: FreshLines) -> Iterator[str]:
-    """Check that all lines from fresh initialisations are there: to a monotone and to a non-monotone run, if any."""
+    """Check that all lines from fresh initialisations are there: to every converged run, or to two contrasting ones."""
     possible = _among(own[own["status"] == "converged"], entry)
     verdicts = dict(zip(possible["run_id"], possible["monotonic"], strict=True))
     ends = sorted(rows["run_id"].astype(str).unique())
-    if sorted(verdicts.get(run, "") for run in ends) != sorted(set(verdicts.values())):
-        yield (
-            f"{where}: ends in {', '.join(ends) or 'no run'}, expected a monotone and a non-monotone converged run of "
-            f"`among` if there are; {REMEDY}"
-        )
+    if entry.optima == "all":
+        expected, whole = "every converged run of `among`", ends == sorted(verdicts)
+    else:
+        expected = "a monotone and a non-monotone converged run of `among` if there are"
+        whole = sorted(verdicts.get(run, "") for run in ends) == sorted(set(verdicts.values()))
+    if not whole:
+        yield f"{where}: ends in {', '.join(ends) or 'no run'}, expected {expected}; {REMEDY}"
     for run_id, group in rows.groupby("run_id"):
         if sorted(group["draw"]) != list(range(entry.count)):
             yield f"{where}, run {run_id}: {len(group)} lines, expected one of each of {entry.count} draws; {REMEDY}"

@@ -8,12 +8,13 @@ from pathlib import Path
 from stages.shared.errors import UserError
 
 MEBIBYTE = 2**20
-LIMIT, OF_PACKS = MEBIBYTE, 4 * MEBIBYTE
-"""Bytes of a file, and of a pack of records, which cannot be computed again without the machine that made it."""
+LIMIT, LIMITS = MEBIBYTE, {".csv": 2 * MEBIBYTE, ".pack": 4 * MEBIBYTE}
+"""Bytes of a file, and of some by their ending: tables, whose changes git shows line by line, and packs of records,
+which cannot be computed again without the machine that made them."""
 
 
 def too_large(root: Path) -> Iterator[str]:
-    """Find tracked files of a mebibyte or more, and packs of records of four or more.
+    """Find tracked files of a mebibyte or more, tables of two or more, and packs of records of four or more.
 
     Args:
         root: The root of a git repository.
@@ -25,7 +26,7 @@ def too_large(root: Path) -> Iterator[str]:
         UserError: If git is not installed or refuses the repository.
     """
     for path in _tracked(root):
-        limit = OF_PACKS if path.suffix == ".pack" else LIMIT
+        limit = LIMITS.get(path.suffix, LIMIT)
         if path.is_file() and path.stat().st_size >= limit:
             size, most = path.stat().st_size / MEBIBYTE, limit // MEBIBYTE
             name = path.relative_to(root)
