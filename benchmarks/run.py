@@ -276,7 +276,7 @@ def main() -> None:
         "",
         *map(print_part, convolutions.table(3)),
         "",
-        print_part(single_line.compare()),
+        print_part(single_line.compare_as_the_command()),
         "",
         "The rest is wall time of the stages themselves, two worker processes.",
         "",

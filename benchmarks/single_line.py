@@ -3,6 +3,8 @@
 Run alone by `python -m benchmarks.single_line [IMAGES] [ALPHAS]`.
 """
 
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -13,11 +15,16 @@ from torch.utils.data import DataLoader
 
 from benchmarks.baselines import Images
 from benchmarks.timing import time_in_turn
+from stages.datasets.torchvision_operators import torchvision
+from stages.shared import products
 from stages.single_line.examples import examples_of
 from stages.single_line.line_evaluator import Detail, LineEvaluator
 from stages.single_line.prepared_network import Checkpoint, prepare_network
 
+transforms = torchvision.transforms
 IMAGES, ALPHAS, BATCH = 10_000, 50, 128
+MEAN, SPREAD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+"""Means and standard deviations of CIFAR-10's channels."""
 GOAL = 3
 """Factor by which the line should be faster than the loop."""
 
@@ -48,11 +55,12 @@ def resnet20(channels: int = 3) -> nn.Module:
 
 
 class ColourImages(Images):
-    """Images as torchvision's CIFAR returns them: each time, bytes become a PIL image and then a tensor."""
+    """Images as torchvision's CIFAR returns them: each time, bytes become a PIL image and then a normalised tensor."""
 
     def __init__(self, x: Tensor, y: Tensor) -> None:
         """Convert images of shape (N, 3, H, W), numbers from 0 to 1, to bytes."""
         super().__init__(x, y)
+        self.transform = transforms.Compose([self.transform, transforms.Normalize(MEAN, SPREAD)])
         self.bytes = (x * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
@@ -86,6 +94,7 @@ def line(
     network: nn.Module, before: dict[str, Tensor], after: dict[str, Tensor], x: Tensor, y: Tensor, alphas: int
 ) -> np.ndarray:
     """Return loss and accuracy at each alpha, shape (A, 2), by this project, without a fine grid and Gauss lengths."""
+    x = (x - torch.tensor(MEAN)[:, None, None]) / torch.tensor(SPREAD)[:, None, None]
     prepared = prepare_network(network, [Checkpoint("before", before), Checkpoint("after", after)], x)
     evaluator = LineEvaluator(prepared, examples_of((x, y)), batch_norm="stored")
     found = evaluator.evaluate(*prepared.points, Detail(len(x), alphas))
@@ -118,12 +127,19 @@ def compare(images: int = IMAGES, alphas: int = ALPHAS, repeats: int = 1) -> str
         loop(network, before, after, x, y, np.linspace(0, 1, alphas))
 
     took = time_in_turn({"ours": ours, "theirs": theirs}, repeats, warm_up=False)
-    factor = took["theirs"].wall / took["ours"].wall
+    factors = [took["theirs"].wall / took["ours"].wall, took["theirs"].cpu / took["ours"].cpu]
     return (
-        f"A line of ResNet-20, {alphas} α, {images:,} images, loss and accuracy, {torch.get_num_threads()} threads: "
-        f"{took['ours'].wall:.3g} s; loading each state dict and looping over a `DataLoader` {took['theirs'].wall:.3g} "
-        f"s, **{factor:.1f}×** (goal {GOAL}×)."
+        f"A line of ResNet-20, {alphas} α, {images:,} images, loss and accuracy, {torch.get_num_threads()} threads, "
+        f"MLI_PRODUCTS=native: {took['ours'].wall:.3g} s; loading each state dict and looping over a `DataLoader` "
+        f"{took['theirs'].wall:.3g} s, **{factors[0]:.1f}×** (goal {GOAL}×; by CPU time {factors[1]:.1f}×)."
     )
+
+
+def compare_as_the_command() -> str:
+    """Return the sentence of `compare` by a process with the products that `python -m stages.line` uses."""
+    command = [sys.executable, "-m", "benchmarks.single_line"]
+    environment = os.environ | {products.VARIABLE: "native"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from stages.lines.taylor import TaylorMode, differentiate
 from stages.lines.weight_line import WeightLine, interpolate_statistics
 from stages.measures.monotonicity import min_delta
 from stages.measures.refinement import between
-from stages.networks.batch_norm import statistics_of
+from stages.networks.batch_norm import given_statistics, statistics_of
 from stages.networks.evaluation import (
     SMALLEST_NORMALISED,
     Combination,
@@ -306,6 +306,9 @@ def _evaluate(
     examples = min(examples, len(split))
 
     def value(alpha: Tensor, theta: Tensor, known: dict[str, Jet], held: FixedExamples) -> Tensor:
+        if task.folded is not None and not task.by_batch(settings):
+            given = {name: jet.value for name, jet in known.items()}
+            return given_statistics(task.folded, task.layout.split(theta), given, held.x)
         with TaylorMode(held, derivatives=False) as mode:
             weights = {name: mode.track(*move) for name, move in line.moving(alpha, theta).items()}
             return task.outputs(settings, weights, {name: jet.value for name, jet in known.items()}, held.x)

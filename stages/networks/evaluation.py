@@ -64,6 +64,9 @@ class Task:
     slow on a processor, and lose the layout of images with channels last."""
     most_rows: int | None = None
     """Largest number of examples at once; None for no limit but that of `chunk_rows`."""
+    folded: nn.Module | None = None
+    """The network as `stages.networks.folded_network` makes it, by which losses on a line are computed; None for the
+    network itself."""
     stored: tuple[Statistics, Statistics] | None = None
     """Batch-norm statistics at both ends of a line, which are interpolated; None to estimate them at each point."""
 

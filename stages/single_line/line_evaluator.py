@@ -20,9 +20,11 @@ from stages.lines.sweep_result import SweepResult
 from stages.measures.bias_gap import bias_gap
 from stages.measures.distance import distance, norm
 from stages.measures.table import measure_lines
-from stages.networks.batch_norm import Statistics
+from stages.networks.batch_norm import Statistics, batch_norms, given_statistics, statistics_of
 from stages.networks.evaluation import Split, Task
+from stages.networks.folded_network import fold_network
 from stages.networks.last_layer import last_bias
+from stages.networks.probe import difference
 from stages.networks.user_network import logits
 from stages.shared.errors import UserError
 from stages.single_line.example_loss import Function
@@ -39,6 +41,8 @@ FEW = 4
 """Number of examples by which the network's outputs are looked at."""
 PLATEAU_SHARE = 0.1
 """Proportion of a line's whole fall at which its plateau ends, as in the pipeline by default."""
+FOLDING_TOLERANCE = 1e-5
+"""Largest difference of outputs, relative to the largest, up to which batch norm is folded into convolutions."""
 ONLY_LOSSES = Refinement(levels=0, points=1)
 NO_ALPHAS = GaussRefinement(most_alphas=0)
 
@@ -110,9 +114,29 @@ class LineEvaluator:
         convolutional = any(isinstance(module, nn.Conv2d) for module in network.modules()) and train.x.dim() == 4
         if convolutional:
             train, test = (replace(split, x=_channels_last(split.x)) for split in (train, test))
-        self.task = Task(network, prepared.layout, kind, train, test, may_loop=True, one_by_one=convolutional)
+        folded = self._folded(data.x[:FEW]) if convolutional and self.device.type == "cpu" else None
+        self.task = Task(
+            network, prepared.layout, kind, train, test, may_loop=True, one_by_one=convolutional, folded=folded
+        )
         fits = rows_that_fit(self.task.width, self.device)
         self.rows = min(batch or fits, fits)
+
+    def _folded(self, few: Tensor) -> nn.Module | None:
+        """Return the network with batch norm folded into convolutions, if its outputs are the same at both ends."""
+        network = self.prepared.network
+        folded = fold_network(network)
+        if folded is None:
+            return None
+        with torch.no_grad():
+            for point in (self.prepared.points[0], self.prepared.points[-1]):
+                weights = self.prepared.layout.split(point.theta)
+                statistics = point.statistics
+                if statistics is None:
+                    statistics = statistics_of(network, weights, few) if batch_norms(network) else {}
+                one, other = (given_statistics(net, weights, statistics, few.clone()) for net in (folded, network))
+                if difference(one, other) > FOLDING_TOLERANCE:
+                    return None
+        return folded
 
     @property
     def examples(self) -> int:

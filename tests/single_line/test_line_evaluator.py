@@ -298,3 +298,23 @@ def test_a_line_is_the_same_where_memory_is_short():
         assert done.returncode == 0, done.stderr[-2000:]
         found.append(ast.literal_eval(done.stdout))
     np.testing.assert_allclose(*found, rtol=1e-6)
+
+
+class ChangesWhatItReads(nn.Module):
+    """The input of a convolution is changed in place before the sum that would be folded into the convolution."""
+
+    def __init__(self):
+        super().__init__()
+        self.enter, self.conv = nn.Conv2d(1, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x):
+        y = self.enter(x)
+        z = self.conv(y)
+        return (z + F.relu_(y)).mean((2, 3))
+
+
+def test_batch_norm_is_not_folded_where_outputs_would_be_others():
+    before, after = (ChangesWhatItReads().state_dict() for _ in range(2))
+    x, y = data()
+    line = evaluate_line(ChangesWhatItReads, before, after, (x, y), **FAST)
+    np.testing.assert_allclose(line.curve["train_loss"], plain_losses(ChangesWhatItReads(), before, after, x, y), 1e-5)
