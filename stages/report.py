@@ -24,7 +24,7 @@ from stages.results.gathering import gathered
 from stages.results.precedence import one_origin
 from stages.results.results import Results
 from stages.shared.csv_files import read_csv, write_csv
-from stages.shared.files import write_bytes, write_json
+from stages.shared.files import read_json, write_bytes, write_json
 from stages.shared.origins import HERE
 from stages.shared.progress import bar
 
@@ -44,6 +44,7 @@ SETTINGS = "docs/fidelity.md"
 def report(job: Job) -> None:
     """Judge every claim that `claims` in params.yaml names, and write the pages."""
     measures = one_origin(read_csv(job.reports / "measures.csv"))
+    findings = read_json(job.reports / "findings.json")
     judged = []
     progress = bar("report", "claim", len(job.params.claims))
     for name, suites in job.params.claims.items():
@@ -59,7 +60,7 @@ def report(job: Job) -> None:
     write_json(job.reports / "verdicts.json", few)  # for `dvc metrics`, where words of a sentence would be in the way
     whole = job.whole or job.params
     items = [
-        _item(job, key, suites, measures, judged)
+        _item(job, key, suites, measures, judged) | {"finding": findings.get(key, declared_item(item_of(key)).shows)}
         for kind in ("figure", "table")
         for key, suites in _listed(whole, kind)
     ]

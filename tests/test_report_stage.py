@@ -22,6 +22,7 @@ from stages.lines.curves import save_curves
 from stages.measures.registry import declared_measures
 from stages.report import report
 from stages.shared.csv_files import read_csv, write_csv
+from stages.shared.files import write_json
 from stages.theory import noisy_quadratic
 
 CLASSIFIERS = (
@@ -53,6 +54,7 @@ def job(tmp_path):
     lines = noisy_quadratic.simulate_lines(dimension=5, learning_rates=(0.1,), steps=10, samples=20, seed=0)
     write_csv(job.theory_file("noisy_quadratic"), lines)
     write_csv(job.theory_file("two_layer_linear"), lines.head(0))
+    write_json(job.reports / "findings.json", {"table_1": "No line is non-monotone."})
     (job.reports / "tables").mkdir()
     (job.reports / "tables" / "table_1.md").write_text("**Title: a < b**\n\n| a | b |\n|---|---:|\n| 1 | 2<br>3 |\n")
     write_csv(

@@ -82,7 +82,7 @@ def before(finished, folder, stage):
         "interpolate of the other": ["data/curves/small_autoencoders.safetensors", ".cells/lines"],
         "simulate": ["data/theory"],
         "measure": ["reports/measures.csv", "reports/power_law.csv", "reports/metrics.json"],
-        "plot": ["reports/figures", "reports/tables"],
+        "plot": ["reports/figures", "reports/findings.json", "reports/tables"],
         "report": [f"reports/{name}" for name in REPORT],
     }
     for name in later:
