@@ -106,12 +106,12 @@ def short_and_long(cells: pd.DataFrame) -> str:
     """Say how many lines fail in the two bins of short distances, and how many in the two of long ones.
 
     Args:
-        cells: Rows of `failure_rates` by `DISTANCE_BINS`.
+        cells: The data of figure 42.
 
     Returns:
         A sentence.
     """
-    known = cells[cells["failure"] == ANY].set_index("group")[["lines", "failures"]]
+    known = cells[cells["failure"] == ANY].set_index("normalized_distance")[["lines", "failures"]]
     short, long = (known[known.index.isin(bins)].sum() for bins in (DISTANCE_BINS[:2], DISTANCE_BINS[2:]))
     edge = f"{DISTANCE_EDGES[2]:g} |θ₀|"
     return (
@@ -120,12 +120,22 @@ def short_and_long(cells: pd.DataFrame) -> str:
     )
 
 
+def kinds_in_all(cells: pd.DataFrame) -> str:
+    """Say how many lines fail in each way, given the data of table 13."""
+    known = cells[cells["optimizer"] == "all"].set_index("failure")
+    if known.empty:
+        return "No run has converged."
+    counts = ", ".join(f"{int(known['failures'][kind])} {kind}" for kind in KINDS)
+    return f"Of {int(known['lines'][ANY])} lines {int(known['failures'][ANY])} fail: {counts}."
+
+
 @figure(
     42,
     "failure_rate_by_distance",
     shows="Share of lines that fail, by distance travelled and by where along the line the loss rises.",
     paper="Not in the paper, whose figure 5 shows min Δ against distance.",
     claims=("distance_decides", "short_lines_are_monotone", "failures_are_of_two_kinds"),
+    finding=short_and_long,
 )
 def failure_rate_by_distance(results: Results) -> Drawing:
     """Draw the share of failing lines by bins of normalised distance, one line a kind of failure."""
@@ -137,14 +147,15 @@ def failure_rate_by_distance(results: Results) -> Drawing:
     plt.close(drawing)
     draw_failure_rates(ax, cells, DISTANCE_BINS)
     ax.set(ylabel="share of lines that fail", xlabel="distance from initial to final weights, over |θ₀|")
-    ax.set_title(short_and_long(cells), loc="left", size=11, weight="bold")
+    data = cells.rename(columns={"group": "normalized_distance"})
+    ax.set_title(short_and_long(data), loc="left", size=11, weight="bold")
     note = (
         f"{subject(rows)}: {split(rows)}; {left_out(rows)}. A failure is near the start if its largest rise tops out "
         f"below α = {NEAR_START:g}, at the end if above {AT_END:g}. Bars: {100 * results.measure.confidence:g} % "
         "Wilson intervals."
     )
     drawing.supxlabel("\n".join(wrap(note, 140)), x=0.01, ha="left", size=8.5, color=GREY)
-    return Drawing(drawing, cells.rename(columns={"group": "normalized_distance"}))
+    return Drawing(drawing, data)
 
 
 @table(
@@ -153,6 +164,7 @@ def failure_rate_by_distance(results: Results) -> Drawing:
     shows="Lines that fail near the start, in between and at the end, by optimizer.",
     paper="Not in the paper.",
     claims=("failures_are_of_two_kinds", "optimizers_fail_in_their_own_way"),
+    finding=kinds_in_all,
 )
 def failures_by_kind(results: Results) -> Table:
     """Table 13: a row for each optimizer and one for all, a column for each kind of failure.

@@ -6,7 +6,7 @@ import pytest
 from figures_drawn import labelled, panels, rehearse
 from figures_results import results, without_rows
 
-from stages.figures.failure_rate import ANY, failure_rate_by_distance, failures_by_kind, short_and_long
+from stages.figures.failure_rate import ANY, failure_rate_by_distance, failures_by_kind, kinds_in_all, short_and_long
 from stages.figures.style import THEME
 from stages.measures.proportion import wilson
 from stages.results.failures import KINDS
@@ -60,12 +60,15 @@ def test_the_table_shows_counts_of_the_rows(made, kept):
     for cell in table.data.itertuples():
         chosen = kept if cell.optimizer == "all" else kept[kept["optimizer"] == cell.optimizer]
         assert (cell.lines, cell.failures) == (len(chosen), count(chosen, cell.failure))
+    counts = ", ".join(f"{count(kept, kind)} {kind}" for kind in KINDS)
+    assert kinds_in_all(table.data) == f"Of {len(kept)} lines {count(kept, ANY)} fail: {counts}."
     assert f"{count(kept, ANY)} ({100 * count(kept, ANY) / len(kept):.1f} %)" in table.markdown
 
 
 def test_nothing_fails_without_runs(made):
     with mpl.rc_context(THEME):
         empty = without_rows(made)
-        rehearse(failure_rate_by_distance(empty))
-        assert failures_by_kind(empty).data.empty
-    assert short_and_long(failures_by_kind(empty).data.rename(columns={"optimizer": "group"})).startswith("Of 0 lines")
+        drawing = failure_rate_by_distance(empty)
+    rehearse(drawing)
+    assert short_and_long(drawing.data) == "Of 0 lines shorter than 3 |θ₀| 0 fail, of 0 longer ones 0."
+    assert kinds_in_all(failures_by_kind(empty).data) == "No run has converged."
