@@ -1,6 +1,6 @@
 """How the lines of a suite are evaluated, and the key of an evaluated line, computed without PyTorch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from stages.shared.environment import identity
 
 NUMERICS = 11
 """Version of the sweep: raise it with any change that moves a curve, so that no old line is reused."""
+ON_THE_GRID = GaussRefinement(most_alphas=0)
+"""No alphas beyond a line's own grid."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,17 @@ class LineEvaluation:
 
     def losses_only(self) -> "LineEvaluation":
         """Return an evaluation of losses and accuracies alone, as for lines that are not a run's own line."""
-        none = {"refinement": Refinement(levels=0, points=1), "gauss_refinement": GaussRefinement(most_alphas=0)}
+        none = {"refinement": Refinement(levels=0, points=1), "gauss_refinement": ON_THE_GRID}
         return LineEvaluation(self.interpolate.model_copy(update=none), 0, 0)
+
+    def of_own_line(self, converged: bool) -> "LineEvaluation":
+        """Return the evaluation of a run's own line: no alphas are added for the Gauss lengths of an unconverged run.
+
+        Such runs are in no table or power law, and their lines would take most of these alphas.
+        """
+        if converged:
+            return self
+        return replace(self, interpolate=self.interpolate.model_copy(update={"gauss_refinement": ON_THE_GRID}))
 
     def alphas(self) -> np.ndarray:
         """Return the grid of alphas, shape (A,), with both ends exact."""

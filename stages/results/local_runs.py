@@ -19,7 +19,7 @@ from stages.shared.csv_files import read_csv
 from stages.shared.files import read_header
 from stages.shared.store import Store
 from stages.training.keys import evaluation_key, run_key
-from stages.training.outcomes import EVALUATED, Outcome, stored_outcome, tabulate_outcomes
+from stages.training.outcomes import EVALUATED, Outcome, status, stored_outcome, tabulate_outcomes
 from stages.training.stored_runs import StoredRuns
 
 
@@ -111,11 +111,14 @@ def stored_records(job: Job, suite: str, store: Store) -> tuple[SuiteRecords, se
     outcomes: dict[str, Outcome] = {}
     own: dict[str, dict[str, np.ndarray] | None] = {}
     for key, run in runs.items():
-        evaluation, line = evaluation_key(key, settings.batch_norm), request.key(own_line(key))
-        named |= {("evaluations", evaluation), ("lines", line)}
+        evaluation = evaluation_key(key, settings.batch_norm)
+        named.add(("evaluations", evaluation))
         if not (store.path("runs", key).exists() and store.path("evaluations", evaluation).exists()):
             continue
         outcome = stored_outcome(store, key, run, evaluation)
+        ended = status(outcome.diverged, outcome.numbers[0], wanted.threshold)
+        line = request.of_own_line(ended == "converged").key(own_line(key))
+        named.add(("lines", line))
         if outcome.diverged or store.path("lines", line).exists():
             outcomes[key] = outcome
             own[key] = None if outcome.diverged else store.get("lines", line)[0]
