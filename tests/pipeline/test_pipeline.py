@@ -1,7 +1,6 @@
 """The pipeline as DVC runs it, on a grid of a few seconds: what is cached, what survives, what an experiment sees."""
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -17,6 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 from documents import commands
+from dvc_commands import commit, dvc, run, started
 from small import HEADER
 from small_project import ROOT, Project, new_project
 
@@ -51,42 +51,12 @@ suites:
 )
 
 
-def run(project: Path, *command: str, jobs: int = 2) -> str:
-    done = Project(project).run(*command, jobs=jobs)
-    assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
-    return done.stdout + done.stderr
-
-
-def dvc(project: Path, *arguments: str, jobs: int = 2) -> str:
-    return run(project, sys.executable, "-m", "dvc", *arguments, jobs=jobs)
-
-
-def started(output: str) -> list[str]:
-    """Return the stages that `dvc repro` ran."""
-    return re.findall(r"^Running stage '(.*)':", output, re.MULTILINE)
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
     project = new_project(tmp_path_factory.mktemp("finished") / "project", PARAMS).folder
     dvc(project, "repro")
-    run(project, "git", "add", "-A")
-    run(project, "git", "commit", "-qm", "results")
+    commit(project)
     return project
-
-
-def test_a_second_repro_has_nothing_to_do(finished):
-    assert started(dvc(finished, "repro")) == ["inputs"]
-    assert run(finished, "git", "status", "--porcelain") == ""
-
-
-def test_weights_lie_in_the_store_alone(finished):
-    stored = list((finished / ".cells" / "runs").rglob("*.safetensors"))
-    assert len(stored) >= 26
-    digests = {hashlib.md5(path.read_bytes()).hexdigest() for path in stored}
-    files = [path for folder in ("data", ".dvc") for path in (finished / folder).rglob("*") if path.is_file()]
-    assert len(files) > 10
-    assert not digests & {hashlib.md5(path.read_bytes()).hexdigest() for path in files}
 
 
 @pytest.mark.long
