@@ -1,5 +1,7 @@
 """The stage that writes the report: every claim judged, every figure and table by its number."""
 
+import contextlib
+import io
 import json
 import re
 import sys
@@ -38,14 +40,15 @@ CLASSIFIERS = (
 )
 
 
-@pytest.fixture
-def job(tmp_path):
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
     """A job over one suite, with what the stages before leave."""
+    root = tmp_path_factory.mktemp("report")
     made = results(("classifiers",), seeds=2)
     plotted = {"figure_05": ("classifiers",), "figure_10_mine": ("classifiers",), "table_1": ("classifiers",)}
     claims = dict.fromkeys(CLASSIFIERS, ("classifiers",)) | {"noisy_quadratic": ()}
     params = SimpleNamespace(plot=plotted, claims=claims, measure=MEASURE, suites=SUITES, suite=SUITES.__getitem__)
-    job = Job(params, None, tmp_path / "data", tmp_path / "reports")
+    job = Job(params, None, root / "data", root / "reports")
     save_curves(job.curves_file("classifiers"), made.curves["classifiers"])
     write_csv(
         job.reports / "measures.csv",
@@ -60,6 +63,20 @@ def job(tmp_path):
     write_csv(
         job.reports / "tables" / "table_1.csv", pd.DataFrame({"optimizer": ["sgd"], "non_monotone_agrees": [None]})
     )
+    return job
+
+
+@pytest.fixture(scope="module")
+def told(job):
+    """What the stage prints as it writes the pages that the tests read."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        report(job)
+    return printed.getvalue()
+
+
+@pytest.fixture
+def reported(job, told):
+    """The job whose pages are written."""
     return job
 
 
@@ -82,8 +99,7 @@ class Tags(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_every_claim_asked_for_is_judged(job, capsys):
-    report(job)
+def test_every_claim_asked_for_is_judged(job, told):
     found = json.loads((job.reports / "claims.json").read_text())
     assert list(found) == [*CLASSIFIERS, "noisy_quadratic"]
     for name, entry in found.items():
@@ -106,13 +122,12 @@ def test_every_claim_asked_for_is_judged(job, capsys):
         } <= set(entry)
     few = json.loads((job.reports / "verdicts.json").read_text())
     assert few == {name: {"verdict": entry["verdict"], "effect": entry["effect"]} for name, entry in found.items()}
-    assert capsys.readouterr().out.startswith("report: 10 claims, ")
+    assert told.startswith("report: 10 claims, ")
 
 
-def test_both_pages_show_all_claims_figures_and_tables_by_their_numbers(job):
-    report(job)
+def test_both_pages_show_all_claims_figures_and_tables_by_their_numbers(reported):
     for name in ("README.md", "index.html"):
-        page = (job.reports / name).read_text()
+        page = (reported.reports / name).read_text()
         for claim in CLASSIFIERS:
             assert claims()[claim].statement in page.replace("&#39;", "'")
         for number in range(1, 30):
@@ -125,9 +140,8 @@ def test_both_pages_show_all_claims_figures_and_tables_by_their_numbers(job):
         assert unnamed.count("Figure") + unnamed.count("Table") == len(figures()) - 2 + len(tables()) - 1
 
 
-def test_the_page_is_whole_html_without_scripts_or_anything_from_elsewhere(job):
-    report(job)
-    text = (job.reports / "index.html").read_text()
+def test_the_page_is_whole_html_without_scripts_or_anything_from_elsewhere(reported):
+    text = (reported.reports / "index.html").read_text()
     tags = Tags()
     tags.feed(text)
     assert tags.open == []
@@ -138,11 +152,10 @@ def test_the_page_is_whole_html_without_scripts_or_anything_from_elsewhere(job):
     assert "viewport" in text
 
 
-def test_the_stage_writes_the_same_bytes_again(job):
-    report(job)
-    first = [(job.reports / name).read_bytes() for name in ("claims.json", "README.md", "index.html")]
-    report(job)
-    assert [(job.reports / name).read_bytes() for name in ("claims.json", "README.md", "index.html")] == first
+def test_the_stage_writes_the_same_bytes_again(reported):
+    first = [(reported.reports / name).read_bytes() for name in ("claims.json", "README.md", "index.html")]
+    report(reported)
+    assert [(reported.reports / name).read_bytes() for name in ("claims.json", "README.md", "index.html")] == first
 
 
 def test_every_figure_and_table_is_described():
@@ -152,22 +165,20 @@ def test_every_figure_and_table_is_described():
         assert set(item.claims) <= set(claims())
 
 
-def test_every_measure_beyond_the_paper_has_a_line(job):
-    report(job)
+def test_every_measure_beyond_the_paper_has_a_line(reported):
     beyond = [name for name, measure in declared_measures().items() if measure.summarised]
     for name in ("README.md", "index.html"):
-        page = (job.reports / name).read_text()
+        page = (reported.reports / name).read_text()
         assert all(page.count(f"`{column}`") + page.count(f"<code>{column}</code>") == 1 for column in beyond)
 
 
-def test_each_figure_tells_what_ours_shows(job):
-    report(job)
-    own = read_csv(job.reports / "measures.csv")
+def test_each_figure_tells_what_ours_shows(reported):
+    own = read_csv(reported.reports / "measures.csv")
     kept = own[(own["line"] == "initial_to_final") & (own["status"] == "converged")]
     risen = sum(str(value) == "False" for value in kept["monotonic"])
-    page = (job.reports / "README.md").read_text()
+    page = (reported.reports / "README.md").read_text()
     part = page.split("### Figure 5")[1].split("###")[0]
     assert f"Ours, on classifiers: {risen} of {len(kept)} own lines of converged runs are not monotone" in part
     for name in ("distance_predicts_failure", "gauss_length_predicts_failure", "short_paths_are_monotone"):
-        found = json.loads((job.reports / "claims.json").read_text())[name]
+        found = json.loads((reported.reports / "claims.json").read_text())[name]
         assert f"- {found['statement']} **{found['verdict'].capitalize()}**: {found['ours']}." in part
