@@ -1,4 +1,4 @@
-"""Stage `report`: tables and figures -> reports/{claims.json, verdicts.json, fidelity.*, README.md, index.html}."""
+"""Stage `report`: tables and figures -> reports/{claims.json, explorer.html, fidelity.*, index.html, README.md}."""
 
 import os
 from collections import Counter
@@ -18,6 +18,7 @@ from stages.config.declared import declared_items, item_of
 from stages.config.job import Job
 from stages.figures.registry import item as declared_item
 from stages.reporting import fidelity, page
+from stages.reporting.explorer import write_explorer
 from stages.reporting.measure_summary import summarise_measures
 from stages.reporting.robustness import assess_with_variants, describe
 from stages.results.gathering import gathered
@@ -87,6 +88,7 @@ def report(job: Job) -> None:
     write_bytes(job.reports / "fidelity.md", fidelity.page(found, relpath(SETTINGS, job.reports)).encode())
     for name in page.PAGES:
         write_bytes(job.reports / name, page.render(name, context).encode())
+    write_explorer(job)
     tally = Counter(str(entry["verdict"]) for entry in judged)
     counts = ", ".join(f"{tally[word]} {word}" for word in Verdict if tally[word])
     print(f"report: {len(judged)} claims, {counts}, in {job.reports}")

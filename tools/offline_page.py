@@ -20,8 +20,9 @@ TEMPLATE = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Plots</title>
-<!-- A page of `dvc plots show` that needs no network: Vega, Vega-Lite {vega_lite} and Vega-Embed (BSD-3-Clause, Copyright
-University of Washington Interactive Data Lab and contributors), as bundled by vl-convert {vl_convert}, stand in it.
+<!-- A page of `dvc plots show` that needs no network. In it stand Vega, Vega-Lite {vega_lite} and Vega-Embed,
+as vl-convert {vl_convert} bundles them.
+They are BSD-3-Clause, Copyright University of Washington Interactive Data Lab and contributors.
 Images are as wide as the page at most, so that none is cut. -->
 <style>
 body {{ font-family: sans-serif; margin: 1rem; }}

@@ -1,7 +1,7 @@
 """The run explorer: one page that works without a network, with every run of the suites of a pipeline."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from math import isfinite, log10
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +56,14 @@ def page(job: Job) -> str:
     """
     found = list(runs(job))
     rises = [run["min_delta"] for run in found if run["min_delta"]]
-    alphas = [list(Results.of(job, (name,)).curves[name].alphas) for name in job.params.suites]
+    alphas = [list(Results.of(job, (run["suite"],)).curves[run["suite"]].alphas) for run in found[:1]]
     limits = pd.Series([suite.tolerance for suite in job.params.suites.values() if suite.tolerance > 0])
     choices = Choices(
-        suites=tuple(job.params.suites),
+        suites=tuple(dict.fromkeys(run["suite"] for run in found)),
         optimizers=tuple(dict.fromkeys(run["optimizer"] for run in found)),
         tolerance=float(limits.mode().max()) if len(limits) else DEFAULT_TOLERANCE,
         least_rise=min(rises, default=DEFAULT_TOLERANCE),
-        alphas=alphas[0] if alphas else (),
+        alphas=alphas[0] if alphas else (0.0, 1.0),
     )
     chart = specification(choices)
     chart["datasets"][DATA] = [_drawn(run) for run in found]
@@ -74,7 +74,7 @@ def page(job: Job) -> str:
         embedding=embedding(),
         libraries=libraries(),
         runs=found,
-        suites=len(job.params.suites),
+        suites=len({run["suite"] for run in found}),
         points=len({run["run_id"] for run in found}),
         digits=CURVE_DIGITS,
         wide=WIDE,
@@ -102,8 +102,10 @@ def runs(job: Job) -> Iterator[dict[str, Any]]:
     own = table[table["line"] == OWN_LINE]
     seen: set[str] = set()
     for name, suite in job.params.suites.items():
-        results = Results.of(job, (name,))
         rows = own[own["suite"] == name]
+        if rows.empty:
+            continue
+        results = Results.of(job, (name,))
         plain = results.lines(once=False)
         varied = _varied(rows)
         curves = results.values(plain, "loss_train")
@@ -152,11 +154,9 @@ def narrowed(suite: Suite, row: Mapping[str, Any]) -> str:
 
 def _as_column(value: Any) -> Any:
     """Return a value of a grid or a cell of measures.csv in the form in which both can be compared."""
-    if isinstance(value, (list, tuple)):
-        return "-".join(map(str, value))
     if value is None or (isinstance(value, float) and not isfinite(value)):
         return None
-    text = str(value)
+    text = "-".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
     try:
         return float(f"{float(text):.9g}")
     except ValueError:
@@ -197,6 +197,6 @@ def _number(value: Any) -> float | None:
 
 
 def _rounded(value: float) -> float:
-    """Return a loss with `CURVE_DIGITS` significant digits, whole if it is: rounding keeps order, so no rise is made."""
+    """Return a loss with `CURVE_DIGITS` significant digits; rounding keeps the order, so it makes no rise."""
     rounded = float(f"{value:.{CURVE_DIGITS}g}")
     return int(rounded) if rounded == int(rounded) and abs(rounded) < 10**CURVE_DIGITS else rounded

@@ -46,7 +46,7 @@ PLOT_WIDTH = f"clamp(windowSize()[0] - (windowSize()[0] > {WIDE} ? 420 : 110), 2
 
 @dataclass(frozen=True)
 class Choices:
-    """What the controls of the explorer offer."""
+    """Values that the controls of the explorer offer, and what scales depend on."""
 
     suites: Sequence[str]
     """Names of the suites."""
@@ -70,12 +70,15 @@ def specification(choices: Choices) -> dict[str, Any]:
         The specification.
     """
     brush = alt.selection_interval(name="brush", encodings=["x", "y"])
-    hover = alt.selection_point(name="hover", fields=["key"], on=f"pointerover[{ON_RUN}]", clear="pointerout", empty=False)
+    hover = alt.selection_point(
+        name="hover", fields=["key"], on=f"pointerover[{ON_RUN}]", clear="pointerout", empty=False
+    )
+    by_id: Any = {"run_id": alt.binding(input="text", name="run id ", placeholder="click a point")}
     chosen = alt.selection_point(
         name="chosen",
         fields=["run_id"],
         on=f"click[{ON_RUN}]",
-        bind={"run_id": alt.binding(input="text", name="run id ", placeholder="click a point")},
+        bind=by_id,
         empty=False,
     )
     chart = alt.vconcat(
@@ -188,7 +191,7 @@ def _tooltip() -> list[alt.Tooltip]:
     return [alt.Tooltip(field, title=title) for field, title in names.items()]
 
 
-def _points(choices: Choices, brush, hover, chosen) -> alt.LayerChart:
+def _points(choices: Choices, brush, hover, chosen) -> alt.LayerChart | alt.FacetChart:
     """Return the panel of runs: a point each, whose height is min Delta; below a rule those that never rise."""
     least = _floor(choices)
     zero = least * 10**-0.75
@@ -200,7 +203,11 @@ def _points(choices: Choices, brush, hover, chosen) -> alt.LayerChart:
         grid=False,
     )
     up = alt.Y("up:Q", axis=axis, scale=alt.Scale(type="log", domainMin=least * 10**-1.3, nice=False, padding=6))
-    across = alt.X("across:Q", axis=alt.Axis(title=None, format="~g", tickCount=6), scale=alt.Scale(type="log", nice=False, padding=12))
+    across = alt.X(
+        "across:Q",
+        axis=alt.Axis(title=None, format="~g", tickCount=6),
+        scale=alt.Scale(type="log", nice=False, padding=12),
+    )
     points = (
         alt.Chart()
         .mark_point(filled=True)
@@ -228,7 +235,7 @@ def _tolerance(least: float) -> alt.Chart:
     return alt.Chart(ONCE).mark_rule(strokeDash=[6, 3], opacity=shown).encode(y=alt.YDatum(place, type="quantitative"))
 
 
-def _tally() -> alt.LayerChart:
+def _tally() -> alt.LayerChart | alt.FacetChart:
     """Return the panel that counts the runs shown, by verdict, and says by which tolerance."""
     counted = (
         alt.Chart()
@@ -259,16 +266,14 @@ def _chosen_run(chosen) -> alt.Chart:
     return (
         alt.Chart()
         .transform_filter({"param": "chosen", "empty": False})
-        .transform_calculate(
-            name="'run ' + datum.run_id + ': its row and keys'", link="'#r' + datum.row"
-        )
+        .transform_calculate(name="'run ' + datum.run_id + ': its row and keys'", link="'#r' + datum.row")
         .mark_text(align="left", x=0, y=8, fontWeight="bold", cursor="pointer")
         .encode(text="name:N", href="link:N")
         .properties(height=16, width=600)
     )
 
 
-def _curves(choices: Choices, field: str, selections) -> alt.LayerChart:
+def _curves(choices: Choices, field: str, selections) -> alt.LayerChart | alt.FacetChart:
     """Return a panel of curves along alpha, of the runs that are brushed, hovered over or chosen.
 
     The loss has an axis that is linear below 1 and logarithmic above, the largest rise so far a logarithmic one: most
@@ -277,9 +282,10 @@ def _curves(choices: Choices, field: str, selections) -> alt.LayerChart:
     loss = field == "shown"
     scale = alt.Scale(type="symlog", constant=1) if loss else alt.Scale(type="log", nice=False)
     title = "Loss along lines in the box" if loss else "Largest rise so far"
+    any_of: Any = {"or": [{"param": one.name, "empty": False} for one in selections]}
     flat = (
         alt.Chart()
-        .transform_filter({"or": [{"param": one.name, "empty": False} for one in selections]})
+        .transform_filter(any_of)
         .transform_filter("isValid(datum.min_delta)")
         .transform_calculate(place="sequence(0, length(datum.curve))")
         .transform_flatten(["curve", "place"], as_=["loss", "at"])
@@ -288,13 +294,15 @@ def _curves(choices: Choices, field: str, selections) -> alt.LayerChart:
     if loss:
         flat = flat.transform_calculate(shown="curves == 'loss' ? datum.loss : datum.loss / datum.start")
     else:
-        sort = [alt.SortField("at")]
+        sort: Any = [alt.SortField("at")]
         flat = flat.transform_window(lowest="min(loss)", groupby=["key"], sort=sort, frame=[None, 0])
         flat = flat.transform_calculate(risen="datum.loss - datum.lowest")
         flat = flat.transform_window(most="max(risen)", groupby=["key"], sort=sort, frame=[None, 0])
         flat = flat.transform_calculate(rise="datum.most > 0 ? datum.most : null")
     ends = [float(choices.alphas[0]), float(choices.alphas[-1])]
-    across = alt.X("alpha:Q", scale=alt.Scale(domain=ends), axis=alt.Axis(title=None if loss else "α (0 = initial, 1 = trained)"))
+    across = alt.X(
+        "alpha:Q", scale=alt.Scale(domain=ends), axis=alt.Axis(title=None if loss else "α (0 = initial, 1 = trained)")
+    )
     up = alt.Y(f"{field}:Q", scale=scale, axis=alt.Axis(title=None, tickCount=5, format="~g"))
     one = selections[1] | selections[2]
     lines = flat.mark_line(clip=True).encode(
