@@ -67,7 +67,7 @@ def on_a_disk(script, project, out, *command, left=0):
     assert done.returncode == 0, done.stderr
 
 
-REPORT = ("README.md", "index.html", "claims.json", "verdicts.json", "fidelity.csv", "fidelity.md")
+REPORT = ("README.md", "index.html", "explorer.html", "claims.json", "verdicts.json", "fidelity.csv", "fidelity.md")
 
 
 def before(finished, folder, stage):
