@@ -88,7 +88,7 @@ def draw_failure_rates(ax: Axes, cells: pd.DataFrame, places: tuple[str, ...], s
         ax.text(last + 0.15, height, label, color=LOOKS[kind]["color"], va="center", size=size, weight="bold")
     totals = cells[cells["failure"] == ANY].set_index("group")["lines"]
     ax.set_xticks(range(len(places)), [f"{place}\n{totals.get(place, 0)} lines" for place in places], size=size)
-    ax.set(xlim=(-0.3, len(places) - 0.2), ylim=(-0.02 * top, 1.05 * top))
+    ax.set(xlim=(-0.3, len(places) - 0.05), ylim=(-0.02 * top, 1.05 * top))
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     ax.tick_params(axis="y", labelsize=size)
 
