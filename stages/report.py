@@ -3,11 +3,13 @@
 import os
 from pathlib import Path
 
+from pydantic_core import to_jsonable_python
+
 from stages.claims.registry import claims as all_claims
 from stages.command import main
 from stages.config.declared import item_of
 from stages.config.job import Job
-from stages.parameter_files import parameter_files
+from stages.parameter_files import PARAMETERS
 from stages.reporting import fidelity, page
 from stages.reporting.answer import answer
 from stages.reporting.claim_cards import Link, claim_card
@@ -54,7 +56,7 @@ def report(job: Job) -> None:
     docs = Path(os.path.relpath("docs", job.reports)).as_posix()
     write_bytes(job.reports / "fidelity.md", fidelity.page(compared, f"{docs}/fidelity.md").encode())
     whole = job.whole or job.params
-    parameters = parameter_files(whole.model_dump(mode="json"))["parameters/report.json"]
+    parameters = to_jsonable_python({key: getattr(whole, key) for key in PARAMETERS["report"]})
     context = {
         "answer": answered,
         "hero": shown.get(HERO),
