@@ -1,5 +1,7 @@
 """The stage that writes the report: every claim judged, every figure and table by its number."""
 
+import contextlib
+import io
 import json
 import re
 import sys
@@ -83,7 +85,9 @@ def job(tmp_path_factory, made):
     cells = {"optimizer": ["sgd"], "batch_norm": [True], "lr": [0.1], "non_monotone": [3], "converged": [10]}
     cells |= {"paper_non_monotone": [0.25], "paper_non_monotone_count": [8], "non_monotone_agrees": [None]}
     write_csv(job.reports / "tables" / "table_1.csv", pd.DataFrame(cells))
-    report(job)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        report(job)
+    (tmp_path / "printed.txt").write_text(printed.getvalue())
     return job
 
 
@@ -138,6 +142,7 @@ def test_every_claim_asked_for_is_judged(job, found):
         assert fields | {"robustness"} <= set(entry)
     few = json.loads((job.reports / "verdicts.json").read_text())
     assert few == {name: {"verdict": entry["verdict"], "effect": entry["effect"]} for name, entry in found.items()}
+    assert (job.reports.parent / "printed.txt").read_text().startswith("report: 10 claims, ")
 
 
 def test_both_pages_show_all_claims_figures_and_tables_by_their_numbers(page):
