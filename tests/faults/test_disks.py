@@ -67,7 +67,8 @@ def on_a_disk(script, project, out, *command, left=0):
     assert done.returncode == 0, done.stderr
 
 
-REPORT = ("README.md", "index.html", "explorer.html", "claims.json", "verdicts.json", "fidelity.csv", "fidelity.md")
+REPORT = ("README.md", "index.html", "explorer.html", "forest.png", "poster.png", "claims.json", "verdicts.json")
+REPORT = (*REPORT, "fidelity.csv", "fidelity.md")
 
 
 def before(finished, folder, stage):
