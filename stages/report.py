@@ -1,4 +1,4 @@
-"""Stage `report`: tables, figures -> reports/{claims, verdicts}.json, fidelity.*, README.md, *.html, *.png."""
+"""Stage `report`: results -> reports/{claims, headlines, verdicts}.json, fidelity.*, README.md, *.html, *.png."""
 
 import os
 from pathlib import Path
@@ -16,6 +16,7 @@ from stages.reporting.claim_cards import Link, claim_card
 from stages.reporting.explorer import write_explorer
 from stages.reporting.forest import forest_groups
 from stages.reporting.forest_picture import forest_picture
+from stages.reporting.headlines import headlines
 from stages.reporting.items import ShownItem, lacks, shown_items
 from stages.reporting.judged_claim import judge_claims, tally
 from stages.reporting.measure_summary import summarise_measures
@@ -43,7 +44,9 @@ def report(job: Job) -> None:
     entries = {one.name: one.entry() for one in judged}
     write_json(job.reports / "claims.json", entries)
     few = {name: {field: entry[field] for field in ("verdict", "effect")} for name, entry in entries.items()}
-    write_json(job.reports / "verdicts.json", few)  # for `dvc metrics`, where words of a sentence would be in the way
+    write_json(job.reports / "verdicts.json", few)
+    found = {name: entry["verdict"] for name, entry in entries.items()}
+    write_json(job.reports / "headlines.json", headlines(found, read_json(job.reports / "metrics.json")))
     items = shown_items(job, measures, judged, read_json(job.reports / "findings.json"))
     shown = {item.key: item for item in items if item.stem}
     answered = answer(Results.of(job, job.params.plot.get(HERO, tuple(job.params.suites))), judged)

@@ -72,6 +72,8 @@ def job(tmp_path_factory, made):
     lines = noisy_quadratic.simulate_lines(dimension=5, learning_rates=(0.1,), steps=10, samples=20, seed=0)
     write_csv(job.theory_file("noisy_quadratic"), lines)
     write_csv(job.theory_file("two_layer_linear"), lines.head(0))
+    numbers = {"lines": 9, "converged": 7, "non_monotone": 2, "mean_normalized_distance": 1.5, "power": None}
+    write_json(job.reports / "metrics.json", {"classifiers": numbers})
     write_json(job.reports / "findings.json", {"figure_05": "All is well & good.", "table_1": "One of two rises."})
     (job.reports / "figures").mkdir()
     for stem in FIGURES:
@@ -142,6 +144,10 @@ def test_every_claim_asked_for_is_judged(job, found):
         assert fields | {"robustness"} <= set(entry)
     few = json.loads((job.reports / "verdicts.json").read_text())
     assert few == {name: {"verdict": entry["verdict"], "effect": entry["effect"]} for name, entry in found.items()}
+    heads = json.loads((job.reports / "headlines.json").read_text())
+    assert list(heads) == ["claims", "suites"]
+    assert list(heads["claims"].items()) == [(name, entry["verdict"]) for name, entry in found.items()]
+    assert heads["suites"] == {"classifiers": {"non_monotone": 2, "converged": 7, "mean_normalized_distance": 1.5}}
     assert (job.reports.parent / "printed.txt").read_text().startswith("report: 10 claims, ")
 
 

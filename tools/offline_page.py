@@ -23,10 +23,13 @@ TEMPLATE = """\
 <!-- A page of `dvc plots show` that needs no network. In it stand Vega, Vega-Lite {vega_lite} and Vega-Embed,
 as vl-convert {vl_convert} bundles them.
 They are BSD-3-Clause, Copyright University of Washington Interactive Data Lab and contributors.
-Images are as wide as the page at most, so that none is cut. -->
+Images are as wide as the page at most, so that none is cut, and those of several revisions stand beside each other only
+where there is room. -->
 <style>
 body {{ font-family: sans-serif; margin: 1rem; }}
-img {{ max-width: calc(100vw - 4rem); height: auto; }}
+body > div {{ white-space: normal !important; }}
+img {{ max-width: 100%; height: auto; }}
+.vega-embed {{ max-width: 100%; overflow-x: auto; }}
 </style>
 <script>(() => {{
 {bundle}

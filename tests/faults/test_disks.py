@@ -68,7 +68,7 @@ def on_a_disk(script, project, out, *command, left=0):
 
 
 REPORT = ("README.md", "index.html", "explorer.html", "forest.png", "poster.png", "claims.json", "verdicts.json")
-REPORT = (*REPORT, "fidelity.csv", "fidelity.md")
+REPORT = (*REPORT, "headlines.json", "fidelity.csv", "fidelity.md")
 
 
 def before(finished, folder, stage):
