@@ -70,8 +70,8 @@ def interpolate(job: Job) -> None:
     request = LineEvaluation(settings, suite.gauss_examples, suite.path_examples)
     lines = [own_line(run_id) for run_id in runs]
     outcomes = outcomes_of(job.training_folder(name) / "runs.csv")
-    converged = set(outcomes.loc[outcomes["status"] == "converged", "run_id"])
-    found = evaluator.lines([(line, request.of_own_line(line.end.run_id in converged)) for line in lines])
+    losses = dict(zip(outcomes["run_id"], outcomes["final_train_loss"], strict=True))
+    found = evaluator.lines([(line, request.of_own_line(losses[line.end.run_id], suite.threshold)) for line in lines])
     if suite.lines:
         own = collect_curves(lines, found, request)
         table = tabulate(name, suite, tuple(runs.values()), outcomes, own, job.params.measure.plateau_share)

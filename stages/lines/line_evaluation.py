@@ -10,6 +10,8 @@ from stages.shared.environment import identity
 
 NUMERICS = 11
 """Version of the sweep: raise it with any change that moves a curve, so that no old line is reused."""
+LARGEST_THRESHOLD_FACTOR = 2.0
+"""Largest multiple of its suite's threshold up to which a run counts as converged in a variant of a verdict."""
 ON_THE_GRID = GaussRefinement(most_alphas=0)
 """No alphas beyond a line's own grid."""
 
@@ -30,12 +32,16 @@ class LineEvaluation:
         none = {"refinement": Refinement(levels=0, points=1), "gauss_refinement": ON_THE_GRID}
         return LineEvaluation(self.interpolate.model_copy(update=none), 0, 0)
 
-    def of_own_line(self, converged: bool) -> "LineEvaluation":
-        """Return the evaluation of a run's own line: no alphas are added for the Gauss lengths of an unconverged run.
+    def of_own_line(self, final_loss: float, threshold: float) -> "LineEvaluation":
+        """Return the evaluation of a run's own line: of a run that is far from converged its Gauss lengths get no alphas.
 
-        Such runs are in no table or power law, and their lines would take most of these alphas.
+        Such runs are in no table, power law or variant of a verdict, and their lines would take most of these alphas.
+
+        Args:
+            final_loss: The run's final training loss.
+            threshold: Largest final training loss at which a run of its suite has converged.
         """
-        if converged:
+        if final_loss <= LARGEST_THRESHOLD_FACTOR * threshold:
             return self
         return replace(self, interpolate=self.interpolate.model_copy(update={"gauss_refinement": ON_THE_GRID}))
 

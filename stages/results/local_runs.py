@@ -19,7 +19,7 @@ from stages.shared.csv_files import read_csv
 from stages.shared.files import read_header
 from stages.shared.store import Store
 from stages.training.keys import evaluation_key, run_key
-from stages.training.outcomes import EVALUATED, Outcome, status, stored_outcome, tabulate_outcomes
+from stages.training.outcomes import EVALUATED, Outcome, stored_outcome, tabulate_outcomes
 from stages.training.stored_runs import StoredRuns
 
 
@@ -116,8 +116,7 @@ def stored_records(job: Job, suite: str, store: Store) -> tuple[SuiteRecords, se
         if not (store.path("runs", key).exists() and store.path("evaluations", evaluation).exists()):
             continue
         outcome = stored_outcome(store, key, run, evaluation)
-        ended = status(outcome.diverged, outcome.numbers[0], wanted.threshold)
-        line = request.of_own_line(ended == "converged").key(own_line(key))
+        line = request.of_own_line(outcome.numbers[0], wanted.threshold).key(own_line(key))
         named.add(("lines", line))
         if outcome.diverged or store.path("lines", line).exists():
             outcomes[key] = outcome

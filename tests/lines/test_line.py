@@ -162,10 +162,10 @@ def test_what_identifies_a_line_is_where_it_leads():
     assert Endpoint("a", "noise_3").reads == ("a",)
 
 
-def test_only_lines_of_converged_runs_get_alphas_for_their_gauss_lengths():
+def test_lines_of_runs_far_from_converged_get_no_alphas_for_their_gauss_lengths():
     whole = LineEvaluation(Interpolate(), 8, 0)
-    assert whole.of_own_line(converged=True) == whole
-    grid = whole.of_own_line(converged=False)
+    assert whole.of_own_line(0.2, threshold=0.1) == whole
+    grid = whole.of_own_line(0.21, threshold=0.1)
     assert (grid.interpolate.gauss_refinement.most_alphas, grid.gauss_examples) == (0, 8)
     assert grid.interpolate.refinement == whole.interpolate.refinement
     assert grid.key(own_line("a")) != whole.key(own_line("a"))
