@@ -69,13 +69,14 @@ def interpolate(job: Job) -> None:
     evaluator = Evaluator(name, dataset_file, store, runs, diverged)
     request = LineEvaluation(settings, suite.gauss_examples, suite.path_examples)
     lines = [own_line(run_id) for run_id in runs]
-    found = evaluator.lines(lines, request)
+    outcomes = outcomes_of(job.training_folder(name) / "runs.csv")
+    losses = dict(zip(outcomes["run_id"], outcomes["final_train_loss"], strict=True))
+    found = evaluator.lines([(line, request.of_own_line(losses[line.end.run_id], suite.threshold)) for line in lines])
     if suite.lines:
-        outcomes = outcomes_of(job.training_folder(name) / "runs.csv")
         own = collect_curves(lines, found, request)
         table = tabulate(name, suite, tuple(runs.values()), outcomes, own, job.params.measure.plateau_share)
         others = list_requested_lines(suite.lines, SuiteRuns(runs, table, stored.shapes))
-        found += evaluator.lines(others, request.losses_only(), ", other lines")
+        found += evaluator.lines([(line, request.losses_only()) for line in others], ", other lines")
         lines += others
     trajectories = evaluator.trajectories(settings.batch_norm)
     planes = evaluator.planes(suite.planes, settings.batch_norm)

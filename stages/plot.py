@@ -1,4 +1,4 @@
-"""Stage `plot`: reports/measures.csv and data/{curves,landscapes,theory}/ -> reports/{figures,svg,tables}/."""
+"""Stage `plot`: measures.csv, data/{curves,landscapes,theory}/ -> reports/{figures,svg,tables}/, findings.json."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from stages.results.gathering import gathered
 from stages.results.paper_numbers import NUMBERS
 from stages.shared.environment import identity, version_of
 from stages.shared.errors import UserError
-from stages.shared.files import digest_file, replacing, write_bytes
+from stages.shared.files import digest_file, replacing, write_bytes, write_json
 from stages.shared.source_files import local_imports
 from stages.shared.store import Store
 from stages.workers.fill import fill
@@ -42,6 +42,7 @@ def plot(job: Job) -> None:
         return [Task(draw_task, (job, *items[position])) for position in missing]
 
     drawn = fill(store, {"figures": list(keys.values())}, plan, "plot", "figure", "stages.figures.drawing")["figures"]
+    findings = {}
     with (
         replacing(job.reports / "figures") as figures,
         replacing(job.reports / "svg") as vectors,
@@ -53,12 +54,14 @@ def plot(job: Job) -> None:
             files, about = store.get("figures", keys[key])
             if job.progress is not None and files["csv"].tobytes().count(b"\n") < 2:
                 continue  # of the runs that there are, none is to be shown; the pages say so
+            findings[key] = about["finding"]
             folder = figures if base.startswith("figure") else tables
             for ending, content in files.items():
                 write_bytes((vectors if ending == "svg" else folder) / f"{about['stem']}.{ending}", content.tobytes())
             if about["step"] > 1:
                 every = f"one alpha in {about['step']}, to stay small; the curves hold all"
                 print(f"\nplot: {about['stem']}.csv holds {every}")
+    write_json(job.reports / "findings.json", findings)
     numbers = [sum(base.startswith(kind) for base in wanted.values()) for kind in ("figure", "table")]
     print(f"plot: {numbers[0]} figures, {numbers[1]} tables in {job.reports}; {len(drawn)} drawn, the others reused")
 

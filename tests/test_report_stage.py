@@ -1,14 +1,21 @@
 """The stage that writes the report: every claim judged, every figure and table by its number."""
 
+import contextlib
+import io
 import json
 import re
 import sys
+from collections import Counter
+from hashlib import sha256
+from html import unescape
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 sys.path.append(str(Path(__file__).parent / "figures"))
 
@@ -17,13 +24,19 @@ from figures_results import MEASURE, SUITES, results
 from stages.claims.finding import Verdict
 from stages.claims.registry import claims
 from stages.config.job import Job
+from stages.figures.failure_rate import failure_rates
 from stages.figures.registry import figures, tables
 from stages.lines.curves import save_curves
+from stages.measures.proportion import wilson
 from stages.measures.registry import declared_measures
 from stages.report import report
+from stages.results.failures import DISTANCE_BINS, distance_bins
+from stages.results.results import Results
 from stages.shared.csv_files import read_csv, write_csv
+from stages.shared.files import write_json
 from stages.theory import noisy_quadratic
 
+FIGURES = ("figure_05_rise_by_learning_rate", "figure_10_test_accuracy_mine", "figure_42_failure_rate_by_distance")
 CLASSIFIERS = (
     "small_learning_rates_are_monotone",
     "large_learning_rates_break_monotonicity",
@@ -37,11 +50,17 @@ CLASSIFIERS = (
 )
 
 
-@pytest.fixture
-def job(tmp_path):
-    """A job over one suite, with what the stages before leave."""
-    made = results(("classifiers",), seeds=2)
-    plotted = {"figure_05": ("classifiers",), "figure_10_mine": ("classifiers",), "table_1": ("classifiers",)}
+@pytest.fixture(scope="module")
+def made():
+    return results(("classifiers",), seeds=2)
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory, made):
+    """A job over one suite, after the stage has run on what the stages before leave."""
+    tmp_path = tmp_path_factory.mktemp("project")
+    plotted = {"figure_05": ("classifiers",), "figure_10_mine": ("classifiers",), "figure_42": ("classifiers",)}
+    plotted |= {"table_1": ("classifiers",)}
     claims = dict.fromkeys(CLASSIFIERS, ("classifiers",)) | {"noisy_quadratic": ()}
     params = SimpleNamespace(plot=plotted, claims=claims, measure=MEASURE, suites=SUITES, suite=SUITES.__getitem__)
     job = Job(params, None, tmp_path / "data", tmp_path / "reports")
@@ -53,94 +72,175 @@ def job(tmp_path):
     lines = noisy_quadratic.simulate_lines(dimension=5, learning_rates=(0.1,), steps=10, samples=20, seed=0)
     write_csv(job.theory_file("noisy_quadratic"), lines)
     write_csv(job.theory_file("two_layer_linear"), lines.head(0))
+    numbers = {"lines": 9, "converged": 7, "non_monotone": 2, "mean_normalized_distance": 1.5, "power": None}
+    write_json(job.reports / "metrics.json", {"classifiers": numbers})
+    write_json(job.reports / "findings.json", {"figure_05": "All is well & good.", "table_1": "One of two rises."})
+    (job.reports / "figures").mkdir()
+    for stem in FIGURES:
+        Image.new("RGB", (40, 30)).save(job.reports / "figures" / f"{stem}.png")
+        write_csv(job.reports / "figures" / f"{stem}.csv", pd.DataFrame({"x": [1]}))
+    kept = Results.of(job, ("classifiers",)).lines()
+    rates = failure_rates(kept, distance_bins(kept).astype(object), DISTANCE_BINS, 0.95)
+    write_csv(job.reports / "figures" / f"{FIGURES[-1]}.csv", rates.rename(columns={"group": "normalized_distance"}))
     (job.reports / "tables").mkdir()
     (job.reports / "tables" / "table_1.md").write_text("**Title: a < b**\n\n| a | b |\n|---|---:|\n| 1 | 2<br>3 |\n")
-    write_csv(
-        job.reports / "tables" / "table_1.csv", pd.DataFrame({"optimizer": ["sgd"], "non_monotone_agrees": [None]})
-    )
+    cells = {"optimizer": ["sgd"], "batch_norm": [True], "lr": [0.1], "non_monotone": [3], "converged": [10]}
+    cells |= {"paper_non_monotone": [0.25], "paper_non_monotone_count": [8], "non_monotone_agrees": [None]}
+    write_csv(job.reports / "tables" / "table_1.csv", pd.DataFrame(cells))
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        report(job)
+    (tmp_path / "printed.txt").write_text(printed.getvalue())
     return job
+
+
+@pytest.fixture(scope="module")
+def found(job):
+    return json.loads((job.reports / "claims.json").read_text())
+
+
+@pytest.fixture(scope="module", params=["README.md", "index.html"])
+def page(job, request):
+    """The text of each page, with characters in place of HTML's names for them."""
+    return unescape((job.reports / request.param).read_text())
 
 
 class Tags(HTMLParser):
     """Which elements a page has, and whether each is closed where it should be."""
 
-    VOID = ("meta", "img", "br")
+    VOID = ("meta", "img", "br", "line", "circle")
 
     def __init__(self):
         super().__init__()
-        self.open, self.seen, self.sources = [], [], []
+        self.open, self.seen, self.targets, self.names, self.images = [], [], [], [], []
 
     def handle_starttag(self, tag, attrs):
         self.seen.append(tag)
-        self.sources += [value for name, value in attrs if name in ("src", "href")]
+        given = dict(attrs)
+        self.targets += [given[name] for name in ("src", "href") if name in given]
+        self.names += [given["id"]] if "id" in given else []
+        self.images += [given] if tag == "img" else []
         if tag not in self.VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
-        assert self.open.pop() == tag
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
 
 
-def test_every_claim_asked_for_is_judged(job, capsys):
-    report(job)
-    found = json.loads((job.reports / "claims.json").read_text())
+@pytest.fixture(scope="module")
+def tags(job):
+    found = Tags()
+    found.feed((job.reports / "index.html").read_text())
+    return found
+
+
+def test_every_claim_asked_for_is_judged(job, found):
     assert list(found) == [*CLASSIFIERS, "noisy_quadratic"]
+    fields = {"effect", "low", "high", "ours", "counts", "paper", "section", "rule", "kind", "margin", "power"}
     for name, entry in found.items():
         assert entry["statement"] == claims()[name].statement
         assert entry["verdict"] in list(Verdict)
         assert entry["suites"] == ([] if name == "noisy_quadratic" else ["classifiers"])
-        assert {
-            "effect",
-            "low",
-            "high",
-            "ours",
-            "counts",
-            "paper",
-            "section",
-            "rule",
-            "kind",
-            "margin",
-            "power",
-            "robustness",
-        } <= set(entry)
+        assert fields | {"robustness"} <= set(entry)
     few = json.loads((job.reports / "verdicts.json").read_text())
     assert few == {name: {"verdict": entry["verdict"], "effect": entry["effect"]} for name, entry in found.items()}
-    assert capsys.readouterr().out.startswith("report: 10 claims, ")
+    heads = json.loads((job.reports / "headlines.json").read_text())
+    assert list(heads) == ["claims", "suites"]
+    assert list(heads["claims"].items()) == [(name, entry["verdict"]) for name, entry in found.items()]
+    assert heads["suites"] == {"classifiers": {"non_monotone": 2, "converged": 7, "mean_normalized_distance": 1.5}}
+    assert (job.reports.parent / "printed.txt").read_text().startswith("report: 10 claims, ")
 
 
-def test_both_pages_show_all_claims_figures_and_tables_by_their_numbers(job):
-    report(job)
-    for name in ("README.md", "index.html"):
-        page = (job.reports / name).read_text()
-        for claim in CLASSIFIERS:
-            assert claims()[claim].statement in page.replace("&#39;", "'")
-        for number in range(1, 30):
-            assert f"Figure {number}" in page
-        for number in range(1, 8):
-            assert f"Table {number}" in page
-        assert "figures/figure_05_rise_by_learning_rate.png" in page
-        assert "figures/figure_10_test_accuracy_mine.png" in page
-        unnamed = re.search("Not drawn, since .* does not name them: (.*)", page)[1]
-        assert unnamed.count("Figure") + unnamed.count("Table") == len(figures()) - 2 + len(tables()) - 1
+def test_both_pages_show_all_claims_figures_and_tables_by_their_numbers(page):
+    for claim in CLASSIFIERS:
+        assert claims()[claim].statement in page
+    for number in range(1, 30):
+        assert f"Figure {number}" in page
+    for number in range(1, 8):
+        assert f"Table {number}" in page
+    assert all(f"figures/{stem}.png" in page for stem in FIGURES)
+    unnamed = re.search("Not drawn, since .* does not name them: (.*)", page)[1]
+    assert unnamed.count("Figure") + unnamed.count("Table") == len(figures()) - 3 + len(tables()) - 1
 
 
-def test_the_page_is_whole_html_without_scripts_or_anything_from_elsewhere(job):
-    report(job)
+def test_the_first_screen_states_the_numbers_of_the_tables(page, job, found, made):
+    first = page[: page.index("Counted are")]
+    kept = made.lines()
+    kept = kept[kept["status"] == "converged"]
+    monotone = int(kept["monotonic"].sum())
+    low, high = wilson(monotone, len(kept), 0.95)
+    assert f"{monotone} of {len(kept)} straight lines" in first
+    assert f"({100 * monotone / len(kept):.1f} %, {100 * low:.1f} % to {100 * high:.1f} %)" in first
+    short = kept["normalized_distance"] < 3
+    failed = ~kept["monotonic"]
+    assert f"{(failed & short).sum()} of {short.sum()} lines shorter than 3 times" in first
+    assert f"{(failed & ~short).sum()} of {(~short).sum()} longer ones" in first
+    for verdict, count in Counter(entry["verdict"] for entry in found.values()).items():
+        assert re.search(rf"{count} (<span[^>]*>)*\S(</span>)? {verdict}", first)
+
+
+def test_each_card_states_what_claims_json_has(page, found):
+    for entry in found.values():
+        assert entry["ours"].replace("|", "\\|") in page
+        if entry["smallest_effect"] is not None:
+            assert f"{entry['smallest_effect']:.3g} at least" in page or f"show {entry['smallest_effect']:.3g}" in page
+    strip = found["distance_predicts_failure"]["robustness"]["tolerance"]
+    same = sum(one["verdict"] == found["distance_predicts_failure"]["verdict"] for one in strip.values())
+    assert f"same in {same} of {len(strip)}" in page
+
+
+def test_every_link_of_both_pages_leads_somewhere(job, tags):
+    text = (job.reports / "README.md").read_text()
+    targets = [*tags.targets, *re.findall(r"\]\(([^)]+)\)", text)]
+    names = {"index.html": set(tags.names), "README.md": set(re.findall(r'<a id="([^"]+)"', text))}
+    assert len(targets) > 100
+    for target in targets:
+        file, _, place = target.partition("#")
+        # Pages that other commands write beside the stage's, and documentation, of which this project has none
+        if file in ("scale.md", "paper/README.md") or file.startswith("../docs/"):
+            continue
+        assert (job.reports / file).exists(), target
+        if re.fullmatch(r"L\d+", place):
+            line = (job.reports / file).read_text().splitlines()[int(place[1:]) - 1]
+            assert line.startswith("def "), target
+        elif place and not file:
+            assert place in names["index.html"] | names["README.md"], target
+
+
+def test_the_page_is_whole_html_without_scripts_or_anything_from_elsewhere(job, tags):
     text = (job.reports / "index.html").read_text()
-    tags = Tags()
-    tags.feed(text)
     assert tags.open == []
     assert "script" not in tags.seen
-    assert all("//" not in source for source in tags.sources)
-    assert tags.seen.count("table") == 3  # the claims, the measures beyond, and table 1
+    assert all("//" not in source for source in tags.targets)
+    assert tags.seen.count("table") == 3  # measures beyond, methods, and table 1
+    assert len(set(tags.names)) == len(tags.names)
     assert "Title: a &lt; b" in text
     assert "viewport" in text
 
 
+def test_headings_are_in_order(tags):
+    levels = [int(tag[1]) for tag in tags.seen if re.fullmatch(r"h\d", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_pictures_have_sizes_and_the_finding_as_their_text(job, tags):
+    assert [image["src"].split("/")[1] for image in tags.images] == [
+        f"{stem}.png" for stem in (FIGURES[2], FIGURES[0], FIGURES[1], FIGURES[2])
+    ]
+    assert all((image["width"], image["height"]) == ("40", "30") for image in tags.images)
+    assert [image.get("loading") for image in tags.images] == [None, "lazy", "lazy", "lazy"]
+    assert tags.images[1]["alt"] == "All is well & good."
+    assert tags.images[2]["alt"] == figures()["figure_10"].shows  # no finding is stated
+    assert "![All is well & good.](figures/figure_05" in (job.reports / "README.md").read_text()
+
+
 def test_the_stage_writes_the_same_bytes_again(job):
+    names = ("claims.json", "README.md", "index.html", "forest.png", "poster.png")
+    first = [(job.reports / name).read_bytes() for name in names]
     report(job)
-    first = [(job.reports / name).read_bytes() for name in ("claims.json", "README.md", "index.html")]
-    report(job)
-    assert [(job.reports / name).read_bytes() for name in ("claims.json", "README.md", "index.html")] == first
+    assert [(job.reports / name).read_bytes() for name in names] == first
 
 
 def test_every_figure_and_table_is_described():
@@ -150,22 +250,31 @@ def test_every_figure_and_table_is_described():
         assert set(item.claims) <= set(claims())
 
 
-def test_every_measure_beyond_the_paper_has_a_line(job):
-    report(job)
+def test_every_measure_beyond_the_paper_has_a_line(page):
     beyond = [name for name, measure in declared_measures().items() if measure.summarised]
-    for name in ("README.md", "index.html"):
-        page = (job.reports / name).read_text()
-        assert all(page.count(f"`{column}`") + page.count(f"<code>{column}</code>") == 1 for column in beyond)
+    assert all(page.count(f"`{column}`") + page.count(f"<code>{column}</code>") == 1 for column in beyond)
 
 
-def test_each_figure_tells_what_ours_shows(job):
-    report(job)
+def test_each_figure_tells_what_ours_shows(job, found):
     own = read_csv(job.reports / "measures.csv")
     kept = own[(own["line"] == "initial_to_final") & (own["status"] == "converged")]
     risen = sum(str(value) == "False" for value in kept["monotonic"])
     page = (job.reports / "README.md").read_text()
-    part = page.split("### Figure 5")[1].split("###")[0]
+    part = page.split("Figure 5\n")[1].split("###")[0]
+    assert "**All is well & good.**" in part
     assert f"Ours, on classifiers: {risen} of {len(kept)} own lines of converged runs are not monotone" in part
     for name in ("distance_predicts_failure", "gauss_length_predicts_failure", "short_paths_are_monotone"):
-        found = json.loads((job.reports / "claims.json").read_text())[name]
-        assert f"- {found['statement']} **{found['verdict'].capitalize()}**: {found['ours']}." in part
+        entry = found[name]
+        words = re.escape(f"- {entry['statement']} **") + r"\S " + re.escape(f"{entry['verdict']}**: ")
+        assert re.search(words + re.escape(f"{entry['effect']:.3g}"), part)
+
+
+def test_the_papers_numbers_stand_beside_those_of_a_table(page):
+    words = "In the 1 cells with runs that the paper has too, 3 of 10 lines are non-monotone here, 2 of 8 in the paper."
+    assert words in page
+
+
+def test_the_page_states_digests_and_no_date(page, job):
+    assert sha256((job.reports / "measures.csv").read_bytes()).hexdigest() in page
+    assert "git log -1 --format='%h %cs' -- dvc.lock" in page
+    assert not re.search(r"\b20\d\d-\d\d-\d\d\b", page)

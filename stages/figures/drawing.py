@@ -31,5 +31,6 @@ def draw_task(paths: TaskPaths, job: Job, key: str, identity: str) -> None:
         files, about["step"] = render(made)
     else:
         files, about["stem"] = {"csv": csv_bytes(made.data), "md": made.markdown.encode()}, key
+    about["finding"] = declared.sentence(files["csv"])
     arrays = {ending: np.frombuffer(content, dtype=np.uint8) for ending, content in files.items()}
     Store(paths.store).put("figures", identity, arrays, about)

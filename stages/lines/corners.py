@@ -6,13 +6,13 @@ angle follows from the derivative of the outputs by the unit.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.func import vjp, vmap
+from torch.func import vmap
 from torch.overrides import TorchFunctionMode
 
 from stages.config import BatchNormStatistics
@@ -188,21 +188,24 @@ def _derivatives(
     pools: list[bool],
 ) -> tuple[list[_Site], tuple[Tensor, ...]]:
     """Return what enters the units, and the derivative of the outputs by them along directions, (A, S, G, ...)."""
-    probes = tuple(torch.zeros_like(value).expand(len(x), *value.shape[1:]) for value in _dry_run(task).outputs)
+    units = _dry_run(task).outputs
+    with torch.enable_grad():
+        probes = [
+            torch.zeros(len(theta), len(x), *value.shape[1:], dtype=x.dtype, device=x.device, requires_grad=True)
+            for value in units
+        ]
 
-    def at_point(weights: Tensor, known: Statistics, directions: Tensor) -> tuple:
-        def forward(given: tuple[Tensor, ...]) -> tuple[Tensor, tuple]:
-            with _Probes(given) as mode:
+        def at_point(weights: Tensor, known: Statistics, given: Sequence[Tensor]) -> tuple:
+            with _Probes(tuple(given)) as mode:
                 outputs = task.outputs(settings, task.layout.split(weights), known, x)
-            return outputs, (mode.inputs, [place for place in mode.places if place is not None])
+            return outputs, mode.inputs, [place for place in mode.places if place is not None]
 
-        found: tuple = vjp(forward, probes, has_aux=True)
-        _, back, (inputs, places) = found
-        return inputs, places, vmap(lambda direction: back(direction)[0])(directions)
-
-    inputs, places, derivatives = vmap(at_point)(theta, statistics, seeds)
+        outputs, inputs, places = vmap(at_point)(theta, statistics, probes)
+        # An example's outputs depend on its own probes alone, so the gradient of their sum holds that of each.
+        by_direction = torch.autograd.grad(outputs, probes, seeds.transpose(0, 1), is_grads_batched=True)
+    derivatives = tuple(some.transpose(0, 1) for some in by_direction)
     left = iter(places)
-    return [_Site(x, next(left) if pool else None) for x, pool in zip(inputs, pools, strict=True)], derivatives
+    return [_Site(x.detach(), next(left) if pool else None) for x, pool in zip(inputs, pools, strict=True)], derivatives
 
 
 @dataclass(frozen=True)

@@ -86,27 +86,32 @@ class Evaluator:
         """The weights of the runs."""
         return StoredRuns(self.store)
 
-    def lines(self, lines: Sequence[Line], request: LineEvaluation, label: str = "") -> list[dict | None]:
+    def lines(self, lines: Sequence[tuple[Line, LineEvaluation]], label: str = "") -> list[dict | None]:
         """Return what is found along lines, evaluating those that the store lacks.
 
         Args:
-            lines: The lines.
-            request: How they are evaluated.
+            lines: The lines, each with how it is evaluated.
             label: Addition to the name of the suite, on the progress bar and in the summary that is printed.
 
         Returns:
             The arrays of each line; None for a line with an end in a diverged run.
         """
-        keys = [None if self.diverged & {line.end.run_id, *line.reads} else request.key(line) for line in lines]
-        finite = [(key, line) for key, line in zip(keys, lines, strict=True) if key]
+        keys = [
+            None if self.diverged & {line.end.run_id, *line.reads} else evaluation.key(line)
+            for line, evaluation in lines
+        ]
+        finite = [(key, *wanted) for key, wanted in zip(keys, lines, strict=True) if key]
 
         def plan(missing: list[int]) -> list[Task]:
             from stages.lines.tasks import line_task  # imports PyTorch, which takes seconds
 
-            chosen = [(line, self.runs[line.end.run_id]) for _, line in (finite[position] for position in missing)]
-            return [self._task(line_task, ([(line, run)], request), line.reads, run) for line, run in chosen]
+            tasks = []
+            for _, line, evaluation in (finite[position] for position in missing):
+                run = self.runs[line.end.run_id]
+                tasks.append(self._task(line_task, ([(line, run)], evaluation), line.reads, run))
+            return tasks
 
-        evaluated = self._fill("lines", [key for key, _ in finite], plan, label, "line")
+        evaluated = self._fill("lines", [key for key, *_ in finite], plan, label, "line")
         print(
             f"interpolate {self.suite}{label}: {len(lines)} lines, {len(finite) - evaluated} reused, {evaluated} "
             f"evaluated, {len(lines) - len(finite)} of diverged runs left out"

@@ -1,6 +1,6 @@
 """How the lines of a suite are evaluated, and the key of an evaluated line, computed without PyTorch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,10 @@ from stages.shared.environment import identity
 
 NUMERICS = 11
 """Version of the sweep: raise it with any change that moves a curve, so that no old line is reused."""
+LARGEST_THRESHOLD_FACTOR = 2.0
+"""Largest multiple of its suite's threshold up to which a run counts as converged in a variant of a verdict."""
+ON_THE_GRID = GaussRefinement(most_alphas=0)
+"""No alphas beyond a line's own grid."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,21 @@ class LineEvaluation:
 
     def losses_only(self) -> "LineEvaluation":
         """Return an evaluation of losses and accuracies alone, as for lines that are not a run's own line."""
-        none = {"refinement": Refinement(levels=0, points=1), "gauss_refinement": GaussRefinement(most_alphas=0)}
+        none = {"refinement": Refinement(levels=0, points=1), "gauss_refinement": ON_THE_GRID}
         return LineEvaluation(self.interpolate.model_copy(update=none), 0, 0)
+
+    def of_own_line(self, final_loss: float, threshold: float) -> "LineEvaluation":
+        """Return the evaluation of a run's own line: of a run that is far from converged its Gauss lengths get no alphas.
+
+        Such runs are in no table, power law or variant of a verdict, and their lines would take most of these alphas.
+
+        Args:
+            final_loss: The run's final training loss.
+            threshold: Largest final training loss at which a run of its suite has converged.
+        """
+        if final_loss <= LARGEST_THRESHOLD_FACTOR * threshold:
+            return self
+        return replace(self, interpolate=self.interpolate.model_copy(update={"gauss_refinement": ON_THE_GRID}))
 
     def alphas(self) -> np.ndarray:
         """Return the grid of alphas, shape (A,), with both ends exact."""

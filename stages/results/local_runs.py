@@ -111,11 +111,13 @@ def stored_records(job: Job, suite: str, store: Store) -> tuple[SuiteRecords, se
     outcomes: dict[str, Outcome] = {}
     own: dict[str, dict[str, np.ndarray] | None] = {}
     for key, run in runs.items():
-        evaluation, line = evaluation_key(key, settings.batch_norm), request.key(own_line(key))
-        named |= {("evaluations", evaluation), ("lines", line)}
+        evaluation = evaluation_key(key, settings.batch_norm)
+        named.add(("evaluations", evaluation))
         if not (store.path("runs", key).exists() and store.path("evaluations", evaluation).exists()):
             continue
         outcome = stored_outcome(store, key, run, evaluation)
+        line = request.of_own_line(outcome.numbers[0], wanted.threshold).key(own_line(key))
+        named.add(("lines", line))
         if outcome.diverged or store.path("lines", line).exists():
             outcomes[key] = outcome
             own[key] = None if outcome.diverged else store.get("lines", line)[0]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from stages.config import Suite
+from stages.lines.line_evaluation import LARGEST_THRESHOLD_FACTOR
 
 USUAL_TOLERANCE = 0.001
 """Tolerance of table 1 of the paper, which multiples refer to in suites whose own tolerance is 0."""
@@ -45,7 +46,7 @@ VARIANTS = {
     "threshold": {
         "0.5x": Variant(threshold_factor=0.5),
         "1x": Variant(),
-        "2x": Variant(threshold_factor=2.0),
+        "2x": Variant(threshold_factor=LARGEST_THRESHOLD_FACTOR),
     },
     "estimator": {"smooth": Variant(), "turning": Variant(estimator="turning")},
 }

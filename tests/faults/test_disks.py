@@ -67,7 +67,8 @@ def on_a_disk(script, project, out, *command, left=0):
     assert done.returncode == 0, done.stderr
 
 
-REPORT = ("README.md", "index.html", "claims.json", "verdicts.json", "fidelity.csv", "fidelity.md")
+REPORT = ("README.md", "index.html", "explorer.html", "forest.png", "poster.png", "claims.json", "verdicts.json")
+REPORT = (*REPORT, "headlines.json", "fidelity.csv", "fidelity.md")
 
 
 def before(finished, folder, stage):
@@ -82,7 +83,7 @@ def before(finished, folder, stage):
         "interpolate of the other": ["data/curves/small_autoencoders.safetensors", ".cells/lines"],
         "simulate": ["data/theory"],
         "measure": ["reports/measures.csv", "reports/power_law.csv", "reports/metrics.json"],
-        "plot": ["reports/figures", "reports/tables"],
+        "plot": ["reports/figures", "reports/findings.json", "reports/tables"],
         "report": [f"reports/{name}" for name in REPORT],
     }
     for name in later:

@@ -1,6 +1,8 @@
 """Synthetic suites for the tests of figures: small, with every way a run can end."""
 
+import ast
 import itertools
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -83,15 +85,20 @@ def results(suites=("classifiers",), grids=None, alphas=11, seeds=1, largest=10.
 
     SGD at the smallest rate stays above the threshold; RMSProp and Adam at the largest diverge.
     """
-    tables, curves = [], {}
-    for suite in suites:
-        rows = _runs(suite, (grids or GRIDS)[suite], seeds)
-        curves[suite], table = _walk(rows, suite, np.linspace(0, 1, alphas), largest)
-        tables.append(table)
-    measures = pd.concat(tables, ignore_index=True)
+    made = [_suite_results(suite, repr((grids or GRIDS)[suite]), alphas, seeds, largest) for suite in suites]
+    measures, epochs = (pd.concat([tables[place] for tables in made], ignore_index=True) for place in (1, 2))
+    curves = {suite: tables[0] for suite, tables in zip(suites, made, strict=True)}
     landscapes = dict.fromkeys(suites, Landscape({}, {}))
     about = {name: SUITES[name] for name in suites}
-    return results_in_memory(measures, curves, about, MEASURE, {}, _epochs(measures), landscapes)
+    return results_in_memory(measures, curves, about, MEASURE, {}, epochs, landscapes)
+
+
+@cache
+def _suite_results(suite, grid, alphas, seeds, largest):
+    """Return the curves, measures and epochs of a suite, which nobody changes; its grid is given as text."""
+    rows = _runs(suite, ast.literal_eval(grid), seeds)
+    curves, measures = _walk(rows, suite, np.linspace(0, 1, alphas), largest)
+    return curves, measures, _epochs(measures)
 
 
 def classifiers_with(**columns):
@@ -149,13 +156,11 @@ def together(first, second):
 def _epochs(measures, epochs=5):
     """Return a course of training that ends where each run's line does."""
     own = measures[measures["line"] == OWN_LINE]
-    tables = []
-    for row in own.itertuples():
-        done = np.arange(1, epochs + 1)
-        loss = row.initial_train_loss * (row.final_train_loss / row.initial_train_loss) ** (done / epochs)
-        columns = {"epoch": done, "loss": loss, "distance": row.distance * np.sqrt(done / epochs)}
-        tables.append(pd.DataFrame({"suite": row.suite, "run_id": row.run_id} | columns))
-    return pd.concat(tables, ignore_index=True)
+    table = own.loc[own.index.repeat(epochs)].reset_index(drop=True)
+    done = np.tile(np.arange(1, epochs + 1), len(own))
+    loss = table["initial_train_loss"] * (table["final_train_loss"] / table["initial_train_loss"]) ** (done / epochs)
+    distance = table["distance"] * np.sqrt(done / epochs)
+    return table[["suite", "run_id"]].assign(epoch=done, loss=loss, distance=distance)
 
 
 def _without_losses(curves, runs):

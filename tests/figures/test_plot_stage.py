@@ -62,7 +62,13 @@ def test_files_are_named_for_what_they_show_and_those_of_removed_keys_go(job, ca
     second = job(table_1=("classifiers",))
     plot(second)
     assert set(files(second)) == {"tables/table_1.csv", "tables/table_1.md"}
-    assert {path.name for path in second.reports.iterdir()} == {"measures.csv", "figures", "svg", "tables"}
+    assert {path.name for path in second.reports.iterdir()} == {
+        "measures.csv",
+        "figures",
+        "findings.json",
+        "svg",
+        "tables",
+    }
 
 
 def test_the_stage_writes_the_same_bytes_again(job):

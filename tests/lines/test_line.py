@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from stages.config import BatchNormStatistics, Run
+from stages.config import BatchNormStatistics, Interpolate, Run
 from stages.datasets.dataset import Dataset
 from stages.lines.endpoint_weights import EndpointWeights
 from stages.lines.line import Endpoint, Line, ParameterExchange, RandomPermutation, UnitMatching, own_line
+from stages.lines.line_evaluation import LineEvaluation
 from stages.lines.sweep import sweep_line
 from stages.networks.build import initial_parameters
 from stages.networks.evaluation import evaluate_points, task_of
@@ -159,3 +160,12 @@ def test_what_identifies_a_line_is_where_it_leads():
     assert len({str(end.content()) for end in others}) == len(others)
     assert Endpoint("a", "fresh_standard_3").reads == Endpoint("a", "zero").reads == ()
     assert Endpoint("a", "noise_3").reads == ("a",)
+
+
+def test_lines_of_runs_far_from_converged_get_no_alphas_for_their_gauss_lengths():
+    whole = LineEvaluation(Interpolate(), 8, 0)
+    assert whole.of_own_line(0.2, threshold=0.1) == whole
+    grid = whole.of_own_line(0.21, threshold=0.1)
+    assert (grid.interpolate.gauss_refinement.most_alphas, grid.gauss_examples) == (0, 8)
+    assert grid.interpolate.refinement == whole.interpolate.refinement
+    assert grid.key(own_line("a")) != whole.key(own_line("a"))

@@ -1,7 +1,6 @@
 """The pipeline as DVC runs it, on a grid of a few seconds: what is cached, what survives, what an experiment sees."""
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -17,13 +16,16 @@ import pandas as pd
 import pytest
 import yaml
 from documents import commands
+from dvc_commands import commit, dvc, run, started
 from small import HEADER
 from small_project import ROOT, Project, new_project
+
+from stages.claims.finding import Verdict
 
 PARAMS = (
     HEADER
     + """claims: {adaptive_optimizers_break_monotonicity: [tiny]}
-plot: {figure_05: [tiny], figure_07: [tiny], figure_11: [tiny], table_1: [tiny]}
+plot: {figure_05: [tiny], figure_07: [tiny], figure_11: [tiny], figure_18: [tiny], table_1: [tiny]}
 suites:
   tiny:
     dataset: digits
@@ -51,42 +53,12 @@ suites:
 )
 
 
-def run(project: Path, *command: str, jobs: int = 2) -> str:
-    done = Project(project).run(*command, jobs=jobs)
-    assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
-    return done.stdout + done.stderr
-
-
-def dvc(project: Path, *arguments: str, jobs: int = 2) -> str:
-    return run(project, sys.executable, "-m", "dvc", *arguments, jobs=jobs)
-
-
-def started(output: str) -> list[str]:
-    """Return the stages that `dvc repro` ran."""
-    return re.findall(r"^Running stage '(.*)':", output, re.MULTILINE)
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
     project = new_project(tmp_path_factory.mktemp("finished") / "project", PARAMS).folder
     dvc(project, "repro")
-    run(project, "git", "add", "-A")
-    run(project, "git", "commit", "-qm", "results")
+    commit(project)
     return project
-
-
-def test_a_second_repro_has_nothing_to_do(finished):
-    assert started(dvc(finished, "repro")) == ["inputs"]
-    assert run(finished, "git", "status", "--porcelain") == ""
-
-
-def test_weights_lie_in_the_store_alone(finished):
-    stored = list((finished / ".cells" / "runs").rglob("*.safetensors"))
-    assert len(stored) >= 26
-    digests = {hashlib.md5(path.read_bytes()).hexdigest() for path in stored}
-    files = [path for folder in ("data", ".dvc") for path in (finished / folder).rglob("*") if path.is_file()]
-    assert len(files) > 10
-    assert not digests & {hashlib.md5(path.read_bytes()).hexdigest() for path in files}
 
 
 @pytest.mark.long
@@ -193,18 +165,24 @@ def test_an_experiment_elsewhere_computes_only_what_is_new(finished, experiments
 
 @pytest.mark.long
 def test_experiments_are_compared_by_parameters_metrics_and_claims(finished, experiments):
-    table = dvc(finished, "exp", "show", "--only-changed", "--sort-by", "tiny.lines", "--csv")
+    table = dvc(finished, "exp", "show", "--only-changed", "--sort-by", "suites.tiny.converged", "--csv")
     rows = {row["Experiment"]: row for row in csv.DictReader(io.StringIO(table))}
     assert rows["wider"]["suites.tiny.grids.main.lr"] == "[0.01, 0.1, 0.03]"
-    assert [int(rows[name]["tiny.lines"]) for name in ("wider", "slow")] == [36, 12]
+    wide, slow = (int(rows[name]["suites.tiny.converged"]) for name in ("wider", "slow"))
+    assert wide > slow
     changes = dvc(finished, "metrics", "diff", "wider", "slow", "--md")
-    assert re.search(r"reports/metrics.json +\| tiny.lines +\| 36 +\| 12 +\| -24", changes)
-    table = dvc(finished, "exp", "show", "--csv")
-    column = "adaptive_optimizers_break_monotonicity.verdict"
-    shown = [row for row in csv.DictReader(io.StringIO(table)) if row["Experiment"] in ("wider", "slow")]
-    verdicts = [row[column] for row in shown]
+    assert re.search(
+        rf"reports/headlines.json +\| suites.tiny.converged +\| {wide} +\| {slow} +\| {slow - wide}", changes
+    )
+    shown = list(csv.reader(io.StringIO(dvc(finished, "exp", "show", "--csv"))))
+    columns = ["claims.adaptive_optimizers_break_monotonicity"]
+    numbers = ("non_monotone", "converged", "mean_normalized_distance")
+    columns += [f"suites.{suite}.{number}" for suite in ("tiny", "another") for number in numbers]
+    first = shown[0].index("parent") + 1
+    assert shown[0][first : first + len(columns)] == columns
+    verdicts = [row[first] for row in shown if row[0] in ("wider", "slow")]
     assert len(verdicts) == 2
-    assert set(verdicts) <= {"holds", "does not hold", "not enough runs"}
+    assert set(verdicts) <= set(Verdict)
 
 
 @pytest.mark.long
@@ -212,12 +190,13 @@ def test_plots_of_experiments_lie_beside_each_other(finished, experiments):
     dvc(finished, "plots", "diff", "wider", "slow")
     page = (finished / "dvc_plots" / "index.html").read_text()
     specs = [json.JSONDecoder().raw_decode(part)[0] for part in page.split("var spec = ")[1:]]
-    assert len(specs) == 2
-    for spec, field in zip(specs, ("train_loss", "gauss_length_smooth"), strict=True):
+    fields = ("min_delta", "train_loss", "gauss_length_smooth")
+    assert len(specs) == len(fields)
+    for spec, field in zip(specs, fields, strict=True):
         assert "<DVC" not in json.dumps(spec)
         assert {point["rev"] for point in spec["data"]["values"]} == {"wider", "slow"}
         assert all(field in point and "run_id" in point for point in spec["data"]["values"])
-    runs = {(point["rev"], point["run_id"]) for point in specs[0]["data"]["values"]}
+    runs = {(point["rev"], point["run_id"]) for point in specs[1]["data"]["values"]}
     assert sum(rev == "wider" for rev, _ in runs) > sum(rev == "slow" for rev, _ in runs) > 0
     images = [path.name for path in (finished / "dvc_plots" / "static").iterdir()]
     assert sum("figure_05" in name for name in images) == 2

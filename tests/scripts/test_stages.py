@@ -328,8 +328,8 @@ def test_a_report_of_what_there_is_lists_the_rest_with_the_command_that_runs_it(
     readme = (finished / "reports" / "README.md").read_text()
     assert "| tiny | 0 of 4 runs evaluated |  | `dvc repro interpolate@tiny` |" in readme
     assert "small_autoencoders |" not in readme
-    assert readme.count("wants tiny | not run |") == 1
-    assert readme.count("wants stage simulate | not run |") == 1
+    assert readme.count("not run, wants tiny.") == 1
+    assert readme.count("not run, wants stage simulate.") == 1
     assert readme.count("Not drawn: wants tiny.") == 1
 
 

@@ -11,6 +11,7 @@ from stages.theory import noisy_quadratic, two_layer_linear
 @pytest.fixture
 def job(tmp_path, tiny_params, monkeypatch):
     monkeypatch.setenv("MLI_STORE", str(tmp_path / ".cells"))
+    monkeypatch.setenv("MLI_JOBS", "0")
     (tmp_path / "params.yaml").write_text(tiny_params)
     return Job(load(tmp_path / "params.yaml"), None, tmp_path / "data", tmp_path / "reports")
 
