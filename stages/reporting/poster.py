@@ -40,7 +40,8 @@ def poster(
     with mpl.rc_context(THEME):
         drawing = Figure(SIZE)
         drawing.text(0.03, 0.945, TITLE, size=25, weight="bold")
-        drawing.text(0.03, 0.91, SUBTITLE, size=12.5, color="0.35")
+        about = f"{SUBTITLE}: {answered.lines} lines of networks trained on {', '.join(answered.datasets) or 'nothing'}"
+        drawing.text(0.03, 0.91, about, size=12.5, color="0.35")
         hero = drawing.add_axes((0.06, 0.53, 0.42, 0.315))
         _hero(hero, rates)
         _answers(drawing, answered)
