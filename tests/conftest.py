@@ -23,6 +23,7 @@ interpolate:
     momentum: 0.1
     examples: null
   refinement: {levels: 1, points: 1}
+  gauss_refinement: {tolerance: 0.1, most_alphas: 9}
 measure:
   confidence: 0.95
   bootstrap: 50

@@ -30,14 +30,14 @@ suites:
     dataset: digits
     threshold: 5.0
     tolerance: TOLERANCE
-    gauss_examples: 4
+    gauss_examples: 2
     path_examples: 0
     lines:
       fresh: {kind: fresh, count: 2, initialization: own, among: {}}
       other: {kind: fresh, count: 3, initialization: block_identity, among: {initialization: [standard]}}
     planes: {}
-    runs: {network: resnet, layers: 8, width_multiplier: 0.2, train_size: 60, loss: cross_entropy, epochs: 2,
-           batch_size: 30, batch_norm: true}
+    runs: {network: resnet, layers: 8, width_multiplier: 0.125, train_size: 40, loss: cross_entropy, epochs: 2,
+           batch_size: 20, batch_norm: true}
     grids:
       main: {initialization: [standard, block_identity], optimizer: [sgd, adam], lr: [0.1], seed: [0, 1]}
 """

@@ -33,7 +33,7 @@ class LineEvaluation:
         return LineEvaluation(self.interpolate.model_copy(update=none), 0, 0)
 
     def of_own_line(self, final_loss: float, threshold: float) -> "LineEvaluation":
-        """Return the evaluation of a run's own line: of a run that is far from converged its Gauss lengths get no alphas.
+        """Return the evaluation of a run's own line, without further alphas if the run is far from converged.
 
         Such runs are in no table, power law or variant of a verdict, and their lines would take most of these alphas.
 

@@ -37,6 +37,8 @@ class Answer:
     """Number of non-monotone lines by where they rise, in the order of `KINDS`."""
     suites: tuple[str, ...]
     """Suites whose runs are counted."""
+    datasets: tuple[str, ...]
+    """Datasets of these runs."""
 
 
 def answer(results: Results, judged: Sequence[JudgedClaim]) -> Answer:
@@ -60,7 +62,9 @@ def answer(results: Results, judged: Sequence[JudgedClaim]) -> Answer:
         ("When does it not?", _when(kept, results.measure.confidence, claims.get("distance_decides"))),
         ("Why?", _why(len(kept) - monotone, failures, claims)),
     )
-    return Answer(questions, len(kept), monotone, failures, tuple(results.suites))
+    return Answer(
+        questions, len(kept), monotone, failures, tuple(results.suites), tuple(dict.fromkeys(kept["dataset"]))
+    )
 
 
 def percent(share: float) -> str:

@@ -100,7 +100,7 @@ def claim_card(one: JudgedClaim, reports: Path, shown_in: Sequence[Link]) -> Cla
         found.ours,
         interval(found),
         found.kind,
-        against_paper(found),
+        against_paper(one),
         in_words(smallest) if smallest is not None and isfinite(smallest) else "",
         ", ".join(f"{name} {count}" for name, count in found.counts.items()),
         strip(found),
@@ -108,14 +108,15 @@ def claim_card(one: JudgedClaim, reports: Path, shown_in: Sequence[Link]) -> Cla
     )
 
 
-def against_paper(found: Finding) -> str:
+def against_paper(one: JudgedClaim) -> str:
     """Say what the paper's effect is and whether our interval holds it; nothing if the paper gives none."""
-    if found.paper_effect is None or not isfinite(found.effect):
+    found, paper = one.found, one.paper_effect
+    if paper is None or not isfinite(found.effect):
         return ""
     if not isfinite(found.low):
-        return in_words(found.paper_effect)
-    inside = found.low - ROUNDING <= found.paper_effect <= found.high + ROUNDING
-    return f"{in_words(found.paper_effect)}, {'inside' if inside else 'outside'} our interval"
+        return in_words(paper)
+    inside = found.low - ROUNDING <= paper <= found.high + ROUNDING
+    return f"{in_words(paper)}, {'inside' if inside else 'outside'} our interval"
 
 
 def strip(found: Finding) -> tuple[Setting, ...]:

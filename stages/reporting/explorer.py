@@ -99,7 +99,7 @@ def runs(job: Job) -> Iterator[dict[str, Any]]:
         Names, numbers and texts by column, and `curve`, the training losses along its own line.
     """
     table = one_origin(read_csv(job.reports / "measures.csv"))
-    own = table[table["line"] == OWN_LINE]
+    own = table[table["line"] == OWN_LINE].reset_index(drop=True)
     seen: set[str] = set()
     for name, suite in job.params.suites.items():
         rows = own[own["suite"] == name]

@@ -96,7 +96,7 @@ def forest_groups(judged: Iterable[JudgedClaim]) -> list[ForestGroup]:
 
 def _group(kind: EffectKind, shown: list[JudgedClaim]) -> ForestGroup:
     values = [value for one in shown for value in (one.found.effect, one.found.low, one.found.high)]
-    values += [one.found.paper_effect for one in shown if one.found.paper_effect is not None]
+    values += [one.paper_effect for one in shown if one.paper_effect is not None]
     values += [] if kind.null is None else [kind.null]
     scaled = [_scaled(kind, value) for value in values]
     reach = (max(scaled) - min(scaled)) or 1.0
@@ -104,7 +104,7 @@ def _group(kind: EffectKind, shown: list[JudgedClaim]) -> ForestGroup:
     rows = []
     for one in shown:
         found = one.found
-        paper = None if found.paper_effect is None else group.place(found.paper_effect)
+        paper = None if one.paper_effect is None else group.place(one.paper_effect)
         rows.append(ForestRow(one, group.place(found.effect), group.place(found.low), group.place(found.high), paper))
     candidates = TICKS_OF_RATIOS if kind.ratio else MaxNLocator(5).tick_values(min(values), max(values))
     ticks = [(group.place(float(tick)), in_words(float(tick))) for tick in candidates]

@@ -33,6 +33,11 @@ class JudgedClaim:
         """Verdict on the claim."""
         return self.found.verdict
 
+    @property
+    def paper_effect(self) -> float | None:
+        """The paper's effect; None if the paper gives none, as for a claim that it does not make."""
+        return None if self.claim.own else self.found.paper_effect
+
     def entry(self) -> dict[str, Any]:
         """Return the entry of claims.json: numbers to six digits, None for those that are not finite."""
         words = {name: getattr(self.claim, name) for name in ("statement", "section", "paper", "rule", "own")}

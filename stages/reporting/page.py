@@ -45,7 +45,7 @@ def render(name: str, context: dict) -> str:
 
 def described(row: ForestRow) -> str:
     """Say in words what a row of the forest plot shows, for those who do not see it."""
-    paper = row.judged.found.paper_effect
+    paper = row.judged.paper_effect
     stated = "" if paper is None else f"; the paper's effect is {in_words(paper)}"
     return f"Effect {interval(row.judged.found)}{stated}."
 

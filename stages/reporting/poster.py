@@ -26,6 +26,14 @@ SUBTITLE = "Lucas et al. 2021, Analyzing Monotonic Linear Interpolation in Neura
 def poster(
     answered: Answer, judged: Sequence[JudgedClaim], rates: pd.DataFrame | None, cells: pd.DataFrame | None
 ) -> bytes:
+    """Return the poster as the bytes of a PNG picture; the arguments are those of `draw_poster`."""
+    with mpl.rc_context(THEME):
+        return png_bytes(draw_poster(answered, judged, rates, cells))
+
+
+def draw_poster(
+    answered: Answer, judged: Sequence[JudgedClaim], rates: pd.DataFrame | None, cells: pd.DataFrame | None
+) -> Figure:
     """Draw the poster.
 
     Args:
@@ -35,19 +43,19 @@ def poster(
         cells: The data of table 1; None if it was not made.
 
     Returns:
-        The bytes of a PNG picture.
+        The drawing.
     """
-    with mpl.rc_context(THEME):
-        drawing = Figure(SIZE)
-        drawing.text(0.03, 0.945, TITLE, size=25, weight="bold")
-        drawing.text(0.03, 0.91, SUBTITLE, size=12.5, color="0.35")
-        hero = drawing.add_axes((0.06, 0.53, 0.42, 0.315))
-        _hero(hero, rates)
-        _answers(drawing, answered)
-        table = drawing.add_axes((0.53, 0.1, 0.45, 0.74))
-        _table(table, cells)
-        _tally(drawing, judged)
-        return png_bytes(drawing)
+    drawing = Figure(SIZE)
+    drawing.text(0.03, 0.945, TITLE, size=25, weight="bold")
+    about = f"{SUBTITLE}: {answered.lines} lines of networks trained on {', '.join(answered.datasets) or 'nothing'}"
+    drawing.text(0.03, 0.91, about, size=12.5, color="0.35")
+    hero = drawing.add_axes((0.06, 0.53, 0.42, 0.315))
+    _hero(hero, rates)
+    _answers(drawing, answered)
+    table = drawing.add_axes((0.53, 0.1, 0.45, 0.74))
+    _table(table, cells)
+    _tally(drawing, judged)
+    return drawing
 
 
 def _hero(ax: Axes, rates: pd.DataFrame | None) -> None:

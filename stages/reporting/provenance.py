@@ -26,7 +26,7 @@ class Provenance:
     statuses: tuple[tuple[str, int], ...]
     """Number of runs by how they ended."""
     origins: tuple[tuple[str, int], ...]
-    """Number of runs by origin."""
+    """Number of runs by origin, in words."""
     lock: str | None
     """File that records what the stages ran with; None for a report on the runs that there are."""
     history: str
@@ -64,15 +64,21 @@ def provenance(job: Job, table: pd.DataFrame, parameters: object) -> Provenance:
         len(table),
         len(runs),
         tuple(runs["status"].value_counts(sort=False).sort_index().items()),
-        tuple(own.value_counts(sort=False).sort_index().items()),
+        tuple(own.replace(HERE, "this pipeline").value_counts(sort=False).sort_index().items()),
         None if lock is None else lock.as_posix(),
         f"git log -1 --format='%h %cs' -- {recorded.as_posix()}",
-        command(job.pipeline) if job.progress is None else partial_command(job, "measure"),
+        _all_again(job),
         remake(job, "report"),
         remake(job, "plot"),
         (base_data(job) / "inputs" / "environment.json").as_posix(),
         _progress(job),
     )
+
+
+def _all_again(job: Job) -> str:
+    if job.progress is None:
+        return command(job.pipeline)
+    return " && ".join(partial_command(job, stage) for stage in ("measure", "plot", "report"))
 
 
 def _progress(job: Job) -> str:

@@ -82,7 +82,6 @@ def test_no_panel_is_empty_without_a_sentence_that_says_why(name):
 @pytest.mark.parametrize("name", COMMON)
 def test_a_suite_without_any_row_is_drawn_too(name):
     drawing = draw(name, without_rows(of(name)))
-    rehearse(drawing)
     assert drawing.data.empty
     assert pd.read_csv(io.BytesIO(thinned(drawing.data)[0])).empty  # a file with a header
     if name in WITH_MARKS:

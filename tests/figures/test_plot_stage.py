@@ -88,7 +88,7 @@ def drawn(job, capsys):
 
 
 def test_only_what_has_changed_is_drawn_again(job, capsys, monkeypatch):
-    asked = job(figure_10=("classifiers",), table_1=("classifiers",), table_1_both=("classifiers", "autoencoders"))
+    asked = job(table_1=("classifiers",), table_1_mine=("classifiers",), table_1_both=("classifiers", "autoencoders"))
     assert drawn(asked, capsys) == 3
     assert drawn(asked, capsys) == 0
     before = files(asked)

@@ -131,7 +131,7 @@ def plain_loss(run: Run, z: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> f
 @pytest.mark.parametrize(("run", "settings"), CASES.values(), ids=CASES.keys())
 def test_a_line_is_separate_passes_with_copied_weights(run, settings):
     data, task, start, end, outputs = line(run, settings)
-    alphas = torch.linspace(0, 1, 9, dtype=torch.float64)
+    alphas = torch.linspace(0, 1, 5, dtype=torch.float64)
     with torch.no_grad():
         found = sweep_line(task, start, end, alphas, settings, EXAMPLES, 4)
     splits = (
@@ -153,7 +153,7 @@ def test_a_line_is_separate_passes_with_copied_weights(run, settings):
 @pytest.mark.parametrize(("run", "settings"), CASES.values(), ids=CASES.keys())
 def test_gauss_lengths_are_those_of_finite_differences(run, settings):
     data, task, start, end, outputs = line(run, settings)
-    alphas = torch.linspace(0, 1, 9, dtype=torch.float64)
+    alphas = torch.linspace(0, 1, 5, dtype=torch.float64)
     with torch.no_grad():
         found = sweep_line(task, start, end, alphas, settings, EXAMPLES, 0)
     bent = run.activation in ("tanh", "sigmoid")
@@ -173,7 +173,7 @@ def test_gauss_lengths_are_those_of_finite_differences(run, settings):
 @pytest.mark.parametrize(("run", "settings"), CASES.values(), ids=CASES.keys())
 def test_each_examples_own_loss_is_followed(run, settings):
     data, task, start, end, outputs = line(run, settings)
-    alphas = torch.linspace(0, 1, 7, dtype=torch.float64)
+    alphas = torch.linspace(0, 1, 5, dtype=torch.float64)
     with torch.no_grad():
         found = sweep_line(task, start, end, alphas, settings, EXAMPLES, 0)
     along = [outputs(float(alpha), data.train_x) for alpha in alphas]

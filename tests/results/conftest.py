@@ -13,7 +13,7 @@ def original(tmp_path_factory, tiny_params):
     """A tiny project of which every stage up to `measure` was run, with a figure, tables and claims of classifiers."""
     root = tmp_path_factory.mktemp("original")
     (root / "params.yaml").write_text(tiny_params)
-    edit(root, "figure_03: [tiny]", "figure_03: [tiny]\n  figure_05: [tiny]\n  table_1: [tiny]")
+    edit(root, "figure_04: [small_autoencoders]", "figure_05: [tiny]\n  table_1: [tiny, small_autoencoders]")
     edit(root, "claims: {", "claims: {power_law: [tiny], ")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLI_STORE", str(root / ".cells"))
