@@ -7,10 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from stages.config import LineStatistics
+from stages.figures import findings_of_numbers
 from stages.figures.declare import figure, table
-from stages.figures.facets import compose, heading, panels, say
+from stages.figures.facets import LINES, POINTS, compose, heading, panels, say, verdict_entries
 from stages.figures.outputs import Drawing, Table
-from stages.figures.style import ALPHA, COLOURS, GREY, linear_then_log
+from stages.figures.rises import add_strips, mark_rises
+from stages.figures.style import ALPHA, GREY, LINE_STYLES, OWN_KIND, line_style, linear_then_log
 from stages.figures.tables import markdown
 from stages.figures.words import explain_converged, left_out, limit, number, setting, subject, unit
 from stages.results.matched_statistics import KIND, OWN, compare, lines_redrawn, matched_lines
@@ -22,6 +24,8 @@ TOLERANCES = (0.0, 1e-4, 1e-3, 1e-2)
 ESTIMATES = {"cumulative": "mean over batches", "momentum": "moving average", "batch": "each batch's own"}
 ORDERS = {"stored": "stored order", "shuffled": "one random order", "redrawn": "redrawn at each α"}
 SMALLEST = 1e-6  # min Delta up to which its axis is linear: less is rounding
+REDRAWN = "other batch-norm statistics"  # its kind of line in `LINE_STYLES`
+EXAMPLE = ["statistics", "draw"]  # columns that tell apart the lines of one run
 CLAIMS = ("release_statistics_break_monotonicity",)
 
 
@@ -117,6 +121,7 @@ def _tidy(cells: list[dict]) -> pd.DataFrame:
     shows="Min Δ by estimate of batch-norm statistics, and one line.",
     paper="Not in the paper, whose release redraws batches at each α.",
     claims=CLAIMS,
+    finding=findings_of_numbers.of_statistics,
 )
 def rise_by_statistics(results: Results) -> Drawing:
     """Figure 41: min Delta of each run by the estimate of batch-norm statistics, and the losses along one line.
@@ -130,7 +135,7 @@ def rise_by_statistics(results: Results) -> Drawing:
     """
     lines, named = matched_lines(results), estimates(results)
     everything = results.lines(once=False)
-    figure, axes = panels(len(results.suites) + 1, 1, height=3.4)
+    figure, axes = panels(len(results.suites) + 1, 1, height=3.0)
     highest = max(lines["min_delta"].max() if len(lines) else 0.0, 10 * SMALLEST)
     for ax, suite in zip(axes.flat, results.suites, strict=False):
         shown, rows = lines[lines["suite"] == suite], everything[everything["suite"] == suite]
@@ -143,8 +148,12 @@ def rise_by_statistics(results: Results) -> Drawing:
         ax.set_ylabel(f"min Δ{unit(rows)}")
     curves = _example(results, lines)
     _draw_example(axes.flat[-1], curves, everything)
+    add_strips(results, [(axes.flat[-1], curves.assign(kind=curves["statistics"].map(_kind)))], EXAMPLE, kind="kind")
     explained = dict.fromkeys(f"{name}: {words}" for (_, name), words in named.items() if name != OWN)
-    entries = [Line2D([], [], color=GREY, lw=0.8, ls=":", label=f"tolerance {limit(results, 'tolerance')}")]
+    entries = verdict_entries(lines.assign(status="converged"))
+    if len(curves):
+        entries += [Line2D([], [], color=GREY, ls=line_style(kind), label=kind) for kind in (OWN_KIND, REDRAWN)]
+    entries += [Line2D([], [], color=GREY, lw=0.8, ls=":", label=f"tolerance {limit(results, 'tolerance')}")]
     note = (
         f"{'; '.join(explained)}. Own line: statistics as in all other figures. Each point is an evaluation of a run's "
         f"line, each thin line joins the first ones of a run. {explain_converged(results)}"
@@ -163,8 +172,7 @@ def _draw_rises(ax: Axes, shown: pd.DataFrame, names: list[str]) -> None:
         first = points[points["draw"] == 0].sort_values("place")
         look = {"units": "run_id", "estimator": None, "errorbar": None, "color": GREY, "lw": 0.5, "alpha": 0.35}
         sns.lineplot(first, x="place", y="min_delta", ax=ax, legend=False, **look)
-        look = {"hue": "statistics", "hue_order": names, "palette": list(COLOURS[: len(names)]), "s": 18, "alpha": 0.7}
-        sns.scatterplot(points, x="place", y="min_delta", ax=ax, legend=False, linewidth=0, zorder=3, **look)
+        sns.scatterplot(points.astype({"monotonic": bool}), x="place", y="min_delta", ax=ax, **POINTS | {"s": 20})
     ax.set_xticks(range(len(names)), [name.replace("_", "\n", 1) for name in names])
     ax.set(xlim=(-0.4, len(names) - 0.6), xlabel="batch-norm statistics")
 
@@ -189,6 +197,11 @@ def _example(results: Results, lines: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True).fillna({"draw": 0})
 
 
+def _kind(statistics: str) -> str:
+    """Return the kind of line, in `LINE_STYLES`, of lines with some batch-norm statistics."""
+    return OWN_KIND if statistics == OWN else REDRAWN
+
+
 def _draw_example(ax: Axes, curves: pd.DataFrame, rows: pd.DataFrame) -> None:
     """Draw the losses along the lines of one run."""
     ax.set(xlabel=ALPHA, ylabel=f"training loss{unit(rows)}")
@@ -196,10 +209,18 @@ def _draw_example(ax: Axes, curves: pd.DataFrame, rows: pd.DataFrame) -> None:
         heading(ax, "example", "no run")
         return say(ax, "no line rises where batches are redrawn alone")
     row = rows[rows["run_id"] == curves["run_id"].iloc[0]].iloc[0]
-    names = list(dict.fromkeys(curves["statistics"]))
     heading(ax, "the run that rises most by redrawn batches alone", setting(row))
-    look = {"hue": "statistics", "hue_order": names, "palette": [COLOURS[0], *COLOURS[3 : 3 + len(names) - 1]]}
-    sns.lineplot(curves, x="alpha", y="train_loss", units="draw", estimator=None, errorbar=None, lw=1, ax=ax, **look)
+    draws = curves.groupby(EXAMPLE, sort=False).ngroup()
+    curves = curves.assign(kind=curves["statistics"].map(_kind), line=draws).astype({"monotonic": bool})
+    dashes = {kind: LINE_STYLES[kind] for kind in (OWN_KIND, REDRAWN)}
+    look = LINES | {
+        "units": "line",
+        "style": "kind",
+        "style_order": list(dashes),
+        "dashes": dashes,
+        "rasterized": False,
+    }
+    sns.lineplot(curves, x="alpha", y="train_loss", ax=ax, **look)
+    mark_rises(ax, curves.assign(run_id=curves["line"]), "alpha", "train_loss")
     ax.set_yscale("log")
-    ax.legend(title=None, fontsize=9)
     return None

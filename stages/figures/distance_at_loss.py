@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from stages.figures import findings_of_numbers
 from stages.figures.declare import figure
 from stages.figures.facets import Facets, compose, say
 from stages.figures.outputs import Drawing
-from stages.figures.style import GREY, log_axis, optimizer_colour
+from stages.figures.style import GREY, log_axis, shades
 from stages.figures.words import UNITS, optimizer_name, optimizers, subject
 from stages.results.results import Results
 from stages.results.travelled import LEVELS, best_rates, travelled
@@ -27,6 +28,7 @@ COLUMNS = ["panel", "optimizer", "level", "runs", "reached", "shown", "low_quart
     "distance_at_loss",
     shows="Distance at equal training loss, by optimizer.",
     paper="In words: adaptive optimizers go farther.",
+    finding=findings_of_numbers.of_travel,
 )
 def distance_at_loss(results: Results) -> Drawing:
     """Distance travelled by the first epoch whose mean training loss is at or below a level, by optimizer.
@@ -67,7 +69,8 @@ def distance_at_loss(results: Results) -> Drawing:
         )
         log_axis(ax.yaxis, frame[["low_quartile", "high_quartile"]].to_numpy(float).ravel(), fit=True)
     facets.set_axis_labels(f"training loss ({UNITS['cross_entropy']}), log scale", f"{TRAVELLED}, log scale")
-    entries = [Line2D([], [], color=optimizer_colour(name), marker="o", label=optimizer_name(name)) for name in names]
+    looks = shades(names).items()
+    entries = [Line2D([], [], color=grey, marker=marker, label=optimizer_name(name)) for name, (grey, marker) in looks]
     entries.append(Line2D([], [], color=GREY, marker="|", ms=10, ls="", label="quartiles"))
     others = len(everything) - len(rows)
     note = (
@@ -109,8 +112,10 @@ def _draw(ax: Axes, cells: pd.DataFrame, names: list[str], empty: str) -> None:
     """Draw the medians of each optimizer over the levels, and their quartiles; training goes from left to right."""
     sideways = cells["optimizer"].map(lambda name: 1.08 ** ((len(names) - 1) / 2 - names.index(name))).astype(float)
     cells = cells.assign(place=cells["level"] * sideways)
-    palette = {name: optimizer_colour(name) for name in names}
-    look = {"palette": palette, "marker": "o", "errorbar": None, "markeredgewidth": 0, "legend": False}
+    palette = {name: grey for name, (grey, _) in shades(names).items()}
+    markers = {name: marker for name, (_, marker) in shades(names).items()}
+    look = {"palette": palette, "errorbar": None, "markeredgewidth": 0, "legend": False}
+    look |= {"style": "optimizer", "markers": markers, "dashes": False, "ms": 7}
     if cells.empty:
         say(ax, empty)
     else:

@@ -10,10 +10,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from stages.figures import findings_of_numbers
 from stages.figures.declare import figure
 from stages.figures.facets import compose, heading, panels, say
 from stages.figures.outputs import Drawing
-from stages.figures.style import GREY, MONOTONE, NON_MONOTONE, RATES, log_axis
+from stages.figures.style import GREY, INK, MAPS, MONOTONE, NON_MONOTONE, log_axis
 from stages.figures.words import explain_converged, left_out, subject
 from stages.results.examples import ROUNDING, TURNING_LIMIT, Examples, collect_examples
 from stages.results.results import Results
@@ -24,7 +25,7 @@ TURNINGS = TURNING_LIMIT * 10.0 ** (np.arange(-24, 25) / 12)
 RISES = ROUNDING * 10.0 ** np.array([-0.5, *np.arange(0, 37) / 4])
 FITS = np.array([0, 1e-4, 1e-3, 1e-2, 1e-1, 1, np.inf])
 FIT_NAMES = ("< 0.0001", "< 0.001", "< 0.01", "< 0.1", "< 1", "≥ 1")
-COUNTS = RATES.reversed()
+COUNTS = MAPS["examples"]
 END, TARGET = "end of the line", "target"
 COLUMNS = ["towards", "turning_from", "turning_to", "rise_from", "rise_to", "fit_from", "fit_to", "examples"]
 
@@ -35,6 +36,7 @@ COLUMNS = ["towards", "turning_from", "turning_to", "rise_from", "rise_to", "fit
     shows="Theorem 3 example by example.",
     paper="A theorem, without an experiment.",
     claims=("theorem_3",),
+    finding=findings_of_numbers.of_examples,
 )
 def example_turning(results: Results) -> Drawing:
     """Figure 32: rise of each example's squared error against the total turning of its output.
@@ -80,7 +82,7 @@ def example_turning(results: Results) -> Drawing:
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     bar.ax.minorticks_off()
     entries = [
-        Line2D([], [], color="0.1", lw=1, ls="--", label="π/2"),
+        Line2D([], [], color=INK, lw=1, ls="--", label="π/2"),
         Line2D([], [], color=GREY, lw=0.8, ls=":", label=f"rounding ({ROUNDING:g})"),
         Patch(facecolor=MONOTONE, label="turn by less than π/2, not rising"),
         Patch(facecolor=NON_MONOTONE, label="turn by less than π/2, rising"),
@@ -123,7 +125,7 @@ def _draw_map(ax: Axes, shown: pd.DataFrame, frame: pd.DataFrame, norm: LogNorm)
         sns.histplot(
             x=middles["turning"], y=middles["rise"], ax=ax, rasterized=True, **look, vmin=norm.vmin, vmax=norm.vmax
         )
-    ax.axvline(TURNING_LIMIT, color="0.1", lw=1, ls="--")
+    ax.axvline(TURNING_LIMIT, color=INK, lw=1, ls="--")
     ax.axhline(ROUNDING, color=GREY, lw=0.8, ls=":")
     low, high = (frame["turning_from"].min(), frame["turning_to"].max()) if len(frame) else (0.1, 10)
     limits = np.array([min(low, TURNING_LIMIT / 2), max(high, 2 * TURNING_LIMIT)])
@@ -152,7 +154,11 @@ def _draw_fits(ax: Axes, shown: pd.DataFrame) -> None:
             ax.text(place, 100 * m / number, f"{k} of {m}", ha="center", va="bottom", fontsize=8)
             highest = max(highest, 100 * m / number)
     ax.tick_params(axis="x", labelsize=8, labelrotation=0)
-    ax.set(ylim=(0, 1.15 * highest or 100), ylabel="examples (%)", xlabel="loss at the end, over that at the start")
+    ax.set(
+        ylim=(0, min(1.15 * highest, 106) or 100),
+        ylabel="examples (%)",
+        xlabel="loss at the end, over that at the start",
+    )
 
 
 def _words(examples: Examples) -> str:

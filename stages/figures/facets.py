@@ -11,13 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from stages.figures.rises import mark_rises
 from stages.figures.style import GREY, MANY, MONOTONE, NON_MONOTONE
 from stages.figures.words import limit
 from stages.results.results import Results
 from stages.results.rows import converged
 
 PANEL = "panel"
-WIDTH = {1: 6.0, 2: 9.0, 3: 10.5}
+WIDTH = {1: 6.0, 2: 9.0}
 """Inches across a figure, by its number of columns."""
 VERDICT = {"hue": "monotonic", "hue_order": [True, False], "palette": {True: MONOTONE, False: NON_MONOTONE}}
 """Arguments of seaborn's functions that colour a mark by the verdict on its line."""
@@ -48,12 +49,12 @@ class Facets(sns.FacetGrid):
             frame: What will be drawn, with a column `panel`.
             titles: The panels in their order, those without a row of `frame` too: what each shows, and the counts
                 that stand below it in smaller letters.
-            columns: Number of panels side by side, at most 3.
+            columns: Number of panels side by side, at most 2.
             height: Inches from one panel to the next below it.
             options: Arguments of `seaborn.FacetGrid`, such as `sharey`.
         """
         titles = dict(titles) or {"no run": "0 shown"}
-        columns = min(columns, len(titles))
+        columns = min(columns, len(titles), 2)
         look = {"col_order": list(titles), "col_wrap": columns, "height": height, "despine": False}
         super().__init__(frame, col=PANEL, aspect=WIDTH[columns] / columns / height, **look, **options)
         plt.close(self.figure)  # pyplot would keep it open; the figure itself stays
@@ -109,24 +110,9 @@ class Facets(sns.FacetGrid):
             ax.set(xlabel="", ylabel="")
 
 
-def mark_rises(ax: Axes, curves: pd.DataFrame, x: str, y: str) -> None:
-    """Draw a triangle on each non-monotone line, where it lies farthest above its lowest point before.
-
-    Args:
-        ax: The panel.
-        curves: Its curves, one place a row, in order; runs are told apart by `run_id`.
-        x: Column of the places.
-        y: Column of the heights.
-    """
-    risen = curves[~curves["monotonic"].astype(bool)]
-    rises = risen[y] - risen.groupby("run_id")[y].cummin()
-    tops = risen.loc[rises.groupby(risen["run_id"]).idxmax()]
-    ax.scatter(tops[x], tops[y], s=22, marker="^", color=NON_MONOTONE, zorder=3, clip_on=False)
-
-
 def panels(rows: int, columns: int, height: float = 3.2, **options: object) -> tuple:
     """Return a figure of empty panels for what is drawn by hand, and the panels in shape (rows, columns)."""
-    figure = Figure(figsize=(WIDTH[min(columns, 3)], rows * height))
+    figure = Figure(figsize=(WIDTH[columns], rows * height))
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from stages.figures.declare import figure, table
+from stages.figures.facets import say
 from stages.figures.outputs import Drawing, Table
 from stages.figures.style import GREY, NON_MONOTONE
 from stages.figures.tables import markdown
@@ -146,6 +147,8 @@ def failure_rate_by_distance(results: Results) -> Drawing:
     drawing, ax = plt.subplots(figsize=(9, 5), layout="constrained")
     plt.close(drawing)
     draw_failure_rates(ax, cells, DISTANCE_BINS)
+    if cells.empty:
+        say(ax, "no converged run")
     ax.set(ylabel="share of lines that fail", xlabel="distance from initial to final weights, over |θ₀|")
     data = cells.rename(columns={"group": "normalized_distance"})
     ax.set_title(short_and_long(data), loc="left", size=11, weight="bold")

@@ -5,10 +5,11 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
+from stages.figures import findings_of_lines, findings_of_numbers
 from stages.figures.declare import figure
-from stages.figures.facets import Facets, compose, say
+from stages.figures.facets import LINES, Facets, compose, say
 from stages.figures.outputs import Drawing
-from stages.figures.style import ALPHA, GREY, optimizer_colour
+from stages.figures.style import ALPHA, GREY, INK, NON_MONOTONE, shades
 from stages.figures.words import explain, left_out, optimizer_name, optimizers, split, subject
 from stages.results.counts import proportions
 from stages.results.failures import AT_END, DISTANCE_BINS, KINDS, NEAR_START, distance_bins, failure_kinds
@@ -17,7 +18,18 @@ from stages.results.rows import converged, curve_table
 
 ALL = "all"
 POOLED = "all suites"
-CURVE_COLUMNS = ["panel", "suite", "run_id", "optimizer", "lr", "batch_norm", "min_delta", "bump_alpha", "monotonic"]
+CURVE_COLUMNS = [
+    "panel",
+    "kind",
+    "suite",
+    "run_id",
+    "optimizer",
+    "lr",
+    "batch_norm",
+    "min_delta",
+    "bump_alpha",
+    "monotonic",
+]
 
 
 @figure(
@@ -27,6 +39,7 @@ CURVE_COLUMNS = ["panel", "suite", "run_id", "optimizer", "lr", "batch_norm", "m
     paper="Not in the paper, whose figures 5 and 12 show min Δ against distance. Hardly a line fails that is shorter "
     "than three times the norm of the initial weights; beyond, more and more do, whatever the optimizer.",
     claims=("distance_decides", "short_lines_are_monotone"),
+    finding=findings_of_numbers.by_bins,
 )
 def failure_by_distance(results: Results) -> Drawing:
     """Draw the share of non-monotone lines by bins of normalised distance, a panel for each suite and one for all."""
@@ -40,9 +53,9 @@ def failure_by_distance(results: Results) -> Drawing:
     cells = pd.concat([proportions(part, keys, results.measure.confidence) for part in parts], ignore_index=True)
     cells = cells[cells["converged"] > 0]
     titles = {name: f"{split(group)}\n{left_out(group)}" for name, group in both.groupby("panel", sort=False)}
-    facets = Facets(cells, titles, columns=3, height=2.9, sharex=True, sharey=True)
+    facets = Facets(cells, titles, height=2.4, sharex=True, sharey=True)
     names = optimizers(rows)
-    looks = {ALL: ("0.1", "D")} | {name: (optimizer_colour(name), "o") for name in names}
+    looks = {ALL: (INK, "*")} | shades(names)
     for ax, _, part in facets.parts():
         if part.empty:
             say(ax, "no converged run")
@@ -53,7 +66,7 @@ def failure_by_distance(results: Results) -> Drawing:
                 continue
             x = own["bin"].map(DISTANCE_BINS.index).to_numpy(float) + 0.12 * (place - len(looks) / 2 + 0.5)
             reach = np.stack([own["proportion"] - own["low"], own["high"] - own["proportion"]]).clip(0)
-            look = {"color": colour, "marker": marker, "ms": 4.5, "ls": "", "capsize": 2, "lw": 1}
+            look = {"color": colour, "marker": marker, "ms": 8 if name == ALL else 4.5, "ls": "", "capsize": 2, "lw": 1}
             ax.errorbar(x, own["proportion"].to_numpy(float), reach, **look)
         for place, total in part[part["optimizer"] == ALL].groupby("bin")["converged"].sum().items():
             ax.text(DISTANCE_BINS.index(place), 1.04, f"{total}", ha="center", va="bottom", fontsize=8, color=GREY)
@@ -86,31 +99,32 @@ def failure_by_distance(results: Results) -> Drawing:
         "optimizers_fail_in_their_own_way",
         "failures_at_the_end_vanish_at_the_best_point",
     ),
+    finding=findings_of_lines.of_kinds,
 )
 def kinds_of_failure(results: Results) -> Drawing:
-    """Draw the rise along each non-monotone line above its lowest point so far, a panel for each kind of failure."""
+    """Draw the rise along each non-monotone line above its lowest point so far, a panel for each optimizer."""
     rows = results.lines()
     kept = converged(rows)
-    failing = kept.assign(panel=failure_kinds(kept))[~kept["monotonic"]]
+    labels = kept["optimizer"].map(optimizer_name)
+    failing = kept.assign(panel=labels, kind=failure_kinds(kept))[~kept["monotonic"].astype(bool)]
     frame = curve_table(results, failing, {"loss": "loss_train"}, CURVE_COLUMNS)
     lowest = frame.groupby(["suite", "run_id"])["loss"].cummin()
     frame["rise"] = (frame["loss"] - lowest) / frame["min_delta"].astype(float)
-    titles = {kind: _counts(failing[failing["panel"] == kind]) for kind in KINDS}
-    facets = Facets(frame, titles, columns=3, height=3.2, sharex=True, sharey=True)
     names = optimizers(failing)
-    palette = {name: optimizer_colour(name) for name in names}
+    titles = {optimizer_name(name): _counts(failing[failing["optimizer"] == name]) for name in names}
+    facets = Facets(frame, titles or {"no optimizer": "0 lines"}, height=2.6, sharex=True, sharey=True)
     for ax, _, part in facets.parts():
         if part.empty:
             say(ax, "no such line")
         else:
             curves = part.assign(line=part["suite"] + part["run_id"]).astype({"alpha": float, "rise": float})
-            look = {"units": "line", "estimator": None, "errorbar": None, "alpha": 0.6, "lw": 1.0, "legend": False}
-            sns.lineplot(curves, x="alpha", y="rise", hue="optimizer", palette=palette, rasterized=True, ax=ax, **look)
+            look = LINES | {"units": "line"}
+            sns.lineplot(curves, x="alpha", y="rise", ax=ax, **look)
         for edge in (NEAR_START, AT_END):
             ax.axvline(edge, color=GREY, lw=0.8, ls=":", zorder=1)
-        ax.set(xlabel="", ylabel="rise above the lowest loss so far,\nover the largest (min Δ)", ylim=(-0.03, 1.05))
+        ax.set(xlabel="", ylabel="rise above the lowest loss\nso far, over min Δ", ylim=(-0.03, 1.05))
     facets.set_xlabels(ALPHA)
-    entries = [Line2D([], [], color=palette[name], label=optimizer_name(name)) for name in names]
+    entries = [Line2D([], [], color=NON_MONOTONE, label=f"non-monotone ({len(failing)})")]
     note = (
         f"A kind is where the largest rise tops out: α below {NEAR_START:g}, above {AT_END:g}, or in between (dotted). "
         f"Only non-monotone lines are shown: {split(rows)}; {left_out(rows)}. {explain(results)}"
@@ -120,6 +134,6 @@ def kinds_of_failure(results: Results) -> Drawing:
 
 
 def _counts(rows: pd.DataFrame) -> str:
-    """Say how many lines of each optimizer there are."""
-    counts = [f"{optimizer_name(name)} {int((rows['optimizer'] == name).sum())}" for name in optimizers(rows)]
-    return f"{len(rows)} lines" + (f": {', '.join(counts)}" if counts else "")
+    """Say how many lines there are of each kind of failure."""
+    counts = [f"{int((rows['kind'] == kind).sum())} {kind}" for kind in KINDS]
+    return f"{len(rows)} lines: {', '.join(counts)}"

@@ -5,15 +5,17 @@ from collections.abc import Callable
 import pandas as pd
 
 from stages.config import FreshLines
+from stages.figures import findings_of_lines
 from stages.figures.declare import figure
-from stages.figures.line_panels import OWN_KIND, line_figure
+from stages.figures.line_panels import line_figure
 from stages.figures.outputs import Drawing
-from stages.figures.style import ALPHA
+from stages.figures.style import ALPHA, OWN_KIND
 from stages.figures.words import VARIANTS, left_out, number, setting, split, subject
 from stages.results.results import Results
 from stages.results.rows import converged
 
 FRESH_KIND = "from a fresh initialisation"
+"""Its kind of line in `LINE_STYLES`."""
 
 
 @figure(
@@ -22,6 +24,7 @@ FRESH_KIND = "from a fresh initialisation"
     shows="Lines from fresh initialisations to a monotone and to a non-monotone optimum.",
     paper="They behave as the line from the own initialisation.",
     claims=("fresh_initializations_behave_alike", "fresh_initializations_behave_alike_residual"),
+    finding=findings_of_lines.like_the_own_line,
 )
 def fresh_initialisations(results: Results) -> Drawing:
     """Figure 6: lines from fresh initialisations by a network's own scheme.
@@ -41,6 +44,7 @@ def fresh_initialisations(results: Results) -> Drawing:
     shows="Lines from initialisations by another scheme.",
     paper="From block-identity initialisations the lines to the same optimum are monotone.",
     claims=("block_identity_starts_are_monotone",),
+    finding=findings_of_lines.like_the_own_line,
 )
 def other_initialisations(results: Results) -> Drawing:
     """Figure 20: as figure 6, beside lines from initialisations by another scheme than the network's own.
@@ -84,7 +88,7 @@ def _draw(results: Results, wanted: Callable[[FreshLines], bool]) -> Drawing:
         "row to the one whose own line rises most. Own scheme: the fresh initialisations are drawn as the run's was."
     )
     title = f"Lines from fresh initialisations to one optimum: {subject(pd.concat([own.head(0), *groups]))}"
-    return line_figure(results, titles, groups, max(len(schemes), 1), (FRESH_KIND, title, note), ALPHA)
+    return line_figure(results, titles, groups, max(len(schemes), 1), (title, note), ALPHA)
 
 
 def _scheme(entry: FreshLines, rows: pd.DataFrame) -> str:

@@ -9,19 +9,20 @@ from matplotlib.colors import SymLogNorm
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
+from stages.figures import findings_of_numbers
 from stages.figures.declare import figure
 from stages.figures.facets import Facets, compose, say
 from stages.figures.outputs import Drawing
-from stages.figures.style import COLOURS, GREY
+from stages.figures.style import GREY, MAPS, PALE
 from stages.figures.words import ACTIVATIONS, count, explain, optimizer_name, optimizers, subject, unit
 from stages.results.counts import tally
 from stages.results.results import Results
 from stages.results.rows import converged
 
-MAP = "rocket_r"
+MAP = MAPS["min_delta"]
 SIZES = ("width", "depth")
-NOT_TRAINED = "0.93"
-NONE_CONVERGED = {"facecolor": (*COLOURS[9], 0.35), "edgecolor": COLOURS[9], "hatch": "////", "lw": 0}
+NOT_TRAINED = "white"
+NONE_CONVERGED = {"facecolor": "white", "edgecolor": PALE, "hatch": "////", "lw": 0}
 
 
 @figure(
@@ -30,6 +31,7 @@ NONE_CONVERGED = {"facecolor": (*COLOURS[9], 0.35), "edgecolor": COLOURS[9], "ha
     shows="Mean min Δ by rate, width and depth.",
     paper="The rate matters, width and depth do not.",
     claims=("large_learning_rates_break_monotonicity", "width_does_not_matter", "depth_does_not_matter"),
+    finding=findings_of_numbers.of_cells,
 )
 def heatmaps(results: Results) -> Drawing:
     """Figure 25: mean min Delta over all converged runs of a cell, learning rate by width and by depth.
@@ -66,7 +68,8 @@ def heatmaps(results: Results) -> Drawing:
             _draw(ax, part, [name for name in optimizers(rows) if name in set(part["optimizer"])], norm)
         ax.set(xlabel="learning rate", ylabel="optimizer, size")
     single = bool((cells["converged"] <= 1).all())
-    _add_colour_bar(facets, norm, f"{'min Δ of the one run' if single else 'mean min Δ'}{unit(rows)}")
+    runs = f"mean min Δ of 1 to {cells['converged'].max():g} runs"
+    _add_colour_bar(facets, norm, f"{'min Δ of the one run' if single else runs}{unit(rows)}")
     unequal = len(results.lines()) - len(rows)
     what = "A cell holds one converged run" if single else "Mean over all converged runs of a cell, monotone ones too"
     note = (

@@ -1,6 +1,6 @@
 """Panels of losses along lines of several kinds: colour is the verdict, line style the kind of line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,16 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from stages.figures.facets import LINES, PANEL, Facets, compose, mark_rises, say
+from stages.figures.facets import LINES, PANEL, Facets, compose, say
 from stages.figures.outputs import Drawing
-from stages.figures.style import GREY, MONOTONE, NON_MONOTONE, ends, loss_axis
+from stages.figures.rises import STRIPS, add_strips, mark_rises
+from stages.figures.style import GREY, LINE_STYLES, MONOTONE, NON_MONOTONE, OWN_KIND, ends, line_style, loss_axis
 from stages.figures.words import explain, unit
 from stages.results.results import Results
 from stages.results.rows import curve_table
 
-OWN = {"own line": (4, 1.5)}
-"""Dashes of a run's own line in every figure that also shows other lines."""
-OWN_KIND = next(iter(OWN))
 NOTE = (
     "Own line: from a run's initial to its trained weights. Triangles: where a non-monotone line has risen most above "
     "its lowest loss before."
@@ -60,7 +58,7 @@ def line_figure(
     titles: Mapping[str, tuple[str, str]],
     groups: Sequence[pd.DataFrame],
     columns: int,
-    words: tuple[str, str, str],
+    words: tuple[str, str],
     label: str = LABEL,
 ) -> Drawing:
     """Draw panels of lines, and runs' own lines beside them.
@@ -68,16 +66,16 @@ def line_figure(
     Args:
         results: The pooled suites.
         titles: By panel: the counts below its title, and the text in it if it has no lines.
-        groups: What is drawn, as `curves_frame` takes it; each kind of line but the own line is solid.
-        columns: Number of panels side by side.
-        words: The kind of line in the legend, the figure's title, and the note below it.
+        groups: What is drawn, as `curves_frame` takes it; kinds are those of `LINE_STYLES`.
+        columns: Number of panels side by side, at most 2.
+        words: The figure's title, and the note below it.
         label: Label of the horizontal axes.
 
     Returns:
         The drawing. Its data are the losses of all lines.
     """
-    kind, title, note = words
-    frame, dashes = curves_frame(results, groups), {kind: ""} | OWN
+    title, note = words
+    frame = curves_frame(results, groups)
     counts = {panel: text for panel, (text, _) in titles.items()}
     facets = Facets(frame, counts, columns, sharex=False, sharey=False)
     for ax, panel, part in facets.parts():
@@ -85,29 +83,32 @@ def line_figure(
             say(ax, titles[panel][1])
             ax.set(xlim=(0, 1), ylabel="training loss")
         else:
-            draw_lines(ax, part, dashes)
+            draw_lines(ax, part)
             name_lines(ax, part)
         ax.set_xlabel(label)
-    compose(facets.figure, title, f"{note} {NOTE} {explain(results)}", line_entries(dashes))
-    return Drawing(facets.figure, frame[COLUMNS])
+    drawn = [(ax, part) for ax, _, part in facets.parts() if len(part)]
+    strips = add_strips(results, drawn, IDENTITY, kind="kind")
+    note = f"{note} {NOTE}{f' {STRIPS}' if strips else ''} {explain(results)}"
+    compose(facets.figure, title, note, line_entries(frame["kind"].unique()))
+    return Drawing(facets.figure, frame[[PANEL, "kind", *COLUMNS]])
 
 
-def draw_lines(ax: Axes, frame: pd.DataFrame, dashes: Mapping[str, tuple | str]) -> None:
+def draw_lines(ax: Axes, frame: pd.DataFrame) -> None:
     """Draw lines, and a triangle where each non-monotone one has risen most.
 
     Args:
         ax: The panel.
         frame: Some rows of `curves_frame`.
-        dashes: Dashes of each kind of line.
     """
     frame = frame.assign(number=frame.groupby(IDENTITY, dropna=False, sort=False).ngroup())
     width = 1.4 if frame["number"].nunique() <= FEW else 0.9
-    kinds = {"style": "kind", "style_order": list(dashes), "dashes": dict(dashes)}
+    dashes = {kind: dash for kind, dash in LINE_STYLES.items() if kind in set(frame["kind"])}
+    kinds = {"style": "kind", "style_order": list(dashes), "dashes": dashes}
     widths = {"size": "kind", "sizes": {kind: 1.8 if kind == OWN_KIND else width for kind in dashes}}
     look = {name: value for name, value in LINES.items() if name != "lw"} | kinds | widths
     sns.lineplot(frame, x="alpha", y="train_loss", ax=ax, **look | {"units": "number"})
     for line in ax.lines:
-        if line.is_dashed():
+        if not line.is_dashed():
             line.set(alpha=1, zorder=3, path_effects=[withStroke(linewidth=3.2, foreground="white")])
     mark_rises(ax, frame.assign(run_id=frame["number"]), "alpha", "train_loss")
     starts = frame["train_loss"][frame["kind"] == OWN_KIND].head(1)
@@ -115,20 +116,14 @@ def draw_lines(ax: Axes, frame: pd.DataFrame, dashes: Mapping[str, tuple | str])
     ax.set(xlim=ends(frame), ylabel=f"training loss{unit(frame)}{more}")
 
 
-def line_entries(dashes: Mapping[str, tuple | str]) -> list[Line2D]:
-    """Return legend entries for the verdicts and for the kinds of line.
-
-    Args:
-        dashes: Dashes of each kind of line.
-
-    Returns:
-        The entries.
-    """
-    looks = [(name, (0, dash) if dash else "-") for name, dash in dashes.items()]
+def line_entries(kinds: Iterable[str]) -> list[Line2D]:
+    """Return legend entries for the verdicts and for kinds of line, in the order of `LINE_STYLES`."""
+    present = set(kinds)
+    looks = [Line2D([], [], color=GREY, ls=line_style(kind), label=kind) for kind in LINE_STYLES if kind in present]
     return [
         Line2D([], [], color=MONOTONE, label="monotone"),
         Line2D([], [], color=NON_MONOTONE, marker="^", label="non-monotone"),
-        *(Line2D([], [], color=GREY, ls=look, label=name) for name, look in looks),
+        *looks,
     ]
 
 

@@ -7,26 +7,26 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from stages.config import PairLines
+from stages.figures import findings_of_lines, findings_of_numbers
 from stages.figures.declare import figure
 from stages.figures.facets import POINTS, compose, heading, panels, say, verdict_entries
-from stages.figures.line_panels import IDENTITY, LABEL, OWN_KIND, curves_frame, line_figure
+from stages.figures.line_panels import IDENTITY, LABEL, curves_frame, line_figure
 from stages.figures.outputs import Drawing
-from stages.figures.style import GREY
+from stages.figures.style import GREY, INK, LINE_STYLES, OWN_KIND
 from stages.figures.words import explain, number, split, subject, unit
 from stages.results.pairs import lines_between_runs
 from stages.results.results import Results
 from stages.results.rows import converged
 
 ENDS = {
-    ("initial", "initial"): "initialisation to initialisation",
-    ("initial", "final"): "initialisation to optimum",
-    ("final", "final"): "optimum to optimum",
+    ("initial", "initial"): ("initialisation to initialisation", "between initialisations"),
+    ("initial", "final"): ("initialisation to optimum", "to another run's optimum"),
+    ("final", "final"): ("optimum to optimum", "between optima"),
 }
-BETWEEN = "between two runs"
+"""Title of a panel and kind of line by the ends of lines between two runs."""
 MATCHINGS = {None: "as trained", "weights": "weights matched", "activations": "activations matched"}
 """Names of the ways in which hidden units are matched, by `PairLines.matching`."""
-DASHES = dict(zip(MATCHINGS.values(), ("", (1, 1), (5, 1, 1, 1)), strict=True))
-MEAN = "0.15"
+DASHES = {name: LINE_STYLES.get(name, LINE_STYLES["between optima"]) for name in MATCHINGS.values()}
 BARRIERS = ["panel", "kind", *IDENTITY[:4], "barrier", "min_delta", "monotonic", "distance"]
 
 
@@ -42,6 +42,7 @@ BARRIERS = ["panel", "kind", *IDENTITY[:4], "barrier", "min_delta", "monotonic",
         "crossed_lines_have_no_barriers_residual",
         "optima_have_barriers",
     ),
+    finding=findings_of_lines.of_barriers,
 )
 def between_runs(results: Results) -> Drawing:
     """Figure 8: lines between initialisations, from initialisations to optima, and between optima of different runs.
@@ -56,16 +57,16 @@ def between_runs(results: Results) -> Drawing:
     own = results.lines(once=False)
     titles, groups = {}, []
     for suite in suites or [None]:
-        for ends, title in ENDS.items():
-            kinds = [(name, entry) for name, entry in _pairs(results, suite) if not entry.matching]
-            names = [name for name, entry in kinds if (entry.start, entry.end) == ends]
+        for ends, (title, kind) in ENDS.items():
+            plain = [(name, entry) for name, entry in _pairs(results, suite) if not entry.matching]
+            names = [name for name, entry in plain if (entry.start, entry.end) == ends]
             rows = lines_between_runs(results, suite, names)
             shown = converged(rows)
             panel = title if len(suites) < 2 else f"{suite}: {title}"
             counts = []
             if len(shown):
                 counts.append(f"{split(shown)}, mean barrier {number(shown['barrier'].mean())}")
-                groups.append(shown.assign(panel=panel, kind=BETWEEN))
+                groups.append(shown.assign(panel=panel, kind=kind))
             if len(shown) and ends == ("initial", "final"):
                 mine = converged(own[(own["suite"] == suite) & own["run_id"].isin(shown["run_id"])])
                 groups.append(mine.assign(panel=panel, kind=OWN_KIND))
@@ -79,7 +80,7 @@ def between_runs(results: Results) -> Drawing:
         "of its ends."
     )
     title = f"Lines between different runs: {subject(pd.concat([own.head(0), *groups]))}"
-    return line_figure(results, titles, groups, len(ENDS), (BETWEEN, title, note))
+    return line_figure(results, titles, groups, 2, (title, note))
 
 
 @figure(
@@ -88,6 +89,7 @@ def between_runs(results: Results) -> Drawing:
     shows="Barriers between optima before and after matching hidden units.",
     paper="Not in the paper.",
     claims=("optima_have_barriers",),
+    finding=findings_of_numbers.of_matching,
 )
 def matched_barriers(results: Results) -> Drawing:
     """Figure 35: lines between optima before and after their hidden units are matched (Ainsworth et al. 2022).
@@ -126,9 +128,8 @@ def matched_barriers(results: Results) -> Drawing:
             _draw_barriers(ax, frame[frame["panel"] == panel])
     axes[0].set(xlabel=LABEL, ylabel=f"training loss{unit(rows)}", xlim=(0, 1), ylim=(0, None))
     axes[1].set(xlabel="order of the hidden units", ylabel=f"barrier{unit(rows)}", ylim=(0, None))
-    looks = [(kind, (0, DASHES[kind]) if DASHES[kind] else "-") for kind in kinds]
-    entries = [Line2D([], [], color=MEAN, ls=look, label=f"mean, {kind}") for kind, look in looks]
-    entries += [Patch(facecolor=MEAN, alpha=0.15, label="± standard deviation"), *verdict_entries(rows)]
+    entries = [Line2D([], [], color=INK, ls=(0, DASHES[kind]), label=f"mean, {kind}") for kind in kinds]
+    entries += [Patch(facecolor=INK, alpha=0.15, label="± standard deviation"), *verdict_entries(rows)]
     note = (
         "Barrier: how far a line rises above the higher of its ends. Matched: the hidden units of one optimum, which "
         "may trade places without changing the function, in the order in which their weights (coordinate ascent), or "
@@ -141,11 +142,11 @@ def matched_barriers(results: Results) -> Drawing:
 
 def _draw_bands(ax: Axes, bands: pd.DataFrame) -> None:
     """Draw the mean loss of each kind of line, and the standard deviation on both sides of it."""
-    look = {"color": MEAN, "style": "kind", "dashes": DASHES, "errorbar": None, "legend": False, "zorder": 3}
+    look = {"color": INK, "style": "kind", "dashes": DASHES, "errorbar": None, "legend": False, "zorder": 3}
     sns.lineplot(bands, x="alpha", y="mean", ax=ax, **look)
     for _, band in bands.groupby("kind", sort=False):
         low, high = band["mean"] - band["standard_deviation"], band["mean"] + band["standard_deviation"]
-        ax.fill_between(band["alpha"], low, high, color=MEAN, alpha=0.15, lw=0)
+        ax.fill_between(band["alpha"], low, high, color=INK, alpha=0.15, lw=0)
 
 
 def _draw_barriers(ax: Axes, rows: pd.DataFrame) -> None:

@@ -4,24 +4,26 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from sklearn.decomposition import PCA
 
+from stages.figures import findings_of_numbers
 from stages.figures.declare import figure
 from stages.figures.facets import Facets, compose, say
+from stages.figures.line_panels import line_entries
 from stages.figures.outputs import Drawing
-from stages.figures.style import COLOURS
+from stages.figures.style import INK, MONOTONE, NON_MONOTONE
 from stages.figures.words import explain, left_out, number, setting, subject
 from stages.measures.contrast import SETTING
 from stages.results.results import Results
 from stages.results.rows import converged
 
 ACCURATE = 0.99  # training accuracy that counts as near-perfect
-DARKER = 0.85  # share of a colour's brightness, so that its pale ones are seen on white
+OUTLINE = [withStroke(linewidth=2, foreground="white")]
 NO_PATHS = "path_examples is 0:\nno paths were kept"
-COLUMNS = ["suite", "run_id", "batch_norm", "example", "class", "alpha", "component_1", "component_2"]
+COLUMNS = ["suite", "run_id", "batch_norm", "monotonic", "example", "class", "alpha", "component_1", "component_2"]
 
 
 class Pair(NamedTuple):
@@ -68,6 +70,7 @@ def choose(rows: pd.DataFrame) -> Pair | None:
     "logit_paths",
     shows="Logits along lines in two principal components.",
     paper="Without batch norm the paths are nearly straight; with it they bend.",
+    finding=findings_of_numbers.of_logits,
 )
 def logit_paths(results: Results) -> Drawing:
     """Figure 3: two-dimensional PCA of the outputs along the line, of two networks that differ in batch norm only.
@@ -91,18 +94,17 @@ def logit_paths(results: Results) -> Drawing:
     )
     facets = Facets(frame, titles, height=4.2, sharex=False, sharey=False)
     classes = sorted(frame["class"].unique().tolist())
-    palette = COLOURS if len(classes) <= len(COLOURS) else sns.husl_palette(len(classes))
-    colours = {c: tuple(DARKER * part for part in colour) for c, colour in zip(classes, palette, strict=False)}
     for place, (ax, _, part) in enumerate(facets.parts()):
         if part.empty:
             ax.set(xlabel="component 1", ylabel="component 2")
             say(ax, "no pair of converged runs differs\nin batch norm only" if kept else NO_PATHS)
         else:
-            _draw(ax, part, colours)
+            _draw(ax, part)
             words = [f"component {i} ({100 * share:.1f} % of variance)" for i, share in enumerate(found[place][1], 1)]
             ax.set(xlabel=words[0], ylabel=words[1])
-    entries = [Line2D([], [], ls="", marker="o", mfc="white", color="0.1", label="initial network")] if chosen else []
-    entries += [Line2D([], [], ls="", color=colours[c], marker=f"${c}$", label=f"class {c}") for c in classes]
+    entries = [Line2D([], [], ls="", marker="o", mfc="white", color=INK, label="initial network")] if chosen else []
+    entries += [Line2D([], [], ls="", marker="$5$", color=INK, label="trained network: the class")] if chosen else []
+    entries += line_entries([]) if chosen else []
     note = f"Chosen from {len(candidates)} converged runs with paths; {left_out(rows)}. {explain(results)}"
     if pair is None:
         compose(facets.figure, f"Outputs along the line (PCA): {subject(rows)}", note)
@@ -150,17 +152,20 @@ def _paths(results: Results, row: pd.Series) -> tuple[pd.DataFrame, np.ndarray]:
         pca = PCA(n_components=2, svd_solver="full")
         points, shares = pca.fit_transform(flat), pca.explained_variance_ratio_
     examples = np.tile(np.arange(len(classes_K)), len(alphas))
-    columns = (row["suite"], row["run_id"], row["batch_norm"], examples, classes_K[examples])
+    columns = (row["suite"], row["run_id"], row["batch_norm"], bool(row["monotonic"]), examples, classes_K[examples])
     columns += (np.repeat(np.round(alphas, 6), len(classes_K)), points[:, 0], points[:, 1])
     return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True))).assign(panel=_title(row)), shares
 
 
-def _draw(ax: Axes, paths: pd.DataFrame, colours: dict[int, tuple]) -> None:
-    """Draw the path of each example in the colour of its class, a circle at its start and the class at its end."""
-    look = {"x": "component_1", "y": "component_2", "hue": "class", "palette": colours, "legend": False, "ax": ax}
-    sns.lineplot(paths, units="example", estimator=None, errorbar=None, sort=False, lw=1.2, alpha=0.8, **look)
-    starts, ends = (paths[paths["alpha"] == alpha] for alpha in (paths["alpha"].min(), paths["alpha"].max()))
-    ax.scatter(starts["component_1"], starts["component_2"], s=16, c="white", edgecolors="0.1", lw=0.7, zorder=3)
-    markers = {"style": "class", "markers": {label: f"${label}$" for label in colours}}
-    sns.scatterplot(ends, s=50, linewidth=0.3, edgecolor="face", zorder=4, **look, **markers)
+def _draw(ax: Axes, paths: pd.DataFrame) -> None:
+    """Draw the path of each example in the colour of the verdict, a circle at its start and its class at the end."""
+    colour = MONOTONE if paths["monotonic"].iloc[0] else NON_MONOTONE
+    for _, path in paths.groupby("example", sort=False):
+        first, last = path.iloc[0], path.iloc[-1]
+        ax.plot(path["component_1"], path["component_2"], color=colour, lw=1.2, alpha=0.8)
+        ax.plot(
+            first["component_1"], first["component_2"], "o", color=INK, ms=4, mfc="white", mec=INK, mew=0.7, zorder=3
+        )
+        look = {"ha": "center", "va": "center", "fontsize": 8.5, "color": INK, "zorder": 4}
+        ax.text(last["component_1"], last["component_2"], str(last["class"]), **look, path_effects=OUTLINE)
     ax.set_aspect("equal", adjustable="datalim")

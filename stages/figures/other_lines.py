@@ -1,14 +1,17 @@
 """Figures of lines to one optimum from elsewhere than its initialisation, and of lines of one layer: 21, 37 and 38."""
 
+import itertools
 from collections.abc import Callable
 
 import pandas as pd
 
 from stages.config import LayerLines, NoiseLines, PermutedLines, SnapshotLines, ZeroLines
 from stages.config.lines import Lines
+from stages.figures import findings_of_lines
 from stages.figures.declare import figure
-from stages.figures.line_panels import OWN_KIND, line_figure
+from stages.figures.line_panels import line_figure
 from stages.figures.outputs import Drawing
+from stages.figures.style import OWN_KIND
 from stages.figures.words import number, setting, split, subject
 from stages.results.results import Results
 from stages.results.rows import converged
@@ -23,6 +26,7 @@ Kinds = dict[str, Callable[[Lines], bool]]
     shows="Lines to and from permuted networks.",
     paper="Permutations preserve monotonicity.",
     claims=("permutations_preserve_monotonicity",),
+    finding=findings_of_lines.like_the_own_line,
 )
 def permuted(results: Results) -> Drawing:
     """Figure 21: lines whose initial, or whose trained, network has its hidden units permuted."""
@@ -42,6 +46,7 @@ def permuted(results: Results) -> Drawing:
     "other_starts",
     shows="Lines from noise, from zero, and from points of training.",
     paper="Not in the paper.",
+    finding=findings_of_lines.by_start,
 )
 def other_starts(results: Results) -> Drawing:
     """Lines to an optimum from noise, from zero (Tao et al. 2024), and from points of training (Frankle 2020)."""
@@ -62,6 +67,7 @@ def other_starts(results: Results) -> Drawing:
     "one_layer",
     shows="Lines along which one layer moves.",
     paper="Not in the paper.",
+    finding=findings_of_lines.by_start,
 )
 def one_layer(results: Results) -> Drawing:
     """Lines along which one layer or block moves from its initial to its trained weights (Vlaar and Frankle 2022)."""
@@ -77,25 +83,30 @@ def one_layer(results: Results) -> Drawing:
 
 
 def _draw(results: Results, kinds: Kinds, title: str, what: str, note: str) -> Drawing:
-    """Draw a row for each converged run that has such lines, a column for each of `kinds`."""
+    """Draw a row for each converged run that has such lines, a column for each of up to two `kinds`, else across."""
     own = results.lines(once=False)
     groups = {name: _rows(results, wanted) for name, wanted in kinds.items()}
     asked = pd.concat(groups.values())[["suite", "run_id"]].drop_duplicates()
     ends = own.merge(asked).pipe(converged)
     none = "no converged run" if len(asked) and ends.empty else "no suite with such lines"
     titles, shown = dict.fromkeys(kinds if ends.empty else (), ("", none)), []
-    for place, (_, end) in enumerate(ends.iterrows(), 1):
-        for name, rows in groups.items():
-            panel = f"run {place}: {name}" if len(ends) > 1 else name
-            lines = converged(rows[(rows["suite"] == end["suite"]) & (rows["run_id"] == end["run_id"])])
-            counts = f"\n{split(lines)}, largest min Δ {number(lines['min_delta'].max())}" if len(lines) else ""
-            words = setting(end, ["dataset"]).replace("lr ", "lr\u00a0").replace("seed ", "seed\u00a0")
-            titles[panel] = words + counts, none
-            if len(lines):
-                shown += [lines.assign(panel=panel, kind=what), end.to_frame().T.assign(panel=panel, kind=OWN_KIND)]
+    by_run = len(kinds) <= 2  # else a column for each run
+    places = [*enumerate((end for _, end in ends.iterrows()), 1)]
+    pairs = itertools.product(places, groups) if by_run else ((run, name) for name in groups for run in places)
+    for (place, end), name in pairs:
+        rows = groups[name]
+        panel = f"run {place}: {name}" if len(ends) > 1 else name
+        lines = converged(rows[(rows["suite"] == end["suite"]) & (rows["run_id"] == end["run_id"])])
+        counts = f"\n{split(lines)}, largest min Δ {number(lines['min_delta'].max())}" if len(lines) else ""
+        words = setting(end, ["dataset"]).replace("lr ", "lr\u00a0").replace("seed ", "seed\u00a0")
+        titles[panel] = words + counts, none
+        if len(lines):
+            shown += [lines.assign(panel=panel, kind=what), end.to_frame().T.assign(panel=panel, kind=OWN_KIND)]
     left = len(asked) - len(ends)
     note += f" {left} runs that did not converge are left out." if left else ""
-    return line_figure(results, titles, shown, len(kinds), (what, f"{title}: {subject(ends)}", note))
+    return line_figure(
+        results, titles, shown, len(kinds) if by_run else max(len(ends), 1), (f"{title}: {subject(ends)}", note)
+    )
 
 
 def _rows(results: Results, wanted: Callable[[Lines], bool]) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """Figures of two-dimensional sections of weight space: 1, 9, 19, 22 and 23."""
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,11 +11,13 @@ from matplotlib.ticker import MaxNLocator
 from scipy.interpolate import PchipInterpolator
 
 from stages.config import OWN_LINE, PairLines
+from stages.figures import findings_of_lines
 from stages.figures.declare import figure
 from stages.figures.facets import compose, heading, panels, say
-from stages.figures.line_panels import LABEL, NOTE, OWN, OWN_KIND, curves_frame, draw_lines, line_entries
+from stages.figures.line_panels import IDENTITY, LABEL, NOTE, curves_frame, draw_lines, line_entries
 from stages.figures.outputs import Drawing
-from stages.figures.style import COLOURS
+from stages.figures.rises import STRIPS, add_strips
+from stages.figures.style import MAPS, OWN_KIND, PATH
 from stages.figures.words import number, setting, subject, unit
 from stages.lines.landscape import Surface, Trajectory
 from stages.results.results import Results
@@ -24,16 +25,14 @@ from stages.results.results import Results
 LEVELS = 12
 BEYOND = 1.5  # times the highest loss of a marked point up to which levels go: far walls would flatten the rest
 FINE = 81  # points along each side of a plane at which contours are interpolated
-PATH = {"color": COLOURS[3], "marker": ".", "lw": 1.2, "zorder": 4}
 MARKS = {"initial": "o", "final": "X"}
 NAMES = {"initial": "initial", "final": "trained"}
-MAPS = {"train_loss": "Greens", "train_accuracy": "Purples"}  # the paper's colours
-DASHES = OWN | {
-    "between initialisations": (1, 1),
-    "to another run's optimum": "",
-    "between optima": (5, 1, 1, 1),
+KINDS = {
+    ("initial", "initial"): "between initialisations",
+    ("initial", "final"): "to another run's optimum",
+    ("final", "final"): "between optima",
 }
-KINDS = dict(zip((("initial", "initial"), ("initial", "final"), ("final", "final")), list(DASHES)[1:], strict=True))
+"""Kind of line in `LINE_STYLES` by the ends of lines between two runs."""
 COLUMNS = ["suite", "plane", "what", "label", "kind", "x", "y", "off_plane", "train_loss", "train_accuracy"]
 COLUMNS += ["share", "min_delta", "monotonic"]
 SHARE = r"share of the way, $1-\|\theta-\theta_T\|\,/\,\|\theta_0-\theta_T\|$"
@@ -46,12 +45,14 @@ Chosen = list[tuple[str, str, Surface]]
     "plane_and_curves",
     shows="A plane through two initialisations and an optimum with the path of training, and the losses on the lines.",
     paper="Loss falls along the line from either initialisation; training takes a bent path.",
+    finding=findings_of_lines.of_one_plane,
 )
 @figure(
     19,
     "failing_plane",
     shows="A plane through a network whose line rises.",
     paper="A barrier, then a flat region.",
+    finding=findings_of_lines.of_one_plane,
 )
 def plane_and_curves(results: Results) -> Drawing:
     """Figures 1 and 19: a plane with the path of training, and beside it the losses on that path and along lines."""
@@ -63,6 +64,7 @@ def plane_and_curves(results: Results) -> Drawing:
     "planes",
     shows="Planes of a masked language model.",
     paper="Both initialisations are monotonically connected to both optima.",
+    finding=findings_of_lines.of_planes,
 )
 def planes(results: Results) -> Drawing:
     """Figure 9: training loss on each plane."""
@@ -74,6 +76,7 @@ def planes(results: Results) -> Drawing:
     "loss_and_accuracy",
     shows="Planes of residual networks: loss and accuracy.",
     paper="Monotone from initialisations to optima.",
+    finding=findings_of_lines.of_planes,
 )
 def loss_and_accuracy(results: Results) -> Drawing:
     """Figure 22: training loss and training accuracy on each plane."""
@@ -85,6 +88,7 @@ def loss_and_accuracy(results: Results) -> Drawing:
     "planes_and_lines",
     shows="Planes of a masked language model with the losses on lines.",
     paper="Monotone between all pairs.",
+    finding=findings_of_lines.of_planes_and_lines,
 )
 def planes_and_lines(results: Results) -> Drawing:
     """Figure 23: training loss on each plane, and beside it along the lines between its points."""
@@ -102,18 +106,22 @@ def _all(results: Results) -> Chosen:
 def _maps(results: Results, fields: tuple[str, ...]) -> Drawing:
     """Draw the fields of each plane, planes side by side."""
     chosen = _all(results)
-    figure, axes = panels(len(fields), max(len(chosen), 1), height=3.8)
+    across = min(max(len(chosen), 1), 2)
+    figure, axes = panels(len(fields) * -(-max(len(chosen), 1) // across), across, height=3.8)
     frames = [_plane_frame(*one) for one in chosen]
-    for row, field in zip(axes, fields, strict=True):
-        for ax, frame, (*_, surface) in zip(row, frames, chosen, strict=False):
-            _draw_plane(ax, results, frame, surface, field)
-    return _finish(figure, results, chosen, frames)
+    for place, (frame, (*_, surface)) in enumerate(zip(frames, chosen, strict=True)):
+        for row, field in enumerate(fields):
+            _draw_plane(axes[place // across * len(fields) + row, place % across], results, frame, surface, field)
+    for ax in axes[:, len(chosen) % across :].flat if len(chosen) > across and len(chosen) % across else ():
+        if not ax.has_data():
+            ax.remove()
+    return _finish(figure, results, chosen, frames, strips=False)
 
 
 def _with_curves(results: Results, chosen: Chosen, training: bool) -> Drawing:
     """Draw planes, and beside each the losses along lines between its points and, if wanted, of training."""
     figure, axes = panels(max(len(chosen), 1), 2, height=3.8)
-    frames = []
+    frames, drawn = [], []
     for (left, right), (suite, name, surface) in zip(axes, chosen, strict=False):
         plane = _plane_frame(suite, name, surface)
         lines = curves_frame(results, [_between(results, suite, surface)]).rename(columns={"name": "label"})
@@ -121,12 +129,14 @@ def _with_curves(results: Results, chosen: Chosen, training: bool) -> Drawing:
         _draw_plane(left, results, plane, surface, "train_loss")
         _draw_curves(right, lines, path)
         right.set_xlabel(SHARE if training else LABEL)
+        drawn += [(right, lines)] if len(lines) else []
         lines = lines.assign(share=lines["alpha"], what="line", suite=suite, plane=name)
         frames += [plane, lines, path.assign(what="training", suite=suite, plane=name)]
-    return _finish(figure, results, chosen, frames)
+    strips = add_strips(results, drawn, IDENTITY, kind="kind")
+    return _finish(figure, results, chosen, frames, strips)
 
 
-def _finish(figure: Figure, results: Results, chosen: Chosen, frames: list[pd.DataFrame]) -> Drawing:
+def _finish(figure: Figure, results: Results, chosen: Chosen, frames: list[pd.DataFrame], strips: bool) -> Drawing:
     """Add title, note and legend to the drawn planes; where there is none, say so in each panel."""
     if not chosen:
         for ax in figure.axes:
@@ -141,14 +151,14 @@ def _finish(figure: Figure, results: Results, chosen: Chosen, frames: list[pd.Da
     if (frame["off_plane"][frame["what"] == "mark"].astype(float) > 0).any():
         entries.append(Line2D([], [], marker="o", label="projected onto the plane", **look | {"mfc": "w", "mec": "k"}))
     if (frame["what"] == "path").any():
-        entries.append(Line2D([], [], label="path of training, projected", **PATH))
-    kinds = {kind: dashes for kind, dashes in DASHES.items() if kind in set(frame["kind"])}
+        entries.append(Line2D([], [], label="path of training", **PATH))
+    kinds = set(frame["kind"][frame["what"] == "line"])
     settings = list(dict.fromkeys(setting(row, ["dataset", "seed"]) for _, row in shown.iterrows()))
     note = (
         "Axes in weight distance: along the line from the first point to the second, and at right angles to it in the "
         "plane; trainable parameters only. Training split; batch-norm statistics, if there are any, estimated anew at "
         "each point of the grid. Contours: interpolated between the points of the grid by monotone cubics. "
-        f"{'; '.join(settings[:3])}.{' ' + NOTE if kinds else ''}"
+        f"{'; '.join(settings[:3])}.{' ' + NOTE if kinds else ''}{' ' + STRIPS if strips else ''}"
     )
     entries += line_entries(kinds) if kinds else []
     compose(figure, f"Planes through three points of weight space: {subject(shown)}", note, entries)
@@ -202,7 +212,7 @@ def _draw_plane(ax: Axes, results: Results, frame: pd.DataFrame, surface: Surfac
         return
     levels = _levels(values, surface, field)
     beyond = "max" if np.nanmax(values) > levels[-1] else "neither"
-    shades = mpl.colormaps[MAPS[field]](np.linspace(0.1, 0.85, len(levels) - (beyond == "neither")))
+    shades = MAPS[field](np.linspace(0.1, 0.85, len(levels) - (beyond == "neither")))
     shades = ListedColormap(shades[::-1] if field == "train_loss" else shades)
     norm = BoundaryNorm(levels, shades.N, extend=beyond)
     x, y, heights = _interpolated(grid.columns.to_numpy(), grid.index.to_numpy(), values)
@@ -218,7 +228,8 @@ def _draw_plane(ax: Axes, results: Results, frame: pd.DataFrame, surface: Surfac
         ax.plot(path["x"], path["y"], **PATH)
     for mark in frame[frame["what"] == "mark"].itertuples():
         hollow = mark.off_plane > 0
-        ax.plot(mark.x, mark.y, marker=MARKS[mark.kind], ms=9, ls="", zorder=5, mfc="kw"[hollow], mec="wk"[hollow])
+        look = {"color": "k", "marker": MARKS[mark.kind], "ms": 9, "ls": "", "zorder": 5}
+        ax.plot(mark.x, mark.y, **look, mfc="kw"[hollow], mec="wk"[hollow])
         text = mark.label.replace("_", " ") + (f"\n({number(mark.off_plane)} off the plane)" if hollow else "")
         right = mark.x < np.quantile(grid.columns, 0.75)
         place = {"xytext": (8 if right else -8, -8 if hollow else 7), "ha": "left" if right else "right"}
@@ -264,7 +275,7 @@ def _draw_curves(ax: Axes, lines: pd.DataFrame, path: pd.DataFrame) -> None:
         say(ax, "no line between these points")
         heading(ax, "training loss between the points", "")
     else:
-        draw_lines(ax, lines, DASHES)
+        draw_lines(ax, lines)
         rows = lines.drop_duplicates("label")
         risen = rows[~rows["monotonic"].astype(bool)]
         counts = f"{len(risen)} of {len(rows)} non-monotone\n"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from stages.figures import findings_of_numbers
 from stages.figures.declare import figure
 from stages.figures.facets import Facets, compose, tolerance_entry, verdict_entries
 from stages.figures.outputs import Drawing
@@ -40,6 +41,7 @@ TWO = "distance and Gauss length"
     shows="Min Δ against distance and against Gauss length.",
     paper="Networks that moved little, or turned little, are monotone.",
     claims=("distance_predicts_failure", "gauss_length_predicts_failure", "short_paths_are_monotone"),
+    finding=findings_of_numbers.by_distance_and_length,
 )
 def rise_by_learning_rate(results: Results) -> Drawing:
     """Figure 5: min Delta against distance and Gauss length, a row for each of two learning rates."""
@@ -65,6 +67,7 @@ def rise_by_learning_rate(results: Results) -> Drawing:
     shows="Figure 5 by optimizer.",
     paper="Adam moves farther, and is more often non-monotone.",
     claims=("adaptive_optimizers_break_monotonicity", "distance_predicts_failure"),
+    finding=findings_of_numbers.by_optimizer,
 )
 def rise_by_optimizer(results: Results) -> Drawing:
     """Figure 12: min Delta against distance and Gauss length, a row for each optimizer."""
@@ -78,6 +81,7 @@ def rise_by_optimizer(results: Results) -> Drawing:
     "autoencoder_rise",
     shows="Figure 5 for autoencoders.",
     paper="Short distances and Gauss lengths are monotone.",
+    finding=findings_of_numbers.by_distance_and_length,
 )
 def autoencoder_rise(results: Results) -> Drawing:
     """Figure 13: min Delta against distance and Gauss length."""
@@ -90,6 +94,7 @@ def autoencoder_rise(results: Results) -> Drawing:
     "residual_distance",
     shows="Min Δ against distance for residual networks.",
     paper="Farther networks are more often non-monotone.",
+    finding=findings_of_numbers.by_distance,
 )
 def distance_and_rise(results: Results) -> Drawing:
     """Figure 14: min Delta against distance, a panel for each suite."""
@@ -101,6 +106,7 @@ def distance_and_rise(results: Results) -> Drawing:
     "residual_gauss_length",
     shows="Min Δ against Gauss length for residual networks.",
     paper="Small Gauss lengths are generally monotone; larger bumps occur at larger lengths.",
+    finding=findings_of_numbers.by_gauss_length,
 )
 def gauss_length_and_rise(results: Results) -> Drawing:
     """Figure 16: min Delta against Gauss length, a panel for each suite."""
@@ -119,6 +125,7 @@ def _by_suite(results: Results, x: str) -> Drawing:
     shows="Min Δ against distance, with batch norm and without.",
     paper="With batch norm the distance has a higher variance, so more networks travel far.",
     claims=("batch_norm_breaks_monotonicity",),
+    finding=findings_of_numbers.by_batch_norm,
 )
 def rise_by_batch_norm(results: Results) -> Drawing:
     """Figure 18: min Delta against distance, with and without batch normalisation."""
@@ -181,6 +188,7 @@ def _rises(
     shows="Test accuracy against min Δ.",
     paper="Monotone and non-monotone networks generalise alike.",
     claims=("accuracy_does_not_differ", "accuracy_does_not_differ_convolutional"),
+    finding=findings_of_numbers.of_accuracy,
 )
 def accuracy_and_rise(results: Results) -> Drawing:
     """Figure 10: test accuracy against min Delta, panels by dataset and kind of network."""

@@ -1,6 +1,10 @@
-"""How figures look: theme, colours and axes of their kinds; and how they become the same bytes each time."""
+"""How figures look: their one encoding, theme and axes; and how they become the same bytes each time.
+
+Colour is the verdict on a line, line style is the kind of line, and greys are for all else.
+"""
 
 import io
+from collections.abc import Iterable
 
 import matplotlib as mpl
 import numpy as np
@@ -16,10 +20,37 @@ from stages.figures.outputs import Drawing
 from stages.figures.words import number
 from stages.results.results import Results
 
-COLOURS = sns.color_palette("colorblind")
-MONOTONE, NON_MONOTONE = COLOURS[0], COLOURS[1]
-OPTIMIZER_COLOURS = {"sgd": COLOURS[2], "rmsprop": COLOURS[5], "adam": COLOURS[4], "kfac": COLOURS[9]}
-GREY = "0.4"
+MONOTONE, NON_MONOTONE = sns.color_palette("colorblind")[:2]
+"""Blue and orange, which colour-blind readers tell apart: the only colours of marks; markers are "o" and "^"."""
+INK, GREY, PALE = "0.1", "0.4", "0.75"
+"""Greys for fits and totals, for notes and medians, and for what is not counted."""
+SHADES = (("0.1", "o"), ("0.35", "s"), ("0.5", "D"), ("0.6", "v"), ("0.45", "P"), ("0.25", "X"))
+"""Grey and marker of groups that are no verdict, such as optimizers, in their order."""
+OWN_KIND = "own line"
+LINE_STYLES = {
+    OWN_KIND: "",
+    "from a fresh initialisation": (5, 1.5),
+    "line of a permuted network": (6, 1.5, 1, 1.5),
+    "between initialisations": (1, 1),
+    "to another run's optimum": (3, 1),
+    "between optima": (5, 1, 1, 1),
+    "weights matched": (2, 1, 1, 1),
+    "activations matched": (7, 1),
+    "line from elsewhere": (4, 1),
+    "line of one layer": (6, 1, 1, 1, 1, 1),
+    "other batch-norm statistics": (3, 1, 1, 1),
+    "on the test split": (4, 2),
+    "path of training": (1, 1.5),
+}
+"""Dashes of each kind of line, in points; a run's own line is solid in every figure."""
+PATH = {"color": INK, "marker": ".", "ls": (0, LINE_STYLES["path of training"]), "lw": 1.2, "zorder": 4}
+"""How a path of training looks, which has no verdict."""
+MAPS = {  # of fields; the first two are the paper's
+    "train_loss": mpl.colormaps["Greens"],
+    "train_accuracy": mpl.colormaps["Purples"],
+    "min_delta": mpl.colormaps["rocket_r"],
+    "examples": ListedColormap(mpl.colormaps["viridis"](np.linspace(0.92, 0, 256))),  # its palest part is lost on white
+}
 THEME = {
     **sns.axes_style("whitegrid"),
     **sns.plotting_context("notebook", font_scale=0.85),
@@ -30,7 +61,6 @@ THEME = {
     "svg.fonttype": "path",
     "svg.hashsalt": "mli",
 }
-RATES = ListedColormap(mpl.colormaps["viridis"](np.linspace(0, 0.92, 256)))  # its last, pale part is lost on white
 STEEP = 3  # times the loss at the start from which a loss axis goes on logarithmically
 ALPHA = "α (0 = initial, 1 = trained)"
 DISTANCE = r"distance $\|\theta_T-\theta_0\|\,/\,\|\theta_0\|$"
@@ -38,11 +68,18 @@ GAUSS = {"gauss_length_smooth": "Gauss length (rad)", "gauss_length_turning": "G
 RESOLUTION = 110  # dots an inch, of PNG and of what is rasterised in SVG
 MANY = 1000  # points or lines above which they are rasterised
 LARGEST = 1_000_000  # bytes of a file
+EXACT = ("train_loss", "test_loss", "loss", "min_delta")
+"""Columns that keep all nine digits of single precision, so that verdicts follow from the file, if it stays small."""
 
 
-def optimizer_colour(name: str) -> tuple[float, float, float] | str:
-    """Return the colour of an optimizer; those that the paper does not know share one."""
-    return OPTIMIZER_COLOURS.get(name, COLOURS[7])
+def line_style(kind: str) -> str | tuple:
+    """Return the `linestyle` of a kind of line as Matplotlib takes it."""
+    return (0, LINE_STYLES[kind]) if LINE_STYLES[kind] else "-"
+
+
+def shades(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return a grey and a marker for each of some groups that are no verdict, such as optimizers."""
+    return {name: SHADES[place % len(SHADES)] for place, name in enumerate(names)}
 
 
 def log_axis(axis: Axis, values: np.ndarray, fit: bool = False) -> None:
@@ -130,24 +167,35 @@ def loss_axis(ax: Axes, start: float, highest: float) -> str:
 
 
 def thinned(data: pd.DataFrame) -> tuple[bytes, int]:
-    """Write data as CSV in six significant digits; where that is too large, with only every n-th alpha.
+    """Write data as CSV in six significant digits, losses in nine; where that is too large, in six, then fewer alphas.
 
     Args:
         data: Tidy data.
 
     Returns:
-        The file's bytes, and n; the first and the last alpha are always in.
+        The file's bytes, and n if it has only every n-th alpha; the first and the last alpha are always in.
     """
-    step = 1
-    while True:
+    content, step = _csv(data, 9), 1
+    while len(content) > LARGEST:
         kept = data
         if step > 1:
             alphas = np.unique(data["alpha"])
             kept = data[data["alpha"].isin([*alphas[::step], alphas[-1]])]
-        content = kept.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
+        content = _csv(kept, 6)
         if len(content) <= LARGEST or "alpha" not in data or step >= data["alpha"].nunique():
-            return content, step
+            break
         step += max(1, round(step * (len(content) / LARGEST - 1)))
+    return content, step
+
+
+def _csv(data: pd.DataFrame, digits: int) -> bytes:
+    """Write data as CSV, the columns of `EXACT` in some number of significant digits."""
+    exact = {name: data[name].map(lambda value: _digits(value, digits)) for name in EXACT if name in data}
+    return data.assign(**exact).to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
+
+
+def _digits(value: float, digits: int) -> str:
+    return "" if pd.isna(value) else f"{value:.{digits}g}"
 
 
 def in_few_colours(png: io.BytesIO) -> bytes:

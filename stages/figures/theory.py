@@ -6,10 +6,11 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from stages.figures import findings_of_numbers
 from stages.figures.declare import figure, table
 from stages.figures.facets import POINTS, Facets, compose, say
 from stages.figures.outputs import Drawing, Table
-from stages.figures.style import COLOURS, GREY, MANY, linear_then_log, log_axis
+from stages.figures.style import GREY, INK, MANY, linear_then_log, log_axis
 from stages.figures.tables import markdown
 from stages.figures.words import number
 from stages.measures.proportion import wilson
@@ -19,15 +20,15 @@ from stages.theory import two_layer_linear_summary as linear
 
 BINS = 50  # of every histogram
 ENDS = {  # how the end of a line is drawn: words, colour, dashes, marker
-    "paper": (r"$\theta_T\sim N(0,\eta K)$, the paper's", COLOURS[2], "-", "o"),
-    "trained": (r"$\theta_T$ after training from $\theta_0$", COLOURS[4], "--", "s"),
+    "paper": (r"$\theta_T\sim N(0,\eta K)$, the paper's", INK, "-", "o"),
+    "trained": (r"$\theta_T$ after training from $\theta_0$", "0.55", "--", "s"),
 }
 GRIDS = {"": ("continuous line", "full"), "sampled_": (f"{len(quadratic.ALPHAS)} alphas", "none")}
 PROPORTIONS = "lines that never rise"
 SLOPE = r"slope $(\theta_T-\theta_0)^{\top}K\theta_T$ at α = 1" + "\n(loss per unit of α)"
 HALF_PI, PI = np.pi / 2, np.pi
 SETTINGS = {"student_teacher": "student and teacher", "balanced": "balanced", "tabula_rasa": "tabula rasa"}
-SCALES = [(COLOURS[2], "-"), (COLOURS[4], "--"), (COLOURS[5], "-."), (COLOURS[7], ":")]
+SCALES = [(INK, "-"), ("0.55", "--"), (GREY, "-."), ("0.25", ":")]
 FLAT = 1e-8  # relative min Delta up to which its axis is linear
 
 
@@ -38,6 +39,7 @@ FLAT = 1e-8  # relative min Delta up to which its axis is linear
     paper="Symmetric, so half are monotone.",
     claims=("noisy_quadratic",),
     theory=True,
+    finding=findings_of_numbers.of_noisy_quadratic,
 )
 def noisy_quadratic(results: Results) -> Drawing:
     """Figure 29: how the loss slopes at the end of lines of the noisy quadratic model, and how many lines never rise.
@@ -62,7 +64,7 @@ def noisy_quadratic(results: Results) -> Drawing:
         )
     titles[PROPORTIONS] = f"{cells['lines'].min()} lines a point; dotted: the paper's estimate of 1/2"
     frame = pd.concat([*bins, *(_proportions(cells, prefix) for prefix in GRIDS)], ignore_index=True)
-    facets = Facets(frame, titles, columns=3, height=3.3, sharex=False, sharey=False)
+    facets = Facets(frame, titles, height=3.0, sharex=False, sharey=False)
     for ax, panel, part in facets.parts():
         if panel == PROPORTIONS:
             _draw_proportions(ax, part)
@@ -108,7 +110,7 @@ def _draw_slopes(ax: Axes, bins: pd.DataFrame) -> None:
         look = {"weights": rows["count"], "bins": edges, "element": "step", "color": colour, "ax": ax}
         sns.histplot(x=middles, fill=True, alpha=0.2, lw=0, **look)
         sns.histplot(x=middles, fill=False, ls=dash, lw=1.3, **look)
-    ax.axvline(0, color="0.1", lw=0.9, ls=":")
+    ax.axvline(0, color=INK, lw=0.9, ls=":")
     ax.set(xlabel=SLOPE, ylabel="lines in a bin")
 
 
@@ -131,6 +133,7 @@ def _draw_proportions(ax: Axes, rows: pd.DataFrame) -> None:
     shows="Two-layer linear networks.",
     paper="Appendix A.1, without an experiment.",
     theory=True,
+    finding=findings_of_numbers.of_linear_networks,
 )
 def two_layer_linear(results: Results) -> Drawing:
     """Figure 34: the Gauss lengths of lines of two-layer linear networks, and min Delta against them (appendix A.1).
@@ -158,8 +161,10 @@ def two_layer_linear(results: Results) -> Drawing:
     frame = kept.assign(panel=kept["setting"].map(lambda setting: SETTINGS.get(setting, setting)))
     shown, titles = frame, lengths
     if highest > FLAT:
-        shown, titles = pd.concat([frame, frame.assign(panel=frame["panel"] + ": min Δ")]), lengths | rises
-    facets = Facets(shown, titles, len(lengths), sharex=False, sharey=titles is lengths)
+        shown, titles = pd.concat([frame, frame.assign(panel=frame["panel"] + ": min Δ")]), {}
+        for pair in zip(lengths.items(), rises.items(), strict=True):
+            titles |= dict(pair)
+    facets = Facets(shown, titles, height=2.6, sharex=False, sharey=titles is lengths)
     scales = sorted(set(table["scale"]))
     looks = dict(zip(scales, SCALES * (1 + len(scales) // len(SCALES)), strict=False))
     for ax, panel, part in facets.parts():
@@ -195,7 +200,7 @@ def two_layer_linear(results: Results) -> Drawing:
 def _mark_angles(ax: Axes) -> None:
     """Make the horizontal axis one of angles up to pi, and mark the limits of theorem 3 and of two layers."""
     for angle in (HALF_PI, PI):
-        ax.axvline(angle, color="0.1", lw=0.9, ls=":")
+        ax.axvline(angle, color=INK, lw=0.9, ls=":")
     ax.set(xlabel="Gauss length (rad)", xlim=(0, 1.04 * PI))
     ax.set_xticks([0, PI / 4, HALF_PI, 3 * PI / 4, PI], ["0", "π/4", "π/2", "3π/4", "π"])
 

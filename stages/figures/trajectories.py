@@ -6,11 +6,12 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from stages.figures import findings_of_numbers
 from stages.figures.declare import figure
 from stages.figures.facets import LINES, Facets, compose, say, verdict_entries
-from stages.figures.line_panels import OWN, OWN_KIND
 from stages.figures.outputs import Drawing
-from stages.figures.style import GREY, loss_axis
+from stages.figures.rises import mark_rises
+from stages.figures.style import GREY, OWN_KIND, SHADES, line_style, loss_axis
 from stages.figures.words import explain, number, setting, subject, unit
 from stages.results.results import Results
 from stages.results.rows import converged, curve_table
@@ -24,7 +25,7 @@ PANELS = {  # by title: the columns across and up, and their labels
     "direction of the steps": ("epoch_share", "step_cosine", EPOCHS, r"cosine of $\theta_t-\theta_{t-1}$ to the line"),
     "loss": ("progress", "train_loss", PROGRESS, "training loss"),
 }
-MARKERS = ("o", "s", "D", "v", "P", "X")
+MARKERS = tuple(marker for _, marker in SHADES)
 COORDINATES = ["progress", "residual", "cosine", "step_cosine"]
 COLUMNS = ["suite", "run_id", "monotonic", "kind", "epoch", "epoch_share", *COORDINATES, "train_loss"]
 
@@ -34,6 +35,7 @@ COLUMNS = ["suite", "run_id", "monotonic", "kind", "epoch", "epoch_share", *COOR
     "progress_and_residual",
     shows="Paths of training beside the line: progress, residual, cosines.",
     paper="Not in the paper.",
+    finding=findings_of_numbers.of_paths,
 )
 def progress_and_residual(results: Results) -> Drawing:
     """Figure 36: progress along the line, distance off it, cosines to it, and the loss on the path and on the line.
@@ -69,12 +71,16 @@ def progress_and_residual(results: Results) -> Drawing:
         if panel == "off the line" and len(part):
             ax.set_ylim(0, farthest * 1.08)
         if panel == "loss" and len(part):
+            mark_rises(ax, part[part["kind"] == OWN_KIND], "progress", "train_loss")
             more = loss_axis(ax, rows["initial_train_loss"].max(), part["train_loss"].max())
             ax.set_ylabel(f"{ylabel}{unit(rows)}{more}")
     looks = {"color": GREY, "lw": 1}
     entries = verdict_entries(rows, lines=True)
-    entries += [Line2D([], [], marker=marker, ms=4, label=name, **looks) for name, marker in markers.items()]
-    entries.append(Line2D([], [], ls=(0, OWN[OWN_KIND]), label="loss on the own line", **looks))
+    entries += [
+        Line2D([], [], marker=marker, ms=4, label=f"path of training: {name}", ls=line_style(PATH), **looks)
+        for name, marker in markers.items()
+    ]
+    entries.append(Line2D([], [], ls=line_style(OWN_KIND), label="loss on the own line", color=GREY, lw=1))
     note = (
         "Coordinates of Goodfellow et al. (2014) of the weights after some epochs: how far along the own line, from "
         "initial to trained weights, they are, how far off it, and the angles of the way from the start and of the "
@@ -99,11 +105,11 @@ def _frame(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw(ax: Axes, part: pd.DataFrame, x: str, y: str, markers: dict[str, str]) -> None:
-    """Draw the paths of a panel with a marker for each setting and, dashed, the own lines."""
+    """Draw the paths of a panel with a marker for each setting, and the own lines."""
     look = LINES | {"lw": 1.0, "alpha": 0.7, "rasterized": False, "sort": False}
     path = part[part["kind"] == PATH]
-    style = {"style": "setting", "markers": markers, "dashes": False, "ms": 4, "mec": "none"}
+    style = {"style": "setting", "markers": markers, "dashes": False, "ms": 4, "mec": "none", "ls": line_style(PATH)}
     sns.lineplot(path, x=x, y=y, ax=ax, **look, **style)
     own = part[part["kind"] == OWN_KIND]
     if len(own):
-        sns.lineplot(own, x=x, y=y, ax=ax, **look, linestyle=(0, OWN[OWN_KIND]))
+        sns.lineplot(own, x=x, y=y, ax=ax, **look, linestyle=line_style(OWN_KIND))

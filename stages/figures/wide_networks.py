@@ -6,11 +6,12 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
+from stages.figures import findings_of_numbers
 from stages.figures.declare import figure
 from stages.figures.facets import Facets, compose, verdict_entries
 from stages.figures.outputs import Drawing
 from stages.figures.power_law import law_in_words
-from stages.figures.style import GREY, linear_then_log, log_axis
+from stages.figures.style import GREY, INK, linear_then_log, log_axis
 from stages.figures.words import count, explain, number, split, subject
 from stages.measures.power_law import PowerLaw, fit
 from stages.results.results import Results
@@ -34,6 +35,7 @@ COLUMNS = ["suite", "run_id", "dataset", "optimizer", "lr", "depth", "width", "i
     shows="Theorem 9: distance and rise against the width.",
     paper="A theorem, without an experiment.",
     claims=("theorem_9",),
+    finding=findings_of_numbers.of_width,
 )
 def wide_networks(results: Results) -> Drawing:
     """Theorem 9: distance, relative min Delta and both Gauss lengths against the width of the hidden layers."""
@@ -80,7 +82,7 @@ def wide_networks(results: Results) -> Drawing:
     )
     entries = [
         *verdict_entries(rows),
-        Line2D([], [], color="0.1", lw=1.2, label="least squares"),
+        Line2D([], [], color=INK, lw=1.2, label="least squares"),
         Line2D([], [], color=GREY, lw=1.2, ls="--", label="exponent −1/2"),
         Line2D([], [], color=GREY, lw=1, ls=":", label="medians"),
     ]
@@ -93,7 +95,7 @@ def _add_laws(ax: Axes, law: PowerLaw, points: pd.DataFrame) -> None:
     if not np.isfinite(law.exponent):
         return
     ends = np.array([points["width"].min(), points["width"].max()])
-    ax.plot(ends, law.prefactor * ends**law.exponent, color="0.1", lw=1.2)
+    ax.plot(ends, law.prefactor * ends**law.exponent, color=INK, lw=1.2)
     middle = np.exp(np.log(points["width"]).mean())
     height = law.prefactor * middle**law.exponent
     ax.plot(ends, height * (ends / middle) ** LAZY, color=GREY, lw=1.2, ls="--")

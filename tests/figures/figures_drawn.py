@@ -33,11 +33,16 @@ def titles(drawing):
     return found
 
 
+def xlabel(ax):
+    """Return the label of a panel's horizontal axis, which stands below its strip if it has one."""
+    return ax.get_xlabel() or "".join(strip.get_xlabel() for strip in ax.child_axes)
+
+
 def labelled(drawing):
     """Return whether some panel of each column names the horizontal axis, and some of each row the vertical one."""
     found = panels(drawing)
     columns, rows = ([getattr(ax.get_subplotspec(), span) for ax in found] for span in ("colspan", "rowspan"))
-    across = {str(place) for place, ax in zip(columns, found, strict=True) if ax.get_xlabel()}
+    across = {str(place) for place, ax in zip(columns, found, strict=True) if xlabel(ax)}
     upwards = {str(place) for place, ax in zip(rows, found, strict=True) if ax.get_ylabel()}
     return across == {str(place) for place in columns} and upwards == {str(place) for place in rows}
 

@@ -80,7 +80,7 @@ def test_the_panels_show_the_data_in_the_colours_of_their_verdicts(name):
     for (line, run), rows in fresh_lines(drawn(name).data):
         own = own_of(name, run)
         ax = panel_of(name, line, monotone=min_delta(own[None])[0] <= tolerance)
-        wanted = [(values, False) for values in rows.groupby("draw")["train_loss"].apply(tuple)] + [(tuple(own), True)]
+        wanted = [(values, True) for values in rows.groupby("draw")["train_loss"].apply(tuple)] + [(tuple(own), False)]
         rises = [min_delta(np.array(values)[None])[0] for values, _ in wanted]
         wanted = [(values, rise <= tolerance, dashed) for (values, dashed), rise in zip(wanted, rises, strict=True)]
         found = [

@@ -8,11 +8,14 @@ import pandas as pd
 import pytest
 from figures_drawn import curves_in, draw, empty, panels, points, said, texts, titles
 from figures_results import MEASURE, ended, results
+from matplotlib.colors import to_rgb
 from results_in_memory import replaced
 
+from stages.figures.style import MONOTONE, NON_MONOTONE
 from stages.figures.words import architecture, normalisation
 from stages.measures import power_law
 from stages.measures.contrast import contrast
+from stages.measures.monotonicity import min_delta
 from stages.measures.table import OWN_LINE
 
 SUITES = ("residual", "residual_corrupted")
@@ -205,8 +208,11 @@ def test_figure_28_shows_two_runs_of_each_suite_on_both_splits():
             train, test = curves_in(ax)
             np.testing.assert_array_equal(train.get_ydata(), curves.loss_train[place])
             np.testing.assert_array_equal(test.get_ydata(), curves.loss_test[place])
+            rises = min_delta(curves.loss_test[[place]])[0] > made.suites[suite].tolerance
+            assert to_rgb(test.get_color()) == to_rgb(NON_MONOTONE if rises else MONOTONE)
             assert title.startswith(f"{suite}: {kind}\n")
             assert (kind == "monotone") == (row["min_delta"] == 0)
     data = drawing.data
-    assert list(data.columns) == ["panel", "suite", "run_id", "monotonic", "alpha", "train_loss", "test_loss"]
+    columns = ["panel", "suite", "run_id", "monotonic", "test_monotonic", "alpha", "train_loss", "test_loss"]
+    assert list(data.columns) == columns
     assert len(data) == 4 * len(made.curves["residual"].alphas)

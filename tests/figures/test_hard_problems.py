@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from results_in_memory import replaced
 
 from stages.figures.hard_problems import dataset_sizes, label_corruption
-from stages.figures.style import MONOTONE, NON_MONOTONE, THEME
+from stages.figures.style import GREY, MONOTONE, NON_MONOTONE, PALE, THEME
 
 GRID = {"hidden": [(64, 64)], "activation": ["relu"], "optimizer": ["sgd"], "lr": [0.1, 1.0]}
 BOTH = [dataset_sizes, label_corruption]
@@ -49,19 +49,20 @@ def test_each_size_has_a_panel_of_its_lines_and_courses_of_training():
         risen = 1 if i == 0 else 0
         assert title == f"{name}\n{risen} of 2 non-monotone\n2 shown; 0 above threshold, 0 diverged left out"
         drawn = curves_in(ax)
-        for place, (line, training) in zip((2 * i, 2 * i + 1), (drawn[:2], drawn[2:]), strict=True):
+        paths, lines = drawn[:2], drawn[2:]
+        for place, line, training in zip((2 * i, 2 * i + 1), lines, paths, strict=True):
             np.testing.assert_allclose(line.get_data(), [alphas, losses[place]], rtol=1e-12)
-            assert (line.get_linestyle(), training.get_linestyle()) == ("-", "--")
-            assert to_rgb(line.get_color()) == to_rgb(training.get_color())
-            assert line.get_linewidth() == training.get_linewidth()
+            assert (line.is_dashed(), training.is_dashed()) == (False, True)
+            assert to_rgb(line.get_color()) == to_rgb(MONOTONE if made.measures["monotonic"][place] else NON_MONOTONE)
+            assert to_rgb(training.get_color()) == to_rgb(GREY)
             row = made.measures.iloc[place]
             path = made.epochs[made.epochs["run_id"] == row["run_id"]].sort_values("epoch")["loss"]
             shares = [0, 1 / 60, 2 / 60, 3 / 60, 4 / 60, 5 / 60]  # of the 60 epochs that the run is to have
             np.testing.assert_allclose(training.get_data(), [shares, [row["initial_train_loss"], *path]], atol=1e-6)
-        assert drawn[0].get_linewidth() < drawn[2].get_linewidth()
+        assert lines[0].get_linewidth() < lines[1].get_linewidth()
     labels = [text.get_text() for text in drawing.figure.legends[0].get_texts()]
     assert labels[:2] == ["monotone (5)", "non-monotone (1)"]
-    assert labels[2:] == ["learning rate 0.1", "learning rate 1", "along the line", "during training"]
+    assert labels[2:] == ["learning rate 0.1", "learning rate 1", "path of training"]
 
 
 def test_the_data_of_sizes_are_the_curves():
@@ -113,7 +114,7 @@ def test_sizes_whose_runs_did_not_converge_say_so():
     assert set(drawing.data["train_size"].fillna(0)) == {0, 30}
 
 
-def test_corruption_shows_every_finite_run_and_dashed_those_above_the_threshold():
+def test_corruption_shows_every_finite_run_and_in_grey_those_above_the_threshold():
     made = of_corruption()
     rows = made.measures
     made = ended(ended(made, "above threshold", rows.index == 3), "diverged", rows.index == 4)
@@ -122,13 +123,13 @@ def test_corruption_shows_every_finite_run_and_dashed_those_above_the_threshold(
     losses = made.curves["classifiers"].loss_train
     names = ["0 to 25 %", "25 to 50 %", "75 to 100 %"]
     counts = [(1, 2, 2, 0, 0), (0, 1, 1, 1, 0), (1, 1, 1, 0, 1)]
-    runs = [((0, MONOTONE, "-"), (1, NON_MONOTONE, "-")), ((2, MONOTONE, "-"), (3, NON_MONOTONE, "--"))]
+    runs = [((0, MONOTONE, "-"), (1, NON_MONOTONE, "-")), ((3, PALE, "-"), (2, MONOTONE, "-"))]
     runs.append(((5, NON_MONOTONE, "-"),))
     for ax, title, name, (risen, kept, shown, above, diverged), lines in zip(
         panels(drawing), titles(drawing), names, counts, runs, strict=True
     ):
         assert title.startswith(f"{name} of labels corrupted\n{risen} of {kept} non-monotone; largest min Δ ")
-        assert f"{shown} shown, {above} above threshold (dashed); {diverged} diverged left out" in title
+        assert f"{shown} shown, {above} above threshold (grey); {diverged} diverged left out" in title
         for line, (place, colour, dash) in zip(curves_in(ax), lines, strict=True):
             np.testing.assert_array_equal(line.get_ydata(), losses[place])
             assert to_rgb(line.get_color()) == to_rgb(colour)
