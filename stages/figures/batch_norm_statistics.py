@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from stages.config import LineStatistics
-from stages.figures import findings_of_numbers
+from stages.figures import findings_of_numbers, findings_of_tables
 from stages.figures.declare import figure, table
 from stages.figures.facets import LINES, POINTS, compose, heading, panels, say, verdict_entries
 from stages.figures.outputs import Drawing, Table
@@ -66,6 +66,7 @@ def estimates(results: Results) -> dict[tuple[str, str], str]:
     shows="Non-monotone lines by estimate of batch-norm statistics and tolerance.",
     paper="Not in the paper, whose release redraws batches at each α.",
     claims=CLAIMS,
+    finding=findings_of_tables.of_statistics,
 )
 def non_monotone_by_statistics(results: Results) -> Table:
     """Table 9: a row for each suite and estimate of batch-norm statistics, a column for each tolerance.

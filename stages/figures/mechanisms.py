@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from stages.figures import findings_of_tables
 from stages.figures.declare import table
 from stages.figures.outputs import Table
 from stages.figures.tables import markdown
@@ -20,6 +21,7 @@ OUTCOMES = (MONOTONE, *KINDS)
     shows="How well the first tenth of training tells which runs will fail.",
     paper="Not in the paper.",
     claims=("first_tenth_forecasts_failure", "first_tenth_adds_to_learning_rate"),
+    finding=findings_of_tables.of_forecasts,
 )
 def forecast(results: Results) -> Table:
     """Make the table of forecasts: a row for each model, with its area under the ROC curve.
@@ -81,6 +83,7 @@ def forecast(results: Results) -> Table:
     shows="Failures of matched runs without and with a warm-up, and with averaged weights.",
     paper="Not in the paper.",
     claims=("averaged_weights_prevent_failures_at_the_end", "warm_up_prevents_failures_near_the_start"),
+    finding=findings_of_tables.of_mechanisms,
 )
 def mechanisms(results: Results) -> Table:
     """Make the table of matched pairs: for each treatment and optimizer, what became of each kind of line.

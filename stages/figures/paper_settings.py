@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from stages.figures import findings_of_tables
 from stages.figures.declare import table
 from stages.figures.outputs import Table
 from stages.figures.tables import markdown
@@ -23,6 +24,7 @@ MEASURES = {  # our column, by what the paper's numbers call it
     "settings_of_tables_5_to_7",
     shows="Runs under several guesses of the settings of tables 5 to 7, beside the paper's numbers.",
     paper="It states neither batches nor pixels of these tables.",
+    finding=findings_of_tables.of_settings,
 )
 def settings_of_tables_5_to_7(results: Results) -> Table:
     """Table 12: a row for each converged run that is never switched, with distance and Gauss length.

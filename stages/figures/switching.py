@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from stages.figures import findings_of_tables
 from stages.figures.declare import table
 from stages.figures.outputs import Table
 from stages.figures.tables import PAPER_NOTE, markdown, paper_text
@@ -30,6 +31,7 @@ NEVER = np.inf  # epochs after which a run that is never switched is: a group of
     shows="Runs that switch from SGD to Adam.",
     paper="Distance and Gauss length grow by tens and by ten.",
     claims=("switching_raises_distance", "switching_raises_gauss_length", "switching_breaks_monotonicity"),
+    finding=findings_of_tables.of_switching,
 )
 def sgd_to_adam(results: Results) -> Table:
     """Table 5: runs that begin with SGD and go on with Adam."""
@@ -42,6 +44,7 @@ def sgd_to_adam(results: Results) -> Table:
     shows="Runs that switch from Adam to SGD.",
     paper="Distance and Gauss length shrink.",
     claims=("switching_back_lowers_distance", "switching_back_lowers_gauss_length"),
+    finding=findings_of_tables.of_switching,
 )
 def adam_to_sgd(results: Results) -> Table:
     """Table 6: runs that begin with Adam and go on with SGD."""
@@ -88,6 +91,7 @@ def _switched(results: Results, place: str, first: str, second: str) -> Table:
     shows="Steps of one optimizer's direction and another's length.",
     paper="The length breaks monotonicity.",
     claims=("step_length_breaks_monotonicity",),
+    finding=findings_of_tables.of_grafting,
 )
 def grafting(results: Results) -> Table:
     """Table 7: runs that take the length of each step from one optimizer and its direction from another.

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from stages.figures import findings_of_tables
 from stages.figures.declare import table
 from stages.figures.outputs import Table
 from stages.figures.words import OPTIMIZERS, VARIANTS, explain, left_out, number, optimizer_name, split, subject
@@ -24,6 +25,7 @@ PAPER_NOTE = f"Below ours the paper's number (its converged runs). {RULE}. "
         "adaptive_optimizers_break_monotonicity",
         "batch_norm_breaks_monotonicity",
     ),
+    finding=findings_of_tables.by_optimizer_and_rate,
 )
 def non_monotone_by_learning_rate(results: Results) -> Table:
     """Table 1: a row for each optimizer with and without batch norm, a column for each learning rate.
@@ -43,6 +45,7 @@ def non_monotone_by_learning_rate(results: Results) -> Table:
     shows="The same by learning rate and batch norm.",
     paper="Larger rates tend to be non-monotone more often; the correlation is weaker than in table 1.",
     claims=("batch_norm_breaks_monotonicity",),
+    finding=findings_of_tables.by_batch_norm_and_rate,
 )
 def non_monotone_by_batch_norm(results: Results) -> Table:
     """Table 3: a row with and one without batch norm, a column for each learning rate; optimizers are pooled."""
@@ -81,6 +84,7 @@ def _by_learning_rate(results: Results, keys: list[str], place: str | None = Non
     shows="Non-monotone lines of residual networks by initialisation.",
     paper="BN 54 and 77 %; the others far fewer.",
     claims=("block_identity_restores_monotonicity",),
+    finding=findings_of_tables.by_variant,
 )
 @table(
     4,
@@ -88,6 +92,7 @@ def _by_learning_rate(results: Results, keys: list[str], place: str | None = Non
     shows="Table 2 on a harder problem.",
     paper="BN 45 and 62 %; the others far fewer.",
     claims=("block_identity_restores_monotonicity",),
+    finding=findings_of_tables.by_variant,
 )
 def non_monotone_by_initialization(results: Results) -> Table:
     """Tables 2 and 4: residual networks, rows for each optimizer, a column for each variant.

@@ -6,7 +6,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from stages.figures import findings_of_numbers
+from stages.figures import findings_of_numbers, findings_of_tables
 from stages.figures.declare import figure, table
 from stages.figures.facets import POINTS, Facets, compose, say
 from stages.figures.outputs import Drawing, Table
@@ -211,6 +211,7 @@ def _mark_angles(ax: Axes) -> None:
     shows="Two-layer linear networks.",
     paper="Appendix A.1, without an experiment.",
     theory=True,
+    finding=findings_of_tables.of_linear_networks,
 )
 def two_layer_linear_table(results: Results) -> Table:
     """Count where the statements of appendix A.1 on two-layer linear networks hold.
