@@ -145,9 +145,9 @@ def test_every_claim_asked_for_is_judged(job, found):
     few = json.loads((job.reports / "verdicts.json").read_text())
     assert few == {name: {"verdict": entry["verdict"], "effect": entry["effect"]} for name, entry in found.items()}
     heads = json.loads((job.reports / "headlines.json").read_text())
-    assert list(heads) == ["claims", "suites"]
-    assert list(heads["claims"].items()) == [(name, entry["verdict"]) for name, entry in found.items()]
-    assert heads["suites"] == {"classifiers": {"non_monotone": 2, "converged": 7, "mean_normalized_distance": 1.5}}
+    assert list(heads) == ["claim", "suite"]
+    assert list(heads["claim"].items()) == [(name, entry["verdict"]) for name, entry in found.items()]
+    assert heads["suite"] == {"classifiers": {"non_monotone": 2, "converged": 7, "mean_normalized_distance": 1.5}}
     assert (job.reports.parent / "printed.txt").read_text().startswith("report: 10 claims, ")
 
 

@@ -268,7 +268,7 @@ def _chosen_run(chosen) -> alt.Chart:
         .transform_filter({"param": "chosen", "empty": False})
         .transform_calculate(name="'run ' + datum.run_id + ': its row and keys'", link="'#r' + datum.row")
         .mark_text(align="left", x=0, y=8, fontWeight="bold", cursor="pointer")
-        .encode(text="name:N", href="link:N")
+        .encode(text="name:N", href="link:N", tooltip=alt.value("Go to the row in the table"))
         .properties(height=16, width=600)
     )
 

@@ -17,7 +17,7 @@ def headlines(verdicts: Mapping[str, str], metrics: Mapping[str, Mapping[str, fl
         metrics: Content of metrics.json.
 
     Returns:
-        Verdicts under `claims`, and `NUMBERS` of each suite under `suites`.
+        Verdicts under `claim`, and `NUMBERS` of each suite under `suite`: names that no key of params.yaml has.
     """
     numbers = {suite: {name: found[name] for name in NUMBERS} for suite, found in metrics.items()}
-    return {"claims": dict(verdicts), "suites": numbers}
+    return {"claim": dict(verdicts), "suite": numbers}

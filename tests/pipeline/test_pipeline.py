@@ -165,19 +165,19 @@ def test_an_experiment_elsewhere_computes_only_what_is_new(finished, experiments
 
 @pytest.mark.long
 def test_experiments_are_compared_by_parameters_metrics_and_claims(finished, experiments):
-    table = dvc(finished, "exp", "show", "--only-changed", "--sort-by", "suites.tiny.converged", "--csv")
+    table = dvc(finished, "exp", "show", "--only-changed", "--sort-by", "suite.tiny.converged", "--csv")
     rows = {row["Experiment"]: row for row in csv.DictReader(io.StringIO(table))}
     assert rows["wider"]["suites.tiny.grids.main.lr"] == "[0.01, 0.1, 0.03]"
-    wide, slow = (int(rows[name]["suites.tiny.converged"]) for name in ("wider", "slow"))
+    wide, slow = (int(rows[name]["suite.tiny.converged"]) for name in ("wider", "slow"))
     assert wide > slow
     changes = dvc(finished, "metrics", "diff", "wider", "slow", "--md")
     assert re.search(
-        rf"reports/headlines.json +\| suites.tiny.converged +\| {wide} +\| {slow} +\| {slow - wide}", changes
+        rf"reports/headlines.json +\| suite.tiny.converged +\| {wide} +\| {slow} +\| {slow - wide}", changes
     )
     shown = list(csv.reader(io.StringIO(dvc(finished, "exp", "show", "--csv"))))
-    columns = ["claims.adaptive_optimizers_break_monotonicity"]
+    columns = ["claim.adaptive_optimizers_break_monotonicity"]
     numbers = ("non_monotone", "converged", "mean_normalized_distance")
-    columns += [f"suites.{suite}.{number}" for suite in ("tiny", "another") for number in numbers]
+    columns += [f"suite.{suite}.{number}" for suite in ("tiny", "another") for number in numbers]
     first = shown[0].index("parent") + 1
     assert shown[0][first : first + len(columns)] == columns
     verdicts = [row[first] for row in shown if row[0] in ("wider", "slow")]
