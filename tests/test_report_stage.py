@@ -4,8 +4,10 @@ import contextlib
 import io
 import json
 import re
+import shutil
 import sys
 from collections import Counter
+from dataclasses import replace
 from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
@@ -278,3 +280,17 @@ def test_the_page_states_digests_and_no_date(page, job):
     assert sha256((job.reports / "measures.csv").read_bytes()).hexdigest() in page
     assert "git log -1 --format='%h %cs' -- dvc.lock" in page
     assert not re.search(r"\b20\d\d-\d\d-\d\d\b", page)
+
+
+def test_a_report_without_claims_and_without_the_first_figure(job, tmp_path):
+    shutil.copytree(job.reports, tmp_path / "reports")
+    plotted = {"figure_05": ("classifiers",)}
+    few = SimpleNamespace(plot=plotted, claims={}, measure=MEASURE, suites=SUITES, suite=SUITES.__getitem__)
+    report(replace(job, params=few, reports=tmp_path / "reports"))
+    for name in ("README.md", "index.html"):
+        page = (tmp_path / "reports" / name).read_text()
+        assert "straight lines from initial to final weights" in page
+        assert FIGURES[0] in page
+        assert not any(stem in page for stem in FIGURES[1:])
+        assert "The paper's claims" not in unescape(page)
+    assert json.loads((tmp_path / "reports" / "claims.json").read_text()) == {}

@@ -9,7 +9,7 @@ from stages.claims.finding import Verdict
 from stages.config import Params
 
 REMEDY = "run `make repro`"
-PICTURES = re.compile(r'(?:src="|\]\()((?:figures|tables)/[^")]+)')
+PICTURES = re.compile(r'(?:src="|href="|\]\()((?:figures|tables)/[^")]+|\w+\.png)')
 
 
 def check(reports: Path, params: Params) -> Iterator[str]:
