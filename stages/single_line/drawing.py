@@ -8,12 +8,16 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator
 
-from stages.figures.style import COLOURS, RESOLUTION, STEEP, THEME
+from stages.figures.style import GREY, LINE_STYLES, MONOTONE, NON_MONOTONE, RESOLUTION, STEEP, THEME
 from stages.single_line.line_result import LineResult
 
-SPLITS = ("train", "test")
+SPLITS = {"train": "", "test": LINE_STYLES["on the test split"]}
+"""Dashes by split, as in the pipeline's figures."""
+VERDICTS = {"monotone": MONOTONE, "not monotone": NON_MONOTONE, "no verdict": GREY}
+"""Colours by verdict, as in the pipeline's figures."""
 
 
 def curves_frame(results: Sequence[LineResult]) -> pd.DataFrame:
@@ -23,12 +27,17 @@ def curves_frame(results: Sequence[LineResult]) -> pd.DataFrame:
         for split in SPLITS:
             for quantity in ("loss", "accuracy"):
                 values = result.curve[["alpha", f"{split}_{quantity}"]].set_axis(["alpha", "value"], axis=1)
-                frames.append(values.assign(line=f"{result.start} → {result.end}", split=split, quantity=quantity))
+                names = {"line": f"{result.start} → {result.end}", "verdict": _verdict(result)}
+                frames.append(values.assign(**names, split=split, quantity=quantity))
     return pd.concat(frames, ignore_index=True).dropna(subset="value")
 
 
+def _verdict(result: LineResult) -> str:
+    return {True: "monotone", False: "not monotone"}.get(result.row["monotonic"].iloc[0], "no verdict")
+
+
 def draw_curves(results: Sequence[LineResult]) -> Figure:
-    """Draw loss and accuracy along lines; the largest rise of a single line is shaded."""
+    """Draw loss and accuracy along lines; the largest rise of a single line is shaded, several have their names."""
     frame = curves_frame(results)
     single = len(results) == 1
     with mpl.rc_context(THEME):
@@ -36,13 +45,17 @@ def draw_curves(results: Sequence[LineResult]) -> Figure:
             frame,
             x="alpha",
             y="value",
-            hue="split" if single else "line",
+            hue="verdict",
+            hue_order=[verdict for verdict in VERDICTS if verdict in set(frame["verdict"])],
+            palette=VERDICTS,
+            units="line",
+            estimator=None,
             style="split",
             style_order=[split for split in SPLITS if split in set(frame["split"])],
+            dashes=SPLITS,
             col="quantity",
             kind="line",
             height=3.6,
-            palette=COLOURS[:2][: frame["split"].nunique()] if single else None,
             facet_kws={"sharey": False},
         )
         grid.set_axis_labels("α", "")
@@ -56,6 +69,10 @@ def draw_curves(results: Sequence[LineResult]) -> Figure:
         rise = results[0].largest_rise() if single else None
         if rise is not None:
             loss.axvspan(rise.start, rise.top, color="0.9", zorder=0)
+        for result in results if not single else ():
+            place = (0, result.curve["train_loss"].iloc[0])
+            text = loss.annotate(result.start, place, (3, 2), textcoords="offset points", fontsize=8)
+            text.set_path_effects([withStroke(linewidth=2.5, foreground="w")])
         return grid.figure
 
 
