@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from stages.config import Refinement
@@ -20,6 +19,7 @@ from stages.single_line.checkpoints import read_weights
 from stages.single_line.examples import Examples, examples_of
 from stages.single_line.line_evaluator import Detail, LineEvaluator
 from stages.single_line.line_result import LineResult, Rise
+from stages.single_line.options import check_numbers, find_device
 from stages.single_line.prepared_network import Checkpoint, prepare_network
 
 __all__ = ["Examples", "LineResult", "Rise", "UserError", "evaluate_line", "evaluate_lines", "read_checkpoint"]
@@ -60,7 +60,7 @@ def evaluate_line(
         examples: Largest number of training examples, drawn at random, always the same; None for all.
         gauss_examples: Number of examples with a Gauss length; 0 for none.
         batch: Largest number of examples at once; None for a number by the free memory.
-        device: `cpu` or `cuda`.
+        device: `cpu`, `cuda`, or `auto` for a GPU if there is one.
         tolerance: min Delta up to which a line counts as monotone, in the unit of the loss.
         entry: A word in the name of the entry that holds the weights, if several fit.
 
@@ -68,7 +68,8 @@ def evaluate_line(
         The curve, the measures as a table row, and a figure.
 
     Raises:
-        UserError: If data, loss, checkpoints and network do not go together, in one sentence.
+        UserError: If data, loss, checkpoints and network do not go together, or a number is too small, in one
+            sentence.
     """
     return evaluate_lines(
         network,
@@ -126,6 +127,16 @@ def evaluate_lines(
     """
     if len(checkpoints) < 2:
         raise ValueError(f"want at least two checkpoints, got {len(checkpoints)}")
+    check_numbers(
+        {
+            "alphas": alphas,
+            "examples": examples,
+            "gauss_examples": gauss_examples,
+            "batch": batch,
+            "tolerance": tolerance,
+        }
+    )
+    place = find_device(device)
     found = examples_of(data)
     if examples is not None and examples < len(found.x):
         found = found.shuffled()
@@ -133,7 +144,7 @@ def evaluate_lines(
     ends = {0: "before", len(checkpoints) - 1: "after"}
     named = [_checkpoint(one, ends.get(place, f"checkpoint {place}")) for place, one in enumerate(checkpoints)]
     prepared = prepare_network(network, named, found.x, entry)
-    evaluator = LineEvaluator(prepared, found, loss, batch_norm, batch, torch.device(device), tolerance)
+    evaluator = LineEvaluator(prepared, found, loss, batch_norm, batch, place, tolerance)
     detail = Detail(len(found.x), alphas, min(gauss_examples, len(found.x)), Refinement())
     *starts, end = prepared.points
     return [evaluator.evaluate(start, end, detail) for start in starts]

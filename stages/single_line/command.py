@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from stages.shared.errors import UserError
@@ -21,6 +20,7 @@ from stages.single_line.examples import Examples, examples_of
 from stages.single_line.line_evaluator import Detail, LineEvaluator
 from stages.single_line.line_result import LineResult
 from stages.single_line.named_objects import call_object, find_object, network_builder, parse_arguments
+from stages.single_line.options import LEAST, check_numbers, find_device
 from stages.single_line.prepared_network import Checkpoint, Point, prepare_network
 from stages.single_line.refinement import refine_line
 from stages.single_line.text import number
@@ -46,7 +46,7 @@ def run_command(given: argparse.Namespace, command: str) -> None:
     """
     _check_options(given)
     warnings.filterwarnings("ignore", "There is a performance drop")  # of `vmap`, which computes it all the same
-    device = find_device(given.device)
+    device = find_device(given.device, "--device")
     builder = network_builder(given.factory, parse_arguments("--arg", given.arg))
     data = _data(given)
     names, order = in_order(given.checkpoints)
@@ -129,43 +129,12 @@ def _short_names(names: Sequence[str]) -> dict[str, str]:
     return short if len(set(short.values())) == len(short) else {}
 
 
-def find_device(name: str) -> torch.device:
-    """Return a device by its name, with TF32 off on a GPU.
-
-    Args:
-        name: `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU if there is one.
-
-    Returns:
-        The device.
-
-    Raises:
-        UserError: If this machine has no such device.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        place = torch.device(name)
-    except RuntimeError as error:
-        raise UserError(f"--device: got {name!r}, expected cpu, cuda or auto") from error
-    if place.type not in ("cpu", "cuda") or (place.type == "cuda" and not torch.cuda.is_available()):
-        raise UserError(f"--device: this machine has no usable {name}; use cpu")
-    if place.type == "cuda":
-        torch.backends.cudnn.allow_tf32 = False  # its 10 bits of mantissa make noise that counts as a rise
-    return place
-
-
 def _check_options(given: argparse.Namespace) -> None:
     if len(given.checkpoints) < 2:
         raise UserError("CHECKPOINT: got one, expected at least two: before and after")
     if bool(given.data) == bool(given.dataset_factory):
         raise UserError("--data: give either --data or --dataset-factory")
-    least = {"alphas": 3, "examples": 2, "gauss_examples": 0, "batch": 1, "size": 1}
-    for name, smallest in least.items():
-        value = getattr(given, name)
-        if value is not None and value < smallest:
-            raise UserError(f"--{name.replace('_', '-')}: got {value}, expected at least {smallest}")
-    if given.tolerance < 0:
-        raise UserError(f"--tolerance: got {given.tolerance}, expected at least 0")
+    check_numbers({f"--{name.replace('_', '-')}": getattr(given, name) for name in LEAST})
 
 
 def _data(given: argparse.Namespace) -> Examples:

@@ -31,14 +31,14 @@ from stages.single_line.example_loss import Function
 from stages.single_line.examples import Examples, make_splits
 from stages.single_line.line_result import LineResult
 from stages.single_line.memory import rows_that_fit, with_smaller_batches
-from stages.single_line.prepared_network import Point, PreparedNetwork
+from stages.single_line.prepared_network import SLOW, Point, PreparedNetwork
 
 BATCH_NORM = ("reestimated", "stored", "batch")
 """Treatments of batch norm."""
 BLOCKS = 10
 """Least number of blocks of examples over which the standard error of min Delta is estimated."""
-FEW = 4
-"""Number of examples by which the network's outputs are looked at."""
+FEW, FEWEST = 4, 2
+"""Number of examples by which the network's outputs are looked at; that for networks that take long."""
 PLATEAU_SHARE = 0.1
 """Proportion of a line's whole fall at which its plateau ends, as in the pipeline by default."""
 FOLDING_TOLERANCE = 1e-5
@@ -101,20 +101,21 @@ class LineEvaluator:
         if self.batch_norm == "stored" and (lacks := [one.name for one in prepared.points if one.statistics is None]):
             raise UserError(f"{lacks[0]} stores no batch-norm statistics; use --batch-norm reestimated")
         network = prepared.network.to(self.device)
+        few = data.x[: FEW if prepared.seconds <= SLOW else FEWEST]
         clock = monotonic()
         with torch.no_grad():
-            self.outputs = logits(network(data.x[:FEW].to(self.device)), type(network).__name__).cpu()
+            self.outputs = logits(network(few.to(self.device)), type(network).__name__).cpu()
         self.seconds = (monotonic() - clock) / len(self.outputs)
         if self.outputs.dim() < 2 or not self.outputs.is_floating_point():
             raise UserError(
-                f"network: got outputs of shape {tuple(self.outputs.shape)} and type {self.outputs.dtype} for {FEW} "
+                f"network: got outputs of shape {tuple(self.outputs.shape)}, type {self.outputs.dtype}, for {len(few)} "
                 "examples, expected real numbers of shape (examples, outputs)"
             )
         kind, train, test = make_splits(data, loss, self.outputs, self.device)
         convolutional = any(isinstance(module, nn.Conv2d) for module in network.modules()) and train.x.dim() == 4
         if convolutional:
             train, test = (replace(split, x=_channels_last(split.x)) for split in (train, test))
-        folded = self._folded(data.x[:FEW]) if convolutional and self.device.type == "cpu" else None
+        folded = self._folded(few[:FEWEST]) if convolutional and self.device.type == "cpu" else None
         self.task = Task(
             network, prepared.layout, kind, train, test, may_loop=True, one_by_one=convolutional, folded=folded
         )
@@ -242,6 +243,7 @@ class LineEvaluator:
         count = min(examples, self.examples)
         train = self.task.train
         some = Split(train.x[:count], train.target[:count], None if train.labels is None else train.labels[:count])
+        width = self.task.width  # which is found by a call of the network, and is that of all that follow
         task = replace(self.task, train=some)
         if self.batch_norm == "stored" and start.statistics is not None and end.statistics is not None:
             task = replace(task, stored=(self._placed(start.statistics), self._placed(end.statistics)))
@@ -251,6 +253,7 @@ class LineEvaluator:
         def compute(rows: int) -> tuple[SweepResult, float]:
             blocks = _BlockLosses(len(alphas))
             limited = replace(task, most_rows=min(rows, max(1, -(-count // BLOCKS))))
+            vars(limited)["width"] = width
             with torch.no_grad():
                 found = sweep_line(
                     limited,

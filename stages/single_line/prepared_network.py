@@ -59,6 +59,8 @@ class PreparedNetwork:
     """The checkpoints, in the order given."""
     normalised: bool
     """Whether the network has batch norm."""
+    seconds: float
+    """Time of a call of the untouched network on one example."""
     remarks: tuple[str, ...]
     """Sentences about what was read."""
 
@@ -112,14 +114,16 @@ def prepare_network(
     for point in points:
         if not bool(point.theta.isfinite().all()):
             raise UserError(f"{point.name} holds a weight that is not finite, so that no line leads there")
+    fastest = float("inf")
     for point, state in ((points[-1], states[-1]), (points[0], states[0])):
         untouched = _load(plain, state, few)
         seconds = _seconds(untouched, _as_input(few[:1]), name)
+        fastest = min(fastest, seconds)
         some = _as_input(few[:1] if seconds > SLOW else few)
         verify_state(untouched, prepared, layout.split(point.theta), some, name, brief=seconds > SLOW)
     sizes = Layout(tuple(trainable), tuple(own[key].shape for key in trainable))
     remarks = _remarks(checkpoints, states, further)
-    return PreparedNetwork(prepared, layout, sizes.size, points, bool(batch_norms(prepared)), remarks)
+    return PreparedNetwork(prepared, layout, sizes.size, points, bool(batch_norms(prepared)), fastest, remarks)
 
 
 def _build(network: nn.Module | Builder) -> nn.Module:

@@ -1,6 +1,7 @@
 """Lines of networks as people have them, at both ends and between, held to the untouched network in plain PyTorch."""
 
 from collections import OrderedDict
+from functools import partial
 
 import numpy as np
 import pytest
@@ -176,4 +177,6 @@ def test_networks_of_text(name):
 
 @pytest.mark.parametrize("how", HOWS)
 def test_a_small_network_of_torchvision(how):
-    hold_to_pytorch(small_vgg, *images(32), how)
+    blocks = [[1, 16, 1, 1], [6, 24, 2, 2]]
+    build = partial(models.MobileNetV2, CLASSES, width_mult=0.25, inverted_residual_setting=blocks)
+    hold_to_pytorch(build, *images(32), how)

@@ -98,6 +98,12 @@ def test_a_checkpoint_in_several_files_is_read_by_its_index_or_folder(tmp_path):
         assert all(torch.equal(value, fitted.tensors[name]) for name, value in state().items())
 
 
+def test_shards_of_torch_save_are_read_by_their_index(tmp_path):
+    shards(tmp_path, state(), torch.save, "bin", "pytorch_model.bin.index.json")
+    fitted = fit_checkpoint(read_weights(tmp_path), Net(), "weights", None)
+    assert all(torch.equal(value, fitted.tensors[name]) for name, value in state().items())
+
+
 def test_a_folder_with_one_file_of_weights_is_read(tmp_path):
     torch.save(state(), tmp_path / "pytorch_model.bin")
     assert read_weights(tmp_path).keys() == state().keys()

@@ -15,8 +15,10 @@ from torch import nn
 
 from stages.api import evaluate_line, evaluate_lines
 from stages.shared.errors import UserError
-from stages.single_line.line_evaluator import _BlockLosses, _largest_change
+from stages.single_line.examples import examples_of
+from stages.single_line.line_evaluator import Detail, LineEvaluator, _BlockLosses, _largest_change
 from stages.single_line.memory import with_smaller_batches
+from stages.single_line.prepared_network import Checkpoint, prepare_network
 
 ALPHAS = 5
 FAST = {"alphas": ALPHAS, "gauss_examples": 0}
@@ -195,9 +197,11 @@ def test_the_standard_error_of_min_delta_is_that_of_the_jackknife():
 
 def test_the_standard_error_is_as_large_as_min_delta_scatters_between_samples():
     x, y = data(2000)
-    before, after = state(0), state(1)
-    settings = {"batch_norm": "stored"} | FAST
-    some = [evaluate_line(network(), before, after, (x[k::20], y[k::20]), **settings) for k in range(20)]
+    prepared = prepare_network(network(), [Checkpoint("before", state(0)), Checkpoint("after", state(1))], x)
+    some = []
+    for k in range(20):
+        evaluator = LineEvaluator(prepared, examples_of((x[k::20], y[k::20])), batch_norm="stored")
+        some.append(evaluator.evaluate(*prepared.points, Detail(100, ALPHAS)))
     scatter = np.std([line.min_delta for line in some], ddof=1)
     assert np.mean([line.noise for line in some]) == pytest.approx(scatter, rel=0.5)
 
