@@ -83,6 +83,7 @@ class Page:
         self, path: Path, width: int = DESKTOP, scheme: str = "light", media: str = "", scripts: bool = True
     ) -> None:
         """Open a file in a window of a width, as a reader with a light or dark scheme sees it, or a printer."""
+        assert path.exists(), path  # the browser has a page of its own for a file that is missing
         self.command("Emulation.setDeviceMetricsOverride", width=width, height=1200, deviceScaleFactor=1, mobile=False)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.command("Emulation.setEmulatedMedia", media=media, features=features)
