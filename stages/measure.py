@@ -8,6 +8,7 @@ from stages.config.job import Job
 from stages.lines.curves import load_curves
 from stages.measures.table import outcomes_of, power_laws, summarise, tabulate
 from stages.results.gathering import gather
+from stages.results.measures_file import write_measures
 from stages.results.precedence import one_origin
 from stages.shared.csv_files import write_csv
 from stages.shared.errors import UserError
@@ -60,7 +61,7 @@ def measures(job: Job) -> None:
     refuse_unknown_suites(job)
     if not job.params.suites:
         raise UserError(f"{job.data} holds lines of no run; train and evaluate some first, or unpack records")
-    tables, laws, metrics = [], [], {}
+    tables, laws, metrics, known = [], [], {}, {}
     progress = bar("measure", "suite", len(job.params.suites))
     for name, suite in job.params.suites.items():
         outcomes = outcomes_of(job.training_folder(name) / "runs.csv")
@@ -68,13 +69,14 @@ def measures(job: Job) -> None:
         runs = job.params.runs(name) if job.progress is None else chosen_runs(job, name, outcomes)
         table = tabulate(name, suite, runs, outcomes, curves, settings.plateau_share)
         tables.append(table)
+        known |= dict(zip(outcomes["run_id"], runs, strict=True))
         counted = one_origin(table)
         laws.append(power_laws(name, counted, settings))
         metrics[name] = summarise(counted, laws[-1], settings)
         progress.update()
     progress.close()
     rows = pd.concat(tables, ignore_index=True)
-    write_csv(job.reports / "measures.csv", rows)
+    write_measures(job.reports / "measures.csv", rows, known)
     write_csv(job.reports / "power_law.csv", pd.concat(laws, ignore_index=True))
     write_json(job.reports / "metrics.json", metrics)
     diverged = int((rows["status"] == "diverged").sum())

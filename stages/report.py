@@ -24,6 +24,7 @@ from stages.reporting.png import size_of
 from stages.reporting.poster import poster
 from stages.reporting.provenance import command, provenance
 from stages.results.gathering import gathered
+from stages.results.measures_file import read_measures
 from stages.results.precedence import one_origin
 from stages.results.results import Results
 from stages.shared.csv_files import read_csv, write_csv
@@ -38,7 +39,7 @@ FAILURES = ("table_13", "figure_40", "figure_39")
 
 def report(job: Job) -> None:
     """Judge every claim that `claims` in params.yaml names, and write the pages, the forest plot and the poster."""
-    table = read_csv(job.reports / "measures.csv")
+    table = read_measures(job.reports / "measures.csv")
     measures = one_origin(table)
     judged = judge_claims(job)
     entries = {one.name: one.entry() for one in judged}

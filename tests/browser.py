@@ -19,8 +19,8 @@ DRIVER = shutil.which("chromedriver")
 MISSING = "Chromium and its driver are not installed (.ci/packages)"
 needs_browser = pytest.mark.skipif(not (BROWSER and DRIVER) and "CI" not in os.environ, reason=MISSING)
 """Mark of tests in a browser: skipped where there is none, but not on a machine of CI, where they fail."""
-PHONE, DESKTOP, A4 = 390, 1280, 718
-"""Widths in CSS pixels; that of A4 is without margins of a centimetre."""
+PHONE, DESKTOP, A4 = 390, 1280, 688
+"""Widths in CSS pixels; that of A4 is without margins of 14 mm."""
 
 COMMON = """
 const shown = element => element.checkVisibility({visibilityProperty: true}) && element.getClientRects().length > 0;
@@ -83,6 +83,7 @@ class Page:
         self, path: Path, width: int = DESKTOP, scheme: str = "light", media: str = "", scripts: bool = True
     ) -> None:
         """Open a file in a window of a width, as a reader with a light or dark scheme sees it, or a printer."""
+        assert path.exists(), path  # the browser has a page of its own for a file that is missing
         self.command("Emulation.setDeviceMetricsOverride", width=width, height=1200, deviceScaleFactor=1, mobile=False)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.command("Emulation.setEmulatedMedia", media=media, features=features)

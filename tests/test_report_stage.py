@@ -30,6 +30,8 @@ from stages.measures.registry import declared_measures
 from stages.report import report
 from stages.shared.csv_files import read_csv
 
+REPORTS = Path(__file__).parents[1] / "reports"
+
 
 @pytest.fixture(scope="module")
 def made():
@@ -246,3 +248,11 @@ def test_a_report_without_claims_and_without_the_first_figure(job, tmp_path):
         assert not any(stem in page for stem in FIGURES[1:])
         assert "The paper's claims" not in unescape(page)
     assert json.loads((tmp_path / "reports" / "claims.json").read_text()) == {}
+
+
+def test_the_committed_page_loads_little_at_first():
+    page = (REPORTS / "index.html").read_text(encoding="utf-8")
+    images = re.findall(r"<img [^>]*>", page)
+    first = [re.search(r'src="([^"]+)"', image)[1] for image in images if 'loading="lazy"' not in image]
+    assert len(images) > len(first)
+    assert len(page.encode()) + sum((REPORTS / name).stat().st_size for name in first) < 4 * 2**20

@@ -16,7 +16,7 @@ import pandas as pd
 from stages.config import OWN_LINE
 from stages.measures.contrast import SETTING
 from stages.measures.proportion import newcombe, wilson
-from stages.shared.csv_files import read_csv
+from stages.results.measures_file import read_measures
 from stages.shared.errors import UserError
 
 CELL = ["optimizer", "batch_norm", "lr"]
@@ -35,7 +35,7 @@ def own_lines(path: Path) -> pd.DataFrame:
     Raises:
         UserError: If the file is missing or no such table.
     """
-    table = read_csv(path)
+    table = read_measures(path)
     if missing := COLUMNS - set(table):
         raise UserError(f"{path} has no column {min(missing)}; name a measures.csv that stage measure wrote")
     return table[table["line"] == OWN_LINE]

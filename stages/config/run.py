@@ -173,6 +173,11 @@ class Run(Optimized):
 
     def spec(self) -> dict:
         """Return the identity of the run: every field that has an effect and is not at its default."""
+        return self.model_dump(mode="json", exclude_defaults=True, exclude=set(self.unused))
+
+    @property
+    def unused(self) -> frozenset[str]:
+        """Names of the fields whose values cannot change the run."""
         unused = set(OPTIMIZER_FIELDS).difference(*(OPTIMIZERS[name].model_fields for name in self.optimizers))
         if not any(milestone < self.epochs for milestone in self.milestones):
             unused |= {"milestones", "decay"}
@@ -182,7 +187,7 @@ class Run(Optimized):
             unused.add("order_seed")
         if self.initialization != "fixup":
             unused.add("scalar_lr_factor")
-        return self.model_dump(mode="json", exclude_defaults=True, exclude=unused)
+        return frozenset(unused | (NETWORK_FIELDS - set(NETWORKS[self.network].model_fields)))
 
     @property
     def architecture(self) -> Network:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from stages.figures.findings import FEWEST, contrast, counts_by, distinct, listed, of, risen, upper
+from stages.figures.findings import FEWEST, Counts, contrast, counts_by, distinct, listed, of, risen, upper
 from stages.figures.rises import largest_rises
 from stages.figures.style import OWN_KIND
 from stages.figures.words import number
@@ -32,12 +32,19 @@ def by_learning_rate(data: pd.DataFrame) -> str:
 
 def by_size(data: pd.DataFrame) -> str:
     """State how many lines are non-monotone, by the number of training examples."""
-    return risen(counts_by(distinct(data[data["curve"] == "line"]), "panel"))
+    return _over(counts_by(distinct(data[data["curve"] == "line"]), "panel"), "lines")
 
 
 def by_corruption(data: pd.DataFrame) -> str:
     """State how many lines of converged runs are non-monotone, by the share of corrupted labels."""
-    return risen(counts_by(distinct(data[data["status"] == "converged"]), "panel"), "lines of converged runs")
+    return _over(counts_by(distinct(data[data["status"] == "converged"]), "panel"), "lines of converged runs")
+
+
+def _over(counts: Counts, what: str) -> str:
+    """State how many lines are non-monotone and, where none is, from which panel to which that holds."""
+    text = risen(counts, what)
+    first, last = (counts[0][0], counts[-1][0]) if counts else ("", "")
+    return f"{text[:-1]}, from {first} up to {last}." if text.startswith("None") and first != last else text
 
 
 def of_splits(data: pd.DataFrame) -> str:

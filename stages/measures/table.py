@@ -26,18 +26,23 @@ OUTCOMES = (
     "test_accuracy",
 )
 """Columns of runs.csv that the table of measures repeats."""
+SHAPE = ("depth", "width", "bottleneck")
+"""Columns on the hidden layers of a run, beside its fields."""
 
 
 def describe(run: Run) -> dict:
     """Return a run's configuration as columns: all its fields, and `depth`, `width` and `bottleneck` of its layers."""
-    fields = {name: "-".join(map(str, value)) if isinstance(value, tuple) else value for name, value in run}
+    fields = {name: cell(value) for name, value in run}
     hidden: tuple[int, ...] = run.hidden or ()
-    shape = {
-        "depth": None if run.hidden is None else len(hidden),
-        "width": hidden[0] if len(set(hidden)) == 1 else None,
-        "bottleneck": min(hidden) if run.architecture.reconstructs else None,
-    }
-    return fields | shape
+    depth = None if run.hidden is None else len(hidden)
+    width = hidden[0] if len(set(hidden)) == 1 else None
+    bottleneck = min(hidden) if run.architecture.reconstructs else None
+    return fields | dict(zip(SHAPE, (depth, width, bottleneck), strict=True))
+
+
+def cell(value: object) -> object:
+    """Return the value of a field of a run as a cell of a table."""
+    return "-".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def tabulate(

@@ -58,7 +58,7 @@ def answer(results: Results, judged: Sequence[JudgedClaim]) -> Answer:
     failures = {kind: int(counted.get(kind, 0)) for kind in KINDS}
     claims = {one.name: one for one in judged}
     questions = (
-        ("Does the loss fall monotonically?", _whether(len(kept), monotone, results.measure.confidence)),
+        ("Does it?", _whether(len(kept), monotone, results.measure.confidence)),
         ("When does it not?", _when(kept, results.measure.confidence, claims.get("distance_decides"))),
         ("Why?", _why(len(kept) - monotone, failures, claims)),
     )

@@ -13,10 +13,10 @@ from markupsafe import Markup
 from stages.config import OWN_LINE, Suite
 from stages.config.job import Job
 from stages.reporting.explorer_chart import ACROSS, DATA, WIDE, Choices, embedding, specification
+from stages.results.measures_file import read_measures
 from stages.results.precedence import one_origin
 from stages.results.results import Results
 from stages.results.rows import SEEDS
-from stages.shared.csv_files import read_csv
 from stages.shared.files import write_bytes
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -98,7 +98,7 @@ def runs(job: Job) -> Iterator[dict[str, Any]]:
     Yields:
         Names, numbers and texts by column, and `curve`, the training losses along its own line.
     """
-    table = one_origin(read_csv(job.reports / "measures.csv"))
+    table = one_origin(read_measures(job.reports / "measures.csv"))
     own = table[table["line"] == OWN_LINE].reset_index(drop=True)
     seen: set[str] = set()
     for name, suite in job.params.suites.items():

@@ -11,6 +11,7 @@ import pandas as pd
 from stages.config.job import Job
 from stages.lines.curves import Curves, load_curves
 from stages.lines.landscape import Landscape, load_landscape
+from stages.results.measures_file import read_measures
 from stages.shared.csv_files import read_csv
 from stages.shared.files import digest_file
 
@@ -42,7 +43,7 @@ class Files:
 
     def measures(self) -> pd.DataFrame:
         """Read reports/measures.csv."""
-        return _table(*_version(self.job.reports / "measures.csv"))
+        return _measures(*_version(self.job.reports / "measures.csv"))
 
     def curves(self, suite: str) -> Curves:
         """Read the curves of a suite."""
@@ -105,6 +106,11 @@ def _curves(path: Path, digest: str) -> Curves:
 @lru_cache(maxsize=64)
 def _landscape(path: Path, digest: str) -> Landscape:
     return load_landscape(path)
+
+
+@lru_cache(maxsize=64)
+def _measures(path: Path, digest: str) -> pd.DataFrame:
+    return read_measures(path)
 
 
 @lru_cache(maxsize=64)

@@ -1,5 +1,7 @@
 """Reading and writing tables as CSV files; not in `files.py`, since pandas takes half a second to import."""
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -21,11 +23,12 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
     write_bytes(path, csv_bytes(frame))
 
 
-def read_csv(path: Path) -> pd.DataFrame:
+def read_csv(path: Path, completed: Callable[[str], str] | None = None) -> pd.DataFrame:
     """Read a table that `write_csv` wrote.
 
     Args:
         path: The file.
+        completed: Function that returns the text of the whole table, from that of a file which leaves cells out.
 
     Returns:
         The table; empty fields are missing values, and `TEXT_COLUMNS` stay text.
@@ -34,7 +37,8 @@ def read_csv(path: Path) -> pd.DataFrame:
         UserError: If the file is missing or is not a table.
     """
     try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(TEXT_COLUMNS, str))
+        source = path if completed is None else io.StringIO(completed(path.read_text(encoding="utf-8")))
+        return pd.read_csv(source, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(TEXT_COLUMNS, str))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; run the stage that makes it (`dvc repro`)") from error
     except (ValueError, UnicodeDecodeError) as error:

@@ -51,6 +51,12 @@ def test_lines_are_counted_by_group_from_the_highest_share_down():
     )
 
 
+def test_where_no_line_of_a_series_rises_its_ends_are_named():
+    sizes = lines([True] * 6, panel=["10 examples"] * 3 + ["all examples"] * 3, curve="line")
+    assert of_lines.by_size(sizes) == "None of the 6 lines is non-monotone, from 10 examples up to all examples."
+    assert of_lines.by_size(sizes.assign(monotonic=[False, *[True] * 5])).startswith("1 of 6 lines is non-monotone: 1")
+
+
 def test_groups_are_called_different_only_beyond_doubt():
     clear = findings.contrast(("A", 9, 10), ("B", 1, 10))
     assert clear == "A has more non-monotone lines than B (9 of 10 against 1 of 10)"

@@ -1,9 +1,10 @@
 """Check that the tables of numbers hold what params.yaml asks for: every run once, complete, with the right status."""
 
+import io
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from stages.config.lines import Lines
 from stages.measures.declare import Needs
 from stages.measures.registry import declared_measures
 from stages.measures.table import OUTCOMES
+from stages.results.measures_file import completed
 
 SETTING = list(Run.model_fields)
 KEYS = ["suite", "run_id", "line", "start_run_id", "draw", "part"]
@@ -39,7 +41,7 @@ def check(reports: Path, params: Params) -> Iterator[str]:
 
 
 def _measures(path: Path, params: Params) -> Iterator[str]:
-    table = _table(path)
+    table = _table(path, completed)
     if isinstance(table, str):
         yield table
         return
@@ -77,7 +79,8 @@ def _runs(where: str, rows: pd.DataFrame, runs: tuple) -> Iterator[str]:
     if repeated:
         yield f"{where}: more than one row of run {', '.join(repeated)}; {REMEDY}"
     there = Counter(_setting(row) for row in rows.to_dict("records"))
-    wanted = Counter(_setting({name: getattr(run, name) for name in SETTING}) for run in runs)
+    unused = [{name: Run.model_fields[name].default for name in run.unused} for run in runs]
+    wanted = Counter(_setting(dict(run) | without) for run, without in zip(runs, unused, strict=True))
     told_apart = [len(set(values)) > 1 for values in zip(*there, *wanted, strict=True)]
     for kind, settings in (("missing", wanted - there), ("not in the parameters", there - wanted)):
         if settings:
@@ -231,11 +234,12 @@ def _power_law(path: Path, params: Params) -> Iterator[str]:
                 yield f"{path}: suite {suite} has no row; {REMEDY}"
 
 
-def _table(path: Path) -> pd.DataFrame | str:
+def _table(path: Path, whole: Callable[[str], str] = str) -> pd.DataFrame | str:
     """Return a table, or the fault that keeps it from being read."""
     try:
         text = dict.fromkeys(("suite", "run_id", "line", "start_run_id", "part", "monotonic", "snapshots"), str)
-        return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
+        source = io.StringIO(whole(path.read_text(encoding="utf-8")))
+        return pd.read_csv(source, dtype=text, keep_default_na=False, na_values=[""])
     except FileNotFoundError:
         return f"{path}: missing; {REMEDY}"
     except (ValueError, UnicodeDecodeError) as error:

@@ -8,13 +8,13 @@ from pathlib import Path
 from stages.shared.errors import UserError
 
 MEBIBYTE = 2**20
-LIMIT, LIMITS = MEBIBYTE, {".csv": 2 * MEBIBYTE, ".pack": 4 * MEBIBYTE}
-"""Bytes of a file, and of some by their ending: tables, whose changes git shows line by line, and packs of records,
-which cannot be computed again without the machine that made them."""
+LIMIT, LIMITS = MEBIBYTE, {".pack": 4 * MEBIBYTE}
+"""Bytes of a file, and of some by their ending: packs of records cannot be computed again without the machine that
+made them."""
 
 
 def too_large(root: Path) -> Iterator[str]:
-    """Find tracked files of a mebibyte or more, tables of two or more, and packs of records of four or more.
+    """Find tracked files of a mebibyte or more, and packs of records of four or more.
 
     Args:
         root: The root of a git repository.
