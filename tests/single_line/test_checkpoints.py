@@ -54,6 +54,7 @@ FORMS = {
     "beside_numbers": lambda s: s | {"epoch": 3},
     "data_parallel": lambda s: renamed(s, "module."),
     "compiled": lambda s: renamed(s, "_orig_mod."),
+    "compiled_inside": lambda s: {name.replace("body.", "body._orig_mod."): v for name, v in s.items()},
     "compiled_data_parallel": lambda s: {"model": renamed(s, "module._orig_mod.")},
     "lightning": lambda s: {"state_dict": renamed(s, "encoder.") | {"criterion.weight": torch.ones(3)}},
     "swa": lambda s: renamed(s, "module.") | {"n_averaged": torch.tensor(3)},
