@@ -82,5 +82,7 @@ def test_the_report_shows_what_the_recipes_add(project):
     page = (reports / "README.md").read_text(encoding="utf-8")
     assert "Lines of networks with ReLU are monotone." in page
     assert "| `area_under_loss` | area under the training loss | here |" in page
-    assert "![Barrier against distance.](figures/figure_50_barrier_by_distance.png)" in page
+    finding = json.loads((reports / "findings.json").read_text(encoding="utf-8"))["figure_50"]
+    assert f"{converged} lines" in finding
+    assert f"![{finding}](figures/figure_50_barrier_by_distance.png)" in page
     assert "| optimizer   | status" in page

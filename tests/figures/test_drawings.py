@@ -79,7 +79,12 @@ def test_no_panel_is_empty_without_a_sentence_that_says_why(name):
     assert not all(empty(ax) for ax in panels(drawing))
 
 
-@pytest.mark.parametrize("name", COMMON)
+FIRST_OF_MODULES = {figures()[name].make.__module__: name for name in reversed(COMMON)}.values()
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in FIRST_OF_MODULES else pytest.mark.long) for name in COMMON]
+)
 def test_a_suite_without_any_row_is_drawn_too(name):
     drawing = draw(name, without_rows(of(name)))
     assert drawing.data.empty

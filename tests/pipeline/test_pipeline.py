@@ -62,6 +62,12 @@ def finished(tmp_path_factory) -> Path:
 
 
 @pytest.mark.long
+def test_a_second_repro_has_nothing_to_do(finished):
+    assert started(dvc(finished, "repro")) == ["inputs"]
+    assert run(finished, "git", "status", "--porcelain") == ""
+
+
+@pytest.mark.long
 def test_weights_that_are_gone_are_trained_again_before_new_lines(finished, tmp_path):
     project = Project(finished).copy(tmp_path / "emptied")
     shutil.rmtree(project.folder / ".cells")

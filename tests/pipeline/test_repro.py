@@ -1,4 +1,7 @@
-"""A whole `dvc repro`, on the smallest grid: what it leaves where, and that a second one finds nothing to do."""
+"""`dvc repro` up to trained weights, on the smallest grid: what it leaves where, and that a second finds nothing to do.
+
+The long tests of `test_pipeline.py` do the same with the whole pipeline.
+"""
 
 import hashlib
 from pathlib import Path
@@ -10,8 +13,8 @@ from small_project import new_project
 
 PARAMS = (
     HEADER
-    + """claims: {accuracy_does_not_differ: [tiny]}
-plot: {table_1: [tiny]}
+    + """claims: {}
+plot: {}
 suites:
   tiny:
     dataset: digits
@@ -26,19 +29,19 @@ suites:
       main: {hidden: [[8]], optimizer: [sgd, adam], lr: [0.1]}
 """
 )
-STAGES = ["inputs", "download@digits", "simulate", "train_grid@tiny", "interpolate@tiny", "measure", "plot", "report"]
+TRAINING = "train_grid@tiny"
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
     project = new_project(tmp_path_factory.mktemp("finished") / "project", PARAMS).folder
-    assert sorted(started(dvc(project, "repro", jobs=0))) == sorted(STAGES)
+    assert started(dvc(project, "repro", TRAINING, jobs=0)) == ["inputs", "download@digits", TRAINING]
     commit(project)
     return project
 
 
 def test_a_second_repro_has_nothing_to_do(finished):
-    assert started(dvc(finished, "repro")) == ["inputs"]
+    assert started(dvc(finished, "repro", TRAINING)) == ["inputs"]
     assert run(finished, "git", "status", "--porcelain") == ""
 
 
@@ -47,5 +50,5 @@ def test_weights_lie_in_the_store_alone(finished):
     assert len(stored) == 2
     digests = {hashlib.md5(path.read_bytes()).hexdigest() for path in stored}
     files = [path for folder in ("data", ".dvc") for path in (finished / folder).rglob("*") if path.is_file()]
-    assert len(files) > 10
+    assert len(files) > 5
     assert not digests & {hashlib.md5(path.read_bytes()).hexdigest() for path in files}
