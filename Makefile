@@ -10,7 +10,7 @@
 #   make compare       what metrics and reports differ in from those of BASE, by default the last commit
 #   make digests       record anew what small results are, after a version of the numerics was raised
 #   make lint          ruff, the order of imports, and mypy where types stay quiet
-#   make bench         measure this project against the usual ways, into BENCHMARKS.md (half an hour, nothing beside it)
+#   make bench         measure this project against the usual ways, into BENCHMARKS.md (an hour, nothing beside it)
 #   make bench-gpu     training and lines on a GPU, and the default suites beside a CPU, into BENCHMARKS_GPU.md (with
 #                      MLI_DEVICE=cuda; ten minutes at most)
 #

@@ -222,6 +222,31 @@ def test_smaller_batches_are_tried_where_memory_is_too_little():
     assert said[-1] == "memory was too little; trying 12 examples at once"
 
 
+class Greedy(nn.Module):
+    """A network for whose activations memory is too little if there are more than seven examples."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(36, 5), nn.BatchNorm1d(5), nn.Linear(5, 3))
+
+    def forward(self, x):
+        if len(x) > 7:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 2 bytes")
+        return self.layers(x)
+
+
+def test_a_line_is_evaluated_in_smaller_batches_where_memory_is_too_little():
+    torch.manual_seed(0)
+    before, after, (x, y) = Greedy().state_dict(), Greedy().state_dict(), data(200)
+    line = evaluate_line(Greedy, before, after, (x, y), batch_norm="stored", **FAST)
+
+    class Frugal(Greedy):
+        def forward(self, x):
+            return self.layers(x)
+
+    np.testing.assert_allclose(line.curve["train_loss"], plain_losses(Frugal(), before, after, x, y), rtol=1e-5)
+
+
 def test_other_errors_are_not_taken_for_a_lack_of_memory():
     def compute(rows):
         raise RuntimeError("shapes differ")
