@@ -140,7 +140,7 @@ def compare_as_the_command() -> str:
     """Return the sentence of `compare` by a process with the products that `python -m stages.line` uses."""
     command = [sys.executable, "-m", "benchmarks.single_line"]
     environment = os.environ | {products.VARIABLE: "native"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=True).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -35,11 +35,11 @@ CLASSIFIERS = (
 )
 
 
-def report_job(folder: Path, made: Results) -> Job:
-    """Return a job of stage `report` on the results of suite `classifiers`."""
+def report_job(folder: Path, made: Results, judged: tuple[str, ...] = CLASSIFIERS) -> Job:
+    """Return a job of stage `report` on the results of suite `classifiers`, which judges some claims and the theory."""
     plotted = {"figure_05": ("classifiers",), "figure_10_mine": ("classifiers",), "figure_42": ("classifiers",)}
     plotted |= {"table_1": ("classifiers",)}
-    claims = dict.fromkeys(CLASSIFIERS, ("classifiers",)) | {"noisy_quadratic": ()}
+    claims = dict.fromkeys(judged, ("classifiers",)) | {"noisy_quadratic": ()}
     params = SimpleNamespace(plot=plotted, claims=claims, measure=MEASURE, suites=SUITES, suite=SUITES.__getitem__)
     job = Job(params, None, folder / "data", folder / "reports")
     save_curves(job.curves_file("classifiers"), made.curves["classifiers"])

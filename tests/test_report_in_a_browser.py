@@ -39,7 +39,8 @@ return [frame.scrollLeft, cell.left - frame.getBoundingClientRect().left];
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
-    job = report_job(tmp_path_factory.mktemp("project"), results(("classifiers",), seeds=2))
+    kinds = ("large_learning_rates_break_monotonicity", "distance_predicts_failure", "power_law")
+    job = report_job(tmp_path_factory.mktemp("project"), results(("classifiers",), seeds=1), kinds)
     with contextlib.redirect_stdout(io.StringIO()):
         report(job)
     return job

@@ -52,7 +52,8 @@ def locale_dependent(tree):
         opens = name == "open" and not ast.unparse(node.func).startswith(("Image.", "tarfile.")) and not binary
         if (name in {"read_text", "write_text"} or opens) and "encoding" not in options:
             yield node.lineno
-        if options & {"text", "universal_newlines"}:
+        of_process = name in {"run", "Popen", "call", "check_call", "check_output"}
+        if of_process and options & {"text", "universal_newlines"}:
             yield node.lineno
 
 
