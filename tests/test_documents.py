@@ -45,7 +45,7 @@ NOT_RUN = {
     r"(MLI_SCHEDULER=\S+ |PYTHONPATH=\. dask )": "needs a cluster; tests of workers start small ones",
     r"ssh ": "needs another machine",
     r"dvc queue start": "starts processes that outlive it",
-    r"python -m (examples\.\w+|stages\.line)\b": "takes a minute; tests/scripts/test_line.py runs the command",
+    r"python -m (examples\.\w+|stages\.line)\b": "takes a minute; tests/scripts/test_line_command.py runs the command",
     r"(python -m mine\.example|dvc repro mine/)": "takes three minutes; tests/pipeline/test_pipeline.py runs both",
 }
 """Commands that no test here runs, with the reason; what they name is checked all the same."""
