@@ -22,6 +22,7 @@ COMMANDS = [
 def run(command, folder):
     """Run a command of the help by a shell, with this interpreter."""
     environment = {name: value for name, value in os.environ.items() if name not in ("MLI_PRODUCTS", "PYTHONPATH")}
+    environment["OMP_NUM_THREADS"] = "1"  # beside other tests
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr[-2000:]
