@@ -149,7 +149,8 @@ def rise_by_statistics(results: Results) -> Drawing:
         ax.set_ylabel(f"min Δ{unit(rows)}")
     curves = _example(results, lines)
     _draw_example(axes.flat[-1], curves, everything)
-    add_strips(results, [(axes.flat[-1], curves.assign(kind=curves["statistics"].map(_kind)))], EXAMPLE, kind="kind")
+    own = results.only(*curves["suite"].unique()) if len(curves) else results  # whose tolerance the strip shows
+    add_strips(own, [(axes.flat[-1], curves.assign(kind=curves["statistics"].map(_kind)))], EXAMPLE, kind="kind")
     explained = dict.fromkeys(f"{name}: {words}" for (_, name), words in named.items() if name != OWN)
     entries = verdict_entries(lines.assign(status="converged"))
     if len(curves):
