@@ -8,13 +8,13 @@ from pathlib import Path
 from stages.shared.errors import UserError
 
 MEBIBYTE = 2**20
-LIMIT, LIMITS = MEBIBYTE, {".pack": 4 * MEBIBYTE}
+LIMIT, LIMITS = MEBIBYTE, {".pack": 4 * MEBIBYTE, ".html": 4 * MEBIBYTE}
 """Bytes of a file, and of some by their ending: packs of records cannot be computed again without the machine that
-made them."""
+made them, and the run explorer holds the libraries that draw it, so that it opens from any clone."""
 
 
 def too_large(root: Path) -> Iterator[str]:
-    """Find tracked files of a mebibyte or more, and packs of records of four or more.
+    """Find tracked files of a mebibyte or more, and packs of records and pages of four or more.
 
     Args:
         root: The root of a git repository.
