@@ -118,7 +118,7 @@ def panels(rows: int, columns: int, height: float = 3.2, **options: object) -> t
 
 def heading(ax: Axes, title: str, counts: str) -> None:
     """Write above a panel what it shows and, below that and smaller, its counts, both broken to its width."""
-    inches = ax.figure.get_figwidth() / ax.get_subplotspec().get_gridspec().ncols - 0.6
+    inches = ax.figure.get_figwidth() / ax.get_subplotspec().get_gridspec().ncols - 0.9
     title = "\n".join(textwrap.wrap(title, int(13.5 * inches), break_on_hyphens=False))
     counts = "\n".join(line for long in counts.split("\n") for line in textwrap.wrap(long, int(15.5 * inches)))
     ax.set_title(counts, fontsize=8.5, color=GREY, loc="left")

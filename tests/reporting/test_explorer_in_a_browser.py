@@ -116,6 +116,18 @@ def test_a_box_lights_up_the_lines_of_its_runs(page):
     assert page.run("return document.querySelectorAll('#chart path[opacity=\"0.12\"]').length") > 0
 
 
+def test_a_point_shows_its_configuration_and_its_curve(page, runs):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    point = page.driver.find_elements("css selector", "#chart .mark-symbol path[aria-label*='not monotone']")[-1]
+    ActionChains(page.driver, duration=50).move_to_element(point).perform()
+    told = page.until("return document.querySelector('#vg-tooltip-element.visible')?.innerText")
+    [run] = [run for _, run in runs.iterrows() if run["run_id"] in told]
+    assert re.search(rf"configuration\W+mlp, hidden {run['hidden']}, .*{run['optimizer']}, lr {run['lr']:g}", told)
+    assert "not monotone" in told
+    assert page.until(LINES) == 2
+
+
 def test_an_id_selects_a_run_and_leads_to_its_row(page, runs):
     run_id = runs[runs["min_delta"] > 1e-3]["run_id"].iloc[0]
     choose(page, "run id", run_id)

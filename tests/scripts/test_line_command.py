@@ -115,13 +115,10 @@ def test_the_weights_of_the_factory_are_a_checkpoint(folder, monkeypatch, capsys
 @pytest.mark.parametrize(
     "options",
     [
-        ("--factory", "users_objects:Net", "--arg", "inputs=6", "--arg", "classes=3"),
-        ("--factory", "users_objects:Net.small"),
-        ("--factory", str(HERE / "users_objects.py") + ":Net"),
-        ("--factory", "users_objects:Net", "--loss", "users_objects:focal"),
-        ("--factory", "users_objects:Net", "--loss", "torch.nn:CrossEntropyLoss"),
-        ("--factory", "users_objects:Net", "--loss", "squared_error", "--batch-norm", "batch"),
-        ("--factory", "users_objects:Net", "--batch", "3", "--examples", "20", "--tolerance", "0.1"),
+        ("--factory", "users_objects:Net", "--arg", "inputs=6", "--arg", "classes=3", "--batch", "3"),
+        ("--factory", "users_objects:Net.small", "--loss", "users_objects:focal", "--examples", "20"),
+        ("--factory", str(HERE / "users_objects.py") + ":Net", "--loss", "torch.nn:CrossEntropyLoss"),
+        ("--factory", "users_objects:Net", "--loss", "squared_error", "--batch-norm", "batch", "--tolerance", "0.1"),
     ],
 )
 def test_factories_and_losses_in_their_forms(folder, monkeypatch, options):
