@@ -74,6 +74,12 @@ class LineResult:
 
         return draw_curves([self])
 
+    def _repr_png_(self) -> bytes:
+        """Return the figure as PNG, by which a notebook shows a line."""
+        from stages.single_line.drawing import png_of
+
+        return png_of(self.figure())
+
     def __str__(self) -> str:
         """Return the numbers of the line in a few lines of text."""
         from stages.single_line.text import summarise

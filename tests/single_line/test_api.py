@@ -60,6 +60,7 @@ def test_the_lines_of_the_page_work():
     assert isinstance(line.curve, pd.DataFrame)
     assert (len(line.curve), len(line.row)) == (50, 1)
     assert isinstance(line.figure(), Figure)
+    assert line._repr_png_().startswith(b"\x89PNG")
     exec(BLOCKS[1], names)
     assert names["line"].row["batch_norm"][0] == "stored"
     assert names["line"].curve["train_loss"][0] != line.curve["train_loss"][0]
@@ -69,7 +70,7 @@ def test_the_lines_of_the_page_work():
 def test_the_lines_of_the_page_work_in_a_notebook(tmp_path):
     nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
     client = pytest.importorskip("nbclient", reason="nbclient is not installed")
-    cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, *BLOCKS, "line.figure()", "print(line)")]
+    cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, *BLOCKS, "line", "print(line)")]
     notebook = nbformat.v4.new_notebook(cells=cells)
     client.NotebookClient(notebook, timeout=600, kernel_name="python3").execute(cwd=str(PAGE.parents[1]))
     shown = [set(output["data"]) for cell in notebook.cells for output in cell.outputs if "data" in output]
