@@ -8,7 +8,8 @@ from pathlib import Path
 
 from stages.shared import products
 
-if not os.environ.get(products.VARIABLE):  # before PyTorch is imported: nothing here is compared bit by bit
+# Before PyTorch is imported, and only for this command: nothing here is compared bit by bit.
+if __name__ == "__main__" and not os.environ.get(products.VARIABLE):
     os.environ[products.VARIABLE] = "native"
     products.choose()
 

@@ -18,6 +18,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
         "suites.{suite}.path_examples",
         "suites.{suite}.planes",
         "suites.{suite}.runs",
+        "suites.{suite}.threshold",
         "suites.{suite}.tolerance",
     ),
     "simulate": ("theory",),

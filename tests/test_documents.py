@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import yaml
 from documents import DOCUMENTS, RECIPES, ROOT, Command, anchors, blocks, commands, links, table_rows, text_of
@@ -15,6 +14,7 @@ from small import HEADER
 from small_project import Project, new_project
 
 from stages.config import load
+from stages.results.measures_file import read_measures
 
 PARAMS = (
     HEADER
@@ -101,7 +101,7 @@ def test_the_numbers_of_the_readme_are_those_of_the_parameters_and_reports():
     words = " ".join(text_of("README.md").split())
     kinds = [sum(key.startswith(kind) for key in params.plot) for kind in ("figure", "table")]
     assert "{} figures, {} tables, and a verdict on {} claims".format(*kinds, len(params.claims)) in words
-    table = pd.read_csv(ROOT / "reports/measures.csv")
+    table = read_measures(ROOT / "reports/measures.csv")
     own = table[(table["suite"] == "classifiers") & (table["line"] == "initial_to_final")]
     own = own[own["status"] == "converged"]
     near = own[own["normalized_distance"] < 3]
@@ -111,16 +111,18 @@ def test_the_numbers_of_the_readme_are_those_of_the_parameters_and_reports():
     assert [int(word.replace("none", "0")) for word in said.groups()] == counts
 
 
-def test_the_numbers_of_the_readme_at_the_papers_own_size_are_those_of_the_report():
+@pytest.mark.parametrize(
+    ("scale", "suite", "units"), [("mnist", "classifiers_512", "128"), ("paper", "classifiers_mnist", "1,024")]
+)
+def test_the_numbers_of_the_readme_on_mnist_are_those_of_the_reports(scale, suite, units):
     words = " ".join(text_of("README.md").split())
-    table = pd.read_csv(ROOT / "reports/paper/measures.csv")
-    own = table[(table["suite"] == "classifiers_mnist") & (table["line"] == "initial_to_final")]
+    table = read_measures(ROOT / "reports" / scale / "measures.csv")
+    own = table[(table["suite"] == suite) & (table["line"] == "initial_to_final")]
     kept = own[own["status"] == "converged"]
     groups = [kept[kept["normalized_distance"] < 3], kept[kept["normalized_distance"] >= 3]]
-    counts = [count for rows in groups for count in (len(rows), int((rows["min_delta"] > 0.001).sum()))]
-    said = re.search(r"of (\d+) networks of table 1 .*?, (\w+) has .*?of the (\d+) that .*?, (\d+) have", words)
-    assert [int(word.replace("none", "0")) for word in said.groups()] == counts
-    assert int(re.search(r"\[(\d+) runs\]\(reports/paper", words)[1]) == len(own)
+    counts = [count for rows in groups for count in (int((rows["min_delta"] > 0.001).sum()), len(rows))]
+    said = re.search(rf"{units} units (\d+) of (\d+) .*?and (\d+) of (\d+).*?\[(\d+) runs\]\(reports/{scale}/", words)
+    assert [int(number) for number in said.groups()] == [*counts, len(own)]
 
 
 def test_variables_that_are_named_are_read_and_those_that_are_read_are_named():

@@ -40,7 +40,7 @@ ONCE = alt.InlineData(values=[{}])
 """Data of what is drawn once, not once for each run."""
 WIDE = 880
 """Width in pixels from which the controls stand beside the chart; the page's style has the same."""
-PLOT_WIDTH = f"clamp(windowSize()[0] - (windowSize()[0] > {WIDE} ? 420 : 110), 230, 900)"
+PLOT_WIDTH = f"clamp(windowSize()[0] - (windowSize()[0] > {WIDE} ? 420 : 130), 210, 900)"
 """Width of the panels in pixels, an expression: the window without controls, axis labels and margins."""
 
 
